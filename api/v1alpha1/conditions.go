@@ -1,0 +1,104 @@
+package v1alpha1
+
+// Types of the conditions of a TestRun. Exactly one of Pending, InProgress and Finished is True.
+const (
+	// ConditionPending is True until the test's container runs.
+	ConditionPending = "Pending"
+	// ConditionInProgress is True while the test's container runs.
+	ConditionInProgress = "InProgress"
+	// ConditionFinished is True once the run has a verdict.
+	ConditionFinished = "Finished"
+	// ConditionSucceeded is Unknown until the run has finished, then True if the verdict is Passed and False otherwise.
+	// Its reason and message always say where the run is now.
+	ConditionSucceeded = "Succeeded"
+	// ConditionReconciling is present, and True, while the run has not finished: kstatus reads it as "in progress".
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present, and True, once the run has finished without passing: kstatus reads it as "failed".
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of a run that is Pending.
+const (
+	// ReasonWaiting means that no controller has reported on the run yet. It is the schema's default.
+	ReasonWaiting = "Waiting"
+	// ReasonTestNotFound means that the Test named by testRef does not exist. After the grace period it ends the run.
+	ReasonTestNotFound = "TestNotFound"
+	// ReasonJobRefused means that the API server does not accept the attempt's Job for now, a full quota of Jobs for one.
+	// When timeouts.start is over it ends the run.
+	ReasonJobRefused = "JobRefused"
+	// ReasonJobNameTaken means that another object's Job has the name that the attempt's Job needs. It ends the run, unless
+	// that Job is what remains of a deleted run of the same name: then the run waits until it is gone.
+	ReasonJobNameTaken = "JobNameTaken"
+	// ReasonCreatingPod means that the Job has no pod yet.
+	ReasonCreatingPod = "CreatingPod"
+	// ReasonScheduling means that the scheduler has not looked at the pod yet.
+	ReasonScheduling = "Scheduling"
+	// ReasonPreparing means that the pod has a node, which is setting up its volumes and network.
+	ReasonPreparing = "Preparing"
+	// ReasonInitializing means that the pod's init containers are running.
+	ReasonInitializing = "Initializing"
+	// ReasonPullingImage means that the node is getting the test's image and starting its container.
+	ReasonPullingImage = "PullingImage"
+)
+
+// Reasons of a run that Kubernetes cannot start. While there is still time the run is Pending with one of them; when
+// timeouts.start is over it is Finished with the same one, verdict Error.
+const (
+	// ReasonQuotaExceeded means that a ResourceQuota of the namespace has no room for the pod.
+	ReasonQuotaExceeded = "QuotaExceeded"
+	// ReasonServiceAccountNotFound means that the ServiceAccount named by the template does not exist.
+	ReasonServiceAccountNotFound = "ServiceAccountNotFound"
+	// ReasonPodRefused means that the API server refuses the pod for another reason, a Pod Security Standard for one.
+	ReasonPodRefused = "PodRefused"
+	// ReasonUnschedulable means that no node fits.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonVolumeNotReady means that a volume cannot be mounted, because its ConfigMap or Secret is missing for one.
+	ReasonVolumeNotReady = "VolumeNotReady"
+	// ReasonImagePullFailed means that an image cannot be pulled.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonContainerConfigError means that a container cannot be configured: its environment needs a ConfigMap or Secret
+	// that is missing, or its image's user is not allowed.
+	ReasonContainerConfigError = "ContainerConfigError"
+	// ReasonContainerNotCreated means that the container runtime could not make the container.
+	ReasonContainerNotCreated = "ContainerNotCreated"
+)
+
+// Reasons of a run that is InProgress.
+const (
+	// ReasonRunning means that the test's container is running.
+	ReasonRunning = "Running"
+	// ReasonCancelling means that spec.cancel is set and the pod has been told to stop.
+	ReasonCancelling = "Cancelling"
+)
+
+// Reasons of a run that is Finished, beside those above that end a run which could not be started.
+const (
+	// ReasonTestPassed means that the test's container ended with exit code 0. Verdict Passed.
+	ReasonTestPassed = "TestPassed"
+	// ReasonTestFailed means that the test's container ended with another exit code. Verdict Failed.
+	ReasonTestFailed = "TestFailed"
+	// ReasonOutOfMemory means that the kernel killed the test for exceeding its memory limit. Verdict Failed.
+	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonRunTimeout means that the pod was stopped when timeouts.run was over. Verdict TimedOut.
+	ReasonRunTimeout = "RunTimeout"
+	// ReasonCancelled means that spec.cancel ended the run. Verdict Cancelled.
+	ReasonCancelled = "Cancelled"
+	// ReasonInvalidParams means that the params do not fit the Test. Verdict Error, as for every reason below.
+	ReasonInvalidParams = "InvalidParams"
+	// ReasonJobInvalid means that the API server says that the Job can never be valid; the message quotes it.
+	ReasonJobInvalid = "JobInvalid"
+	// ReasonJobDeleted means that somebody deleted the attempt's Job. It is never made a second time.
+	ReasonJobDeleted = "JobDeleted"
+	// ReasonPodDeleted means that somebody deleted the attempt's pod before the test had ended.
+	ReasonPodDeleted = "PodDeleted"
+	// ReasonPodLost means that the Job has ended and its pod is gone, with the test's exit code.
+	ReasonPodLost = "PodLost"
+	// ReasonDisrupted means that the cluster took the pod away: eviction, preemption, drain, a lost node.
+	ReasonDisrupted = "Disrupted"
+	// ReasonPodRejected means that the node did not admit the pod.
+	ReasonPodRejected = "PodRejected"
+	// ReasonInitFailed means that an init container failed, so that the test could not be run.
+	ReasonInitFailed = "InitFailed"
+	// ReasonStartFailed means that the container's command could not be executed.
+	ReasonStartFailed = "StartFailed"
+)

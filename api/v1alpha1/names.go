@@ -1,0 +1,45 @@
+package v1alpha1
+
+// Labels on each Job that the controller makes and on the Job's pod, so that selectors work:
+// `kubectl logs -l testrun.dev/run=smoke`.
+const (
+	// LabelRun holds the name of the TestRun.
+	LabelRun = "testrun.dev/run"
+	// LabelTest holds the name of the Test; absent when the run defines its test inline.
+	LabelTest = "testrun.dev/test"
+	// LabelAttempt holds the attempt's number, counted from 1.
+	LabelAttempt = "testrun.dev/attempt"
+)
+
+// Annotations on each Job: what the run's definition said when the attempt was made, since the Test may change or go later.
+const (
+	// AnnotationContainer holds the name of the container that is the test.
+	AnnotationContainer = "testrun.dev/container"
+	// AnnotationStartTimeout holds timeouts.start, as Go writes a duration.
+	AnnotationStartTimeout = "testrun.dev/start-timeout"
+	// AnnotationTestGeneration holds the metadata.generation of the Test; absent when the run defines its test inline.
+	AnnotationTestGeneration = "testrun.dev/test-generation"
+)
+
+// Environment variables that every container of a test's pod is given, beside the run's params.
+const (
+	// EnvName holds the name of the TestRun.
+	EnvName = "TESTRUN_NAME"
+	// EnvNamespace holds the namespace of the TestRun.
+	EnvNamespace = "TESTRUN_NAMESPACE"
+	// EnvUID holds the UID of the TestRun.
+	EnvUID = "TESTRUN_UID"
+	// EnvAttempt holds the attempt's number, counted from 1. Together with EnvUID it names one execution, ever.
+	EnvAttempt = "TESTRUN_ATTEMPT"
+)
+
+// Annotations on a pod or a Job that the controller has told to stop: what the run ends with. They are set in the same write
+// as the stop itself.
+const (
+	// AnnotationStopVerdict holds the verdict.
+	AnnotationStopVerdict = "testrun.dev/stop-verdict"
+	// AnnotationStopReason holds the reason.
+	AnnotationStopReason = "testrun.dev/stop-reason"
+	// AnnotationStopMessage holds the message.
+	AnnotationStopMessage = "testrun.dev/stop-message"
+)

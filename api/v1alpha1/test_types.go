@@ -1,0 +1,144 @@
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestSpec defines a test: what to run, with which params, for how long.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.template.spec) && size(self.template.spec.containers) > 0",message="template.spec needs at least one container: the test"
+// +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || !has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy == 'Never'",message="restartPolicy must be Never or left out: a test is never restarted behind your back"
+// +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || !has(self.template.spec.activeDeadlineSeconds)",message="activeDeadlineSeconds must be left out: set timeouts.run instead"
+// +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.template.spec) || self.template.spec.containers.exists(c, c.name == self.container)",message="container must be the name of one of template.spec.containers"
+type TestSpec struct {
+	// description says to people what the test is for. Unset means no description.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Description string `json:"description,omitempty"`
+
+	// params are the values that a run may or must give. Each reaches every container of the pod as an environment
+	// variable of that name, so that command and args can use it as $(NAME). It takes the place of a variable of that name
+	// in the template. Unset means that the test takes none.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Params []ParamSpec `json:"params,omitempty"`
+
+	// template is the pod that runs the test, as in a Job. Its restartPolicy is always Never, its time limit is
+	// timeouts.run, and a ServiceAccount's token is mounted only if it names a ServiceAccount.
+	//
+	// +required
+	Template corev1.PodTemplateSpec `json:"template,omitzero"`
+
+	// container is the name of the container that is the test: it decides the verdict. Unset means the first one.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container,omitempty"`
+
+	// timeouts limit how long a run may take. Unset means the default of each.
+	//
+	// +optional
+	Timeouts Timeouts `json:"timeouts,omitzero"`
+}
+
+// ParamSpec defines one param of a test.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.required) && self.required && has(self.default))",message="a param is either required or has a default, not both"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || !has(self.enum) || self.default in self.enum",message="default must be one of enum"
+type ParamSpec struct {
+	// name is the param's name and that of the environment variable which carries it: letters, digits and _, not starting
+	// with a digit or with TESTRUN_.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z_][A-Za-z0-9_]*$')",message="a param's name becomes an environment variable: use letters, digits and _, not starting with a digit"
+	// +kubebuilder:validation:XValidation:rule="!self.startsWith('TESTRUN_')",message="names that start with TESTRUN_ are reserved"
+	Name string `json:"name,omitempty"`
+
+	// description says to people what the param is for. Unset means no description.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Description string `json:"description,omitempty"`
+
+	// default is the value for a run that gives none. Unset means that the environment variable is then absent.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=1024
+	Default *string `json:"default,omitempty"`
+
+	// required means that every run must give a value. Unset means that it need not.
+	//
+	// +optional
+	Required *bool `json:"required,omitempty"`
+
+	// enum lists the values allowed. Unset means any.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=0
+	// +kubebuilder:validation:items:MaxLength=256
+	Enum []string `json:"enum,omitempty"`
+}
+
+// Timeouts limit the stages of a run. A duration is written as 90s, 10m or 1h30m and is at least 1s.
+type Timeouts struct {
+	// start limits the time from the making of the attempt's Job until the test's container runs. A run that exceeds it ends
+	// with verdict Error and the reason that Kubernetes gave. Unset means 10m.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="must be a duration of at least 1s, such as 90s, 10m or 1h30m; it cannot be negative"
+	Start *metav1.Duration `json:"start,omitempty"`
+
+	// run limits the time from the moment the node accepts the pod until the pod's end. A run that exceeds it is stopped and
+	// ends with verdict TimedOut; its pod and logs stay. Unset means 1h.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="must be a duration of at least 1s, such as 90s, 10m or 1h30m; it cannot be negative"
+	Run *metav1.Duration `json:"run,omitempty"`
+}
+
+// Test is a definition that any number of TestRuns can refer to. It does nothing by itself. Changing or deleting it does
+// not touch runs that have started.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:categories=testrun
+// +kubebuilder:printcolumn:name="Description",type=string,JSONPath=`.spec.description`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="the name of a Test is at most 63 characters long: it becomes the label testrun.dev/test"
+type Test struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object's metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the definition.
+	//
+	// +required
+	Spec TestSpec `json:"spec,omitzero"`
+}
+
+// TestList is a list of Tests.
+//
+// +kubebuilder:object:root=true
+type TestList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []Test `json:"items"`
+}

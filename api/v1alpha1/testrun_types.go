@@ -1,0 +1,293 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// TestRunSpec asks for one execution of a test. It cannot be changed, but for cancel and ttlAfterFinished.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.testRef) != has(self.testSpec)",message="set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)"
+// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.params) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
+// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
+// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || !has(self.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",message="params holds a value that is not in the enum of testSpec.params"
+// +kubebuilder:validation:XValidation:rule="has(self.testRef) == has(oldSelf.testRef) && (!has(self.testRef) || self.testRef == oldSelf.testRef)",message="testRef cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.testSpec) == has(oldSelf.testSpec) && (!has(self.testSpec) || self.testSpec == oldSelf.testSpec)",message="testSpec cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",message="params cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts) && (!has(self.timeouts) || self.timeouts == oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
+type TestRunSpec struct {
+	// testRef names the Test to run. Unset means that testSpec defines it.
+	//
+	// +optional
+	TestRef *TestReference `json:"testRef,omitempty"`
+
+	// testSpec defines the test inline. Unset means that testRef names it.
+	//
+	// +optional
+	TestSpec *TestSpec `json:"testSpec,omitempty"`
+
+	// params are values for the params that the test defines. Unset means the default of each.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	Params []Param `json:"params,omitempty"`
+
+	// timeouts override those of the test, one by one. Unset means the test's own.
+	//
+	// +optional
+	Timeouts Timeouts `json:"timeouts,omitzero"`
+
+	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
+	// set, and not taken back. Unset means false.
+	//
+	// +optional
+	Cancel *bool `json:"cancel,omitempty"`
+
+	// ttlAfterFinished is how long the run is kept once it has finished; then it is deleted, with its Jobs, pods and logs. It
+	// is a duration such as 0s, 30m or 24h. Unset means that it is kept.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="must be a duration such as 0s, 30m or 24h; it cannot be negative"
+	TTLAfterFinished *metav1.Duration `json:"ttlAfterFinished,omitempty"`
+}
+
+// TestReference names a Test of the run's own namespace.
+type TestReference struct {
+	// name is the name of the Test.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+}
+
+// Param is the value of one param.
+type Param struct {
+	// name is the name of a param that the test defines.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+
+	// value is the value.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=0
+	// +kubebuilder:validation:MaxLength=1024
+	Value *string `json:"value,omitempty"`
+}
+
+// Phase says where a run is in its life. It only ever moves forward: Pending, InProgress, Finished.
+//
+// +kubebuilder:validation:Enum=Pending;InProgress;Finished
+type Phase string
+
+// The phases of a run.
+const (
+	// PhasePending means that the test's container does not run yet.
+	PhasePending Phase = "Pending"
+	// PhaseInProgress means that the test's container runs.
+	PhaseInProgress Phase = "InProgress"
+	// PhaseFinished means that the run has ended and has a verdict.
+	PhaseFinished Phase = "Finished"
+)
+
+// Phases lists the phases in order.
+var Phases = []Phase{PhasePending, PhaseInProgress, PhaseFinished}
+
+// Verdict says how a run, or one attempt of it, ended.
+//
+// +kubebuilder:validation:Enum=Passed;Failed;Error;TimedOut;Cancelled
+type Verdict string
+
+// The verdicts.
+const (
+	// VerdictPassed means that the test ran and succeeded.
+	VerdictPassed Verdict = "Passed"
+	// VerdictFailed means that the test ran and did not succeed.
+	VerdictFailed Verdict = "Failed"
+	// VerdictError means that the test could not be run, or was lost.
+	VerdictError Verdict = "Error"
+	// VerdictTimedOut means that the test ran for too long.
+	VerdictTimedOut Verdict = "TimedOut"
+	// VerdictCancelled means that somebody cancelled the run.
+	VerdictCancelled Verdict = "Cancelled"
+)
+
+// TestRunStatus is what the controller says of a run.
+type TestRunStatus struct {
+	// observedGeneration is the metadata.generation that the rest of the status is about. Unset means that no controller
+	// has reported yet.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// phase is Pending, InProgress or Finished.
+	//
+	// +optional
+	// +default="Pending"
+	// +kubebuilder:default=Pending
+	Phase Phase `json:"phase,omitempty"`
+
+	// verdict is Passed, Failed, Error, TimedOut or Cancelled. Unset until the run has finished.
+	//
+	// +optional
+	Verdict Verdict `json:"verdict,omitempty"`
+
+	// conditions are Pending, InProgress, Finished (exactly one of them is True) and Succeeded, whose reason and message say
+	// where the run is now. Reconciling and Stalled are there for tools that read kstatus.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// testGeneration is the metadata.generation of the Test that ran. Unset when the run defines its test inline.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	TestGeneration *int64 `json:"testGeneration,omitempty"`
+
+	// startTime is when the test's container first ran. Unset if it has not.
+	//
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// finishTime is when the run ended. Unset until it has finished.
+	//
+	// +optional
+	FinishTime *metav1.Time `json:"finishTime,omitempty"`
+
+	// duration is the time from startTime to finishTime, such as 1m3s. Unset until the run has finished, and for one whose
+	// test did not run.
+	//
+	// +optional
+	Duration *metav1.Duration `json:"duration,omitempty"`
+
+	// attempts are the executions of the test, in order.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=number
+	// +kubebuilder:validation:MaxItems=32
+	Attempts []Attempt `json:"attempts,omitempty"`
+}
+
+// Attempt is one execution of the test: one Job.
+type Attempt struct {
+	// number counts the attempts of a run from 1.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Number int32 `json:"number,omitempty"`
+
+	// job is the name of the Job. Unset while the API server does not accept it.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Job string `json:"job,omitempty"`
+
+	// pod is the name of the Job's pod. Unset until there is one.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod,omitempty"`
+
+	// node is the name of the pod's node. Unset until the pod is scheduled.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Node string `json:"node,omitempty"`
+
+	// createTime is when the Job was made, or first refused. timeouts.start counts from here.
+	//
+	// +optional
+	CreateTime *metav1.Time `json:"createTime,omitempty"`
+
+	// startTime is when the test's container ran. Unset if it has not.
+	//
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// finishTime is when the attempt ended. Unset until it has.
+	//
+	// +optional
+	FinishTime *metav1.Time `json:"finishTime,omitempty"`
+
+	// exitCode is that of the test's container. Unset until it has ended, and if it never ran.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=-2147483648
+	// +kubebuilder:validation:Maximum=2147483647
+	ExitCode *int32 `json:"exitCode,omitempty"`
+
+	// verdict says how the attempt ended. Unset until it has.
+	//
+	// +optional
+	Verdict Verdict `json:"verdict,omitempty"`
+
+	// reason says why, in one of the documented words. Unset until the attempt has ended.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+}
+
+// TestRun is one job: one execution of a Test, or of a definition of its own. Create it and it runs; its status says
+// where it is and, once finished, its verdict.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=testrun,shortName=tr
+// +kubebuilder:selectablefield:JSONPath=`.status.phase`
+// +kubebuilder:selectablefield:JSONPath=`.status.verdict`
+// +kubebuilder:selectablefield:JSONPath=`.spec.testRef.name`
+// +kubebuilder:printcolumn:name="Test",type=string,JSONPath=`.spec.testRef.name`,description="The Test that runs; empty for an inline definition"
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.phase`,description="Pending, InProgress or Finished"
+// +kubebuilder:printcolumn:name="Verdict",type=string,JSONPath=`.status.verdict`,description="How it ended: Passed, Failed, Error, TimedOut or Cancelled"
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`,description="Why it is where it is; describe says more"
+// +kubebuilder:printcolumn:name="Duration",type=string,JSONPath=`.status.duration`,description="How long the test ran"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Attempts",type=integer,priority=1,JSONPath=`.status.attempts[-1:].number`,description="The number of the last attempt"
+// +kubebuilder:printcolumn:name="Node",type=string,priority=1,JSONPath=`.status.attempts[-1:].node`,description="The node of the last attempt"
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58",message="the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63"
+type TestRun struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object's metadata.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec asks for the run.
+	//
+	// +required
+	Spec TestRunSpec `json:"spec,omitzero"`
+
+	// status is what the controller says of the run.
+	//
+	// +optional
+	// +kubebuilder:default={phase: "Pending", conditions: {{type: "Pending", status: "True", reason: "Waiting", message: "No controller has reported on this run yet", lastTransitionTime: "1970-01-01T00:00:00Z"}, {type: "Succeeded", status: "Unknown", reason: "Waiting", message: "No controller has reported on this run yet", lastTransitionTime: "1970-01-01T00:00:00Z"}, {type: "Reconciling", status: "True", reason: "Waiting", message: "No controller has reported on this run yet", lastTransitionTime: "1970-01-01T00:00:00Z"}}}
+	Status TestRunStatus `json:"status,omitzero"`
+}
+
+// TestRunList is a list of TestRuns.
+//
+// +kubebuilder:object:root=true
+type TestRunList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+
+	Items []TestRun `json:"items"`
+}

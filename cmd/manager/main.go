@@ -1,0 +1,137 @@
+// The manager runs TestRun's controllers.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/testrun"
+)
+
+// version is set by the build.
+var version = "dev"
+
+type options struct {
+	metricsAddress  string
+	metricsSecure   bool
+	probeAddress    string
+	leaderElect     bool
+	leaderNamespace string
+	concurrency     int
+	testGracePeriod time.Duration
+}
+
+func main() {
+	var opts options
+	flag.StringVar(&opts.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
+	flag.BoolVar(&opts.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to those whom RBAC allows to read them.")
+	flag.StringVar(&opts.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns them off.")
+	flag.BoolVar(&opts.leaderElect, "leader-elect", false, "Let one of several replicas work at a time.")
+	flag.StringVar(&opts.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader's Lease; needed outside a cluster only.")
+	flag.IntVar(&opts.concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
+	flag.DurationVar(&opts.testGracePeriod, "test-grace-period", 30*time.Second, "How long a run waits for a Test that does not exist.")
+	logOptions := zap.Options{}
+	logOptions.BindFlags(flag.CommandLine)
+	flag.Parse()
+
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logOptions)))
+	if err := run(ctrl.SetupSignalHandler(), opts); err != nil {
+		ctrl.Log.Error(err, "The manager has stopped")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, opts options) error {
+	if args := flag.Args(); len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q: flags only, see --help", args[0])
+	}
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	config.QPS = -1 // the API server's priority and fairness limits us, per flow, and knows better how much
+	config.UserAgent = "testrun-manager/" + version
+
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         testrun.CacheOptions(),
+		Metrics:                       metricsOptions(opts),
+		HealthProbeBindAddress:        opts.probeAddress,
+		LeaderElection:                opts.leaderElect,
+		LeaderElectionID:              "manager.testrun.dev",
+		LeaderElectionNamespace:       opts.leaderNamespace,
+		LeaderElectionReleaseOnCancel: true, // run returns right after the manager has stopped
+	})
+	if err != nil {
+		return fmt.Errorf("making the manager: %w", err)
+	}
+	reconciler := &testrun.Reconciler{
+		Client:          mgr.GetClient(),
+		APIReader:       mgr.GetAPIReader(),
+		Recorder:        mgr.GetEventRecorder("testrun-controller"),
+		Clock:           clock.RealClock{},
+		Metrics:         testrun.NewMetrics(metrics.Registry),
+		TestGracePeriod: opts.testGracePeriod,
+	}
+	if err := reconciler.SetupWithManager(ctx, mgr, opts.concurrency); err != nil {
+		return fmt.Errorf("setting up the controller: %w", err)
+	}
+	if err := addHealthChecks(mgr); err != nil {
+		return err
+	}
+	ctrl.Log.Info("Starting the manager", "version", version)
+	return mgr.Start(ctx)
+}
+
+func metricsOptions(opts options) metricsserver.Options {
+	served := metricsserver.Options{BindAddress: opts.metricsAddress, SecureServing: opts.metricsSecure}
+	if opts.metricsSecure {
+		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return served
+}
+
+// addHealthChecks: alive means that the process answers; ready means that its caches are filled, so that a rollout waits
+// for a manager that can work.
+func addHealthChecks(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("adding the health check: %w", err)
+	}
+	synced := mgr.GetCache().WaitForCacheSync
+	if err := mgr.AddReadyzCheck("caches", cachesSynced(synced)); err != nil {
+		return fmt.Errorf("adding the readiness check: %w", err)
+	}
+	return nil
+}
+
+func cachesSynced(wait func(context.Context) bool) healthz.Checker {
+	return func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !wait(ctx) {
+			return errors.New("the caches are not filled yet")
+		}
+		return nil
+	}
+}

@@ -1,0 +1,105 @@
+package testrun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// refusal is the API server's no to the attempt's Job. It is final when asking again cannot help.
+type refusal struct {
+	reason string
+	final  bool
+	err    error
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// retryable returns the error unless it is a final refusal: that ends the run, and there is nothing to try again.
+func retryable(err error) error {
+	if refused := (*refusal)(nil); errors.As(err, &refused) && refused.final {
+		return nil
+	}
+	return err
+}
+
+// apply does what the plan says to the children of the run, and to nothing else.
+func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) error {
+	switch {
+	case plan.create != nil:
+		return r.createJob(ctx, seen.run, plan.create)
+	case plan.stop != nil:
+		return r.stop(ctx, seen, plan.stop)
+	case plan.deleteRun:
+		return r.deleteRun(ctx, seen.run)
+	default:
+		return nil
+	}
+}
+
+// createJob creates the Job of an attempt, once. The name is the same for whoever tries, so a second creation is refused
+// by the API server; and whether the attempt is still to be made is asked of the API server right before, not of a cache.
+func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) error {
+	latest := &v1alpha1.TestRun{}
+	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(run), latest); err != nil {
+		return fmt.Errorf("reading the run: %w", err)
+	}
+	if latest.UID != run.UID || latest.ResourceVersion != run.ResourceVersion {
+		return fmt.Errorf("the run has changed: %w", errStale)
+	}
+	err := r.Client.Create(ctx, job)
+	switch {
+	case err == nil:
+		r.jobsSeen.Add(run.UID, nil)
+		log.FromContext(ctx).Info("Created the Job", "job", job.Name)
+		return nil
+	case apierrors.IsAlreadyExists(err):
+		return r.whoseJob(ctx, run, job.Name)
+	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
+		return &refusal{v1alpha1.ReasonJobInvalid, true, err}
+	case apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+		return &refusal{v1alpha1.ReasonJobRefused, false, err}
+	default:
+		return fmt.Errorf("creating the Job: %w", err)
+	}
+}
+
+// whoseJob looks at the Job that has the attempt's name already. It may be the run's own, or what remains of a deleted run
+// of the same name, which is about to go, or somebody else's.
+func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name string) error {
+	job := &batchv1.Job{}
+	if err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, job); err != nil {
+		return fmt.Errorf("reading the Job: %w", err)
+	}
+	owner := metav1.GetControllerOf(job)
+	switch {
+	case owner != nil && owner.UID == run.UID:
+		r.jobsSeen.Add(run.UID, nil)
+		return nil
+	case owner != nil && owner.Kind == "TestRun" && owner.Name == run.Name:
+		return &refusal{v1alpha1.ReasonJobNameTaken, false, fmt.Errorf("Job %s of a deleted run of the same name is not gone yet", name)}
+	default:
+		return &refusal{v1alpha1.ReasonJobNameTaken, true,
+			fmt.Errorf("Job %s exists and is not this run's: delete it, or give the run another name", name)}
+	}
+}
+
+// deleteRun deletes the run that was seen, and no other or later one.
+func (r *Reconciler) deleteRun(ctx context.Context, run *v1alpha1.TestRun) error {
+	err := r.Client.Delete(ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground),
+		client.Preconditions{UID: ptr.To(run.UID), ResourceVersion: ptr.To(run.ResourceVersion)})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("deleting the run: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package testrun
+
+import (
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// explainAfter is how long a step of the start may take before the status names it. An ordinary start is over sooner, and
+// so costs no write: see docs/decisions/writes.md.
+const explainAfter = 5 * time.Second
+
+// plan is what a reconcile is to do: at most one of create, stop and deleteRun, and what the status is to say.
+type plan struct {
+	// create is the Job to create.
+	create *batchv1.Job
+	// stop makes the attempt end, for this reason.
+	stop *state
+	// deleteRun deletes the run, and with it all that it owns.
+	deleteRun bool
+	// state is what the status is to say; nil leaves the status as it is.
+	state *state
+	// requeueAfter asks for another look even if nothing changes. Zero does not.
+	requeueAfter time.Duration
+}
+
+// state is where a run is: phase, verdict (only when Finished), and why.
+type state struct {
+	phase   v1alpha1.Phase
+	verdict v1alpha1.Verdict
+	reason  string
+	message string
+}
+
+func pending(reason, message string) *state {
+	return &state{phase: v1alpha1.PhasePending, reason: reason, message: message}
+}
+
+func inProgress(reason, message string) *state {
+	return &state{phase: v1alpha1.PhaseInProgress, reason: reason, message: message}
+}
+
+func finished(verdict v1alpha1.Verdict, reason, message string) *state {
+	return &state{phase: v1alpha1.PhaseFinished, verdict: verdict, reason: reason, message: message}
+}
+
+// rule decides for the observations that it is about, and says whether this is one.
+type rule func(seen observation, now time.Time) (plan, bool)
+
+// rules is the life of a run. The first rule that applies decides.
+var rules = []rule{
+	// A run that is over.
+	beingDeleted,    // nothing: Kubernetes' garbage collector takes what the run owns
+	afterFinish,     // a verdict never changes; ttlAfterFinished deletes the run
+	stoppedByUs,     // what was stopped ends with the reason for which it was stopped
+	ranTooLong,      // the kubelet stopped the pod at timeouts.run → TimedOut
+	wasDisrupted,    // the cluster took the pod away → Error
+	podWasDeleted,   // somebody took the pod away → Error
+	neverRan,        // the pod ended without having run the test → Error
+	testEnded,       // the exit code decides: Passed or Failed
+	jobEnded,        // the Job ended, and its pod is gone
+	jobVanished,     // somebody deleted the Job → Error, and never a second one
+	cancelRequested, // → Cancelled
+	startTooSlow,    // timeouts.start is over → Error, with what Kubernetes said
+
+	// A run that is on its way.
+	isRunning,  // → InProgress
+	isStarting, // → Pending, at which step
+
+	// A run that has no Job yet.
+	testNotFound,  // → Pending; Error once the grace period is over
+	paramsInvalid, // → Error
+	start,         // create the Job
+}
+
+// decide chooses what to do. It is pure.
+func decide(seen observation, now time.Time) plan {
+	for _, rule := range rules {
+		if plan, applies := rule(seen, now); applies {
+			return plan
+		}
+	}
+	return plan{}
+}
+
+func beingDeleted(seen observation, _ time.Time) (plan, bool) {
+	return plan{}, !seen.run.DeletionTimestamp.IsZero()
+}
+
+func afterFinish(seen observation, now time.Time) (plan, bool) {
+	status := seen.run.Status
+	if status.Phase != v1alpha1.PhaseFinished {
+		return plan{}, false
+	}
+	if isActive(seen) { // a Job that another controller created while this one finished the run
+		return plan{stop: finished(status.Verdict, currentReason(status), "The run has finished")}, true
+	}
+	ttl := seen.run.Spec.TTLAfterFinished
+	if ttl == nil || status.FinishTime == nil {
+		return plan{}, true
+	}
+	if left := status.FinishTime.Add(ttl.Duration).Sub(now); left > 0 {
+		return plan{requeueAfter: left}, true
+	}
+	return plan{deleteRun: true}, true
+}
+
+// stoppedByUs: a pod that had begun to run the test is waited for, so that its exit code and its end are known.
+func stoppedByUs(seen observation, _ time.Time) (plan, bool) {
+	if state := stopOfJob(seen.job); state != nil {
+		return plan{state: state}, true
+	}
+	state := stopOfPod(seen.pod)
+	if state == nil {
+		return plan{}, false
+	}
+	if testHasRun(seen) && !(podHasEnded(seen.pod) && seen.pod.Status.Reason == reasonDeadlineExceeded) {
+		return plan{}, false
+	}
+	return plan{state: state}, true
+}
+
+func ranTooLong(seen observation, _ time.Time) (plan, bool) {
+	if !podHasFailed(seen.pod) || seen.pod.Status.Reason != reasonDeadlineExceeded {
+		return plan{}, false
+	}
+	limit := runTimeoutOf(seen.job)
+	if !testHasRun(seen) {
+		step := startingStep(seen)
+		return plan{state: finished(v1alpha1.VerdictError, step.reason,
+			fmt.Sprintf("The pod was stopped after %s (timeouts.run) and the test had not started. %s", limit, step.message))}, true
+	}
+	return plan{state: finished(v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout,
+		fmt.Sprintf("The test was stopped after %s (timeouts.run)", limit))}, true
+}
+
+func wasDisrupted(seen observation, _ time.Time) (plan, bool) {
+	if !podHasFailed(seen.pod) {
+		return plan{}, false
+	}
+	target := podCondition(seen.pod, corev1.DisruptionTarget)
+	if target == nil || target.Status != corev1.ConditionTrue || testEndedBefore(seen, target.LastTransitionTime.Time) {
+		return plan{}, false
+	}
+	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted,
+		fmt.Sprintf("The cluster took the pod away. %s: %s", target.Reason, target.Message))}, true
+}
+
+func podWasDeleted(seen observation, _ time.Time) (plan, bool) {
+	if !podHasFailed(seen.pod) || seen.pod.DeletionTimestamp.IsZero() || testEndedBefore(seen, deletedAt(seen.pod)) {
+		return plan{}, false
+	}
+	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonPodDeleted,
+		fmt.Sprintf("Pod %s was deleted before the test had ended", seen.pod.Name))}, true
+}
+
+func neverRan(seen observation, _ time.Time) (plan, bool) {
+	if !podHasEnded(seen.pod) || testHasRun(seen) {
+		return plan{}, false
+	}
+	return plan{state: causeOfNotRunning(seen)}, true
+}
+
+func testEnded(seen observation, _ time.Time) (plan, bool) {
+	if !podHasEnded(seen.pod) {
+		return plan{}, false
+	}
+	return plan{state: verdictOfExit(seen)}, true
+}
+
+func jobEnded(seen observation, _ time.Time) (plan, bool) {
+	end := jobEnd(seen.job)
+	switch {
+	case end == nil || seen.pod != nil:
+		return plan{}, false
+	case end.Type == batchv1.JobComplete:
+		return plan{state: finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "The Job completed; its pod is gone")}, true
+	default:
+		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost,
+			fmt.Sprintf("The Job's pod is gone, and with it how the test ended. %s: %s", end.Reason, end.Message))}, true
+	}
+}
+
+func jobVanished(seen observation, _ time.Time) (plan, bool) {
+	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonJobDeleted,
+		fmt.Sprintf("Job %s was deleted before the run had finished", jobName(seen.run, currentAttempt(seen.run.Status).Number)))}, seen.jobVanished
+}
+
+func cancelRequested(seen observation, _ time.Time) (plan, bool) {
+	if seen.run.Spec.Cancel == nil || !*seen.run.Spec.Cancel {
+		return plan{}, false
+	}
+	switch {
+	case seen.job == nil:
+		return plan{state: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled before it started")}, true
+	case !testHasRun(seen):
+		state := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled before the test ran")
+		return plan{stop: state, state: state}, true
+	case stopOfPod(seen.pod) != nil:
+		return plan{state: inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop")}, true
+	default:
+		return plan{
+			stop:  finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled while the test ran"),
+			state: inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop"),
+		}, true
+	}
+}
+
+// startTooSlow: the limit counts from the creation of the Job, or from its first refusal, so that time during which no
+// controller ran is not held against a run.
+func startTooSlow(seen observation, now time.Time) (plan, bool) {
+	deadline, limit := startDeadline(seen)
+	if deadline.IsZero() || testHasRun(seen) || now.Before(deadline) {
+		return plan{}, false
+	}
+	if seen.job == nil {
+		reason, message := currentReason(seen.run.Status), currentMessage(seen.run.Status)
+		return plan{state: finished(v1alpha1.VerdictError, reason, fmt.Sprintf("Not started within %s. %s", limit, message))}, true
+	}
+	step := startingStep(seen)
+	state := finished(v1alpha1.VerdictError, step.reason, fmt.Sprintf("Not started within %s. %s", limit, step.message))
+	return plan{stop: state, state: state}, true
+}
+
+func isRunning(seen observation, _ time.Time) (plan, bool) {
+	if !testHasRun(seen) {
+		return plan{}, false
+	}
+	return plan{state: inProgress(v1alpha1.ReasonRunning,
+		fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName))}, true
+}
+
+func isStarting(seen observation, now time.Time) (plan, bool) {
+	if seen.job == nil {
+		return plan{}, false
+	}
+	step := startingStep(seen)
+	deadline, _ := startDeadline(seen)
+	if worthTelling := step.since.Add(explainAfter); now.Before(worthTelling) {
+		return plan{requeueAfter: min(worthTelling.Sub(now), deadline.Sub(now))}, true
+	}
+	return plan{state: pending(step.reason, step.message), requeueAfter: deadline.Sub(now)}, true
+}
+
+func testNotFound(seen observation, now time.Time) (plan, bool) {
+	if seen.run.Spec.TestRef == nil || seen.test != nil {
+		return plan{}, false
+	}
+	message := fmt.Sprintf("There is no Test %q in namespace %s", seen.run.Spec.TestRef.Name, seen.run.Namespace)
+	created := seen.run.CreationTimestamp.Time
+	if left := created.Add(seen.testGracePeriod).Sub(now); left > 0 {
+		waited := plan{requeueAfter: left}
+		if worthTelling := created.Add(explainAfter); now.Before(worthTelling) {
+			waited.requeueAfter = min(left, worthTelling.Sub(now))
+		} else {
+			waited.state = pending(v1alpha1.ReasonTestNotFound, message)
+		}
+		return waited, true
+	}
+	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound,
+		fmt.Sprintf("%s, and none appeared within %s", message, seen.testGracePeriod))}, true
+}
+
+func paramsInvalid(seen observation, _ time.Time) (plan, bool) {
+	if _, err := paramValues(definitionOf(seen), seen.run.Spec.Params); err != nil {
+		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams, err.Error())}, true
+	}
+	return plan{}, false
+}
+
+func start(seen observation, _ time.Time) (plan, bool) {
+	return plan{create: newJob(seen, firstAttempt)}, true
+}

@@ -1,0 +1,111 @@
+package testrun
+
+import (
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// Words that Kubernetes uses and exports no constant for.
+const (
+	reasonDeadlineExceeded       = "DeadlineExceeded"
+	reasonOOMKilled              = "OOMKilled"
+	reasonStartError             = "StartError"
+	reasonContainerCannotRun     = "ContainerCannotRun"
+	reasonContainerStatusUnknown = "ContainerStatusUnknown"
+)
+
+// jobEnd returns the condition with which the Job ended, or nil.
+func jobEnd(job *batchv1.Job) *batchv1.JobCondition {
+	if job == nil {
+		return nil
+	}
+	for i, condition := range job.Status.Conditions {
+		ended := condition.Type == batchv1.JobComplete || condition.Type == batchv1.JobFailed
+		if ended && condition.Status == corev1.ConditionTrue {
+			return &job.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// isActive says whether the attempt may still do something: neither its Job nor its pod has ended or been told to stop.
+func isActive(seen observation) bool {
+	return seen.job != nil && seen.job.DeletionTimestamp.IsZero() && jobEnd(seen.job) == nil && stopOfJob(seen.job) == nil &&
+		!podHasEnded(seen.pod) && stopOfPod(seen.pod) == nil
+}
+
+func podHasFailed(pod *corev1.Pod) bool { return pod != nil && pod.Status.Phase == corev1.PodFailed }
+
+func podHasEnded(pod *corev1.Pod) bool {
+	return podHasFailed(pod) || (pod != nil && pod.Status.Phase == corev1.PodSucceeded)
+}
+
+func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == conditionType {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// deletedAt is when the deletion of the pod was asked for: its deletionTimestamp is the end of the grace period.
+func deletedAt(pod *corev1.Pod) time.Time {
+	at := pod.DeletionTimestamp.Time
+	if grace := pod.DeletionGracePeriodSeconds; grace != nil {
+		at = at.Add(-time.Duration(*grace) * time.Second)
+	}
+	return at
+}
+
+// testContainer is the state of the container that is the test. It is empty while there is none.
+func testContainer(seen observation) corev1.ContainerState {
+	if seen.pod == nil {
+		return corev1.ContainerState{}
+	}
+	for _, status := range seen.pod.Status.ContainerStatuses {
+		if status.Name == seen.job.Annotations[v1alpha1.AnnotationContainer] {
+			return status.State
+		}
+	}
+	return corev1.ContainerState{}
+}
+
+// testHasRun says whether the test's container runs, or did. One whose command could not be executed did not.
+func testHasRun(seen observation) bool {
+	container := testContainer(seen)
+	if end := container.Terminated; end != nil {
+		return end.Reason != reasonStartError && end.Reason != reasonContainerCannotRun
+	}
+	return container.Running != nil
+}
+
+// testEndedBefore says whether the test's container ended by itself before that time.
+func testEndedBefore(seen observation, limit time.Time) bool {
+	end := testContainer(seen).Terminated
+	return end != nil && end.FinishedAt.Time.Before(limit)
+}
+
+// startDeadline is when timeouts.start is over, and how long it is. It is zero for an attempt that nobody has tried to
+// start.
+func startDeadline(seen observation) (time.Time, time.Duration) {
+	if seen.job != nil {
+		limit := startTimeoutOf(seen.job)
+		return seen.job.CreationTimestamp.Add(limit), limit
+	}
+	refused := currentAttempt(seen.run.Status).CreateTime
+	if refused.IsZero() || (seen.run.Spec.TestSpec == nil && seen.test == nil) {
+		return time.Time{}, 0
+	}
+	limit := definitionOf(seen).startTimeout
+	return refused.Add(limit), limit
+}
+
+// isSlowToStart says whether the attempt has not started for so long that it is worth asking why.
+func isSlowToStart(seen observation, now time.Time) bool {
+	return !testHasRun(seen) && !podHasEnded(seen.pod) && !now.Before(seen.job.CreationTimestamp.Add(explainAfter))
+}

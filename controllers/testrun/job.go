@@ -1,0 +1,213 @@
+package testrun
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+const (
+	firstAttempt = 1
+
+	defaultStartTimeout = 10 * time.Minute
+	defaultRunTimeout   = time.Hour
+)
+
+// definition is what a run executes: the Test as it is now, or the inline one, with the run's own timeouts.
+type definition struct {
+	spec *v1alpha1.TestSpec
+	// test is the Test; nil for an inline definition.
+	test         *v1alpha1.Test
+	startTimeout time.Duration
+	runTimeout   time.Duration
+}
+
+// definitionOf resolves the definition. One must exist: the run's testSpec, or the Test.
+func definitionOf(seen observation) definition {
+	def := definition{spec: seen.run.Spec.TestSpec, test: seen.test}
+	if def.spec == nil {
+		def.spec = &seen.test.Spec
+	}
+	own, tests := seen.run.Spec.Timeouts, def.spec.Timeouts
+	def.startTimeout = firstDuration(defaultStartTimeout, own.Start, tests.Start)
+	def.runTimeout = firstDuration(defaultRunTimeout, own.Run, tests.Run)
+	return def
+}
+
+func firstDuration(fallback time.Duration, candidates ...*metav1.Duration) time.Duration {
+	for _, candidate := range candidates {
+		if candidate != nil {
+			return candidate.Duration
+		}
+	}
+	return fallback
+}
+
+// paramValues gives each param of the definition its value, as environment variables in the order of the definition. The
+// error says to the author of the run which param does not fit.
+func paramValues(def definition, given []v1alpha1.Param) ([]corev1.EnvVar, error) {
+	values := make(map[string]*string, len(given))
+	for _, param := range given {
+		values[param.Name] = param.Value
+	}
+	var env []corev1.EnvVar
+	for _, param := range def.spec.Params {
+		value, isGiven := values[param.Name]
+		delete(values, param.Name)
+		switch {
+		case !isGiven && ptr.Deref(param.Required, false):
+			return nil, fmt.Errorf("param %s is required and has no value", param.Name)
+		case !isGiven && param.Default == nil:
+			continue
+		case !isGiven:
+			value = param.Default
+		case len(param.Enum) > 0 && !slices.Contains(param.Enum, ptr.Deref(value, "")):
+			return nil, fmt.Errorf("param %s is %q; it must be one of: %s", param.Name, ptr.Deref(value, ""), strings.Join(param.Enum, ", "))
+		}
+		env = append(env, literalEnv(param.Name, ptr.Deref(value, "")))
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		return nil, fmt.Errorf("the Test defines no param %s; it defines: %s", name, paramNames(def.spec.Params))
+	}
+	return env, nil
+}
+
+func paramNames(params []v1alpha1.ParamSpec) string {
+	if len(params) == 0 {
+		return "none"
+	}
+	names := make([]string, 0, len(params))
+	for _, param := range params {
+		names = append(names, param.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// literalEnv is a variable whose value arrives as it is: Kubernetes expands $(NAME) in values too, and $$ stands for $.
+func literalEnv(name, value string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, Value: strings.ReplaceAll(value, "$", "$$")}
+}
+
+func jobName(run *v1alpha1.TestRun, attempt int32) string {
+	return fmt.Sprintf("%s-%d", run.Name, attempt)
+}
+
+// newJob renders the Job of an attempt. It holds all that is needed of the definition from then on.
+func newJob(seen observation, attempt int32) *batchv1.Job {
+	run, def := seen.run, definitionOf(seen)
+	params, _ := paramValues(def, run.Spec.Params) // paramsInvalid has ruled an error out
+	template := def.spec.Template.DeepCopy()
+
+	labels := map[string]string{
+		v1alpha1.LabelRun:     run.Name,
+		v1alpha1.LabelAttempt: strconv.Itoa(int(attempt)),
+	}
+	annotations := map[string]string{
+		v1alpha1.AnnotationContainer:    testContainerName(def.spec),
+		v1alpha1.AnnotationStartTimeout: def.startTimeout.String(),
+	}
+	if def.test != nil {
+		labels[v1alpha1.LabelTest] = def.test.Name
+		annotations[v1alpha1.AnnotationTestGeneration] = strconv.FormatInt(def.test.Generation, 10)
+	}
+
+	template.Labels = merged(template.Labels, labels)
+	pod := &template.Spec
+	pod.RestartPolicy = corev1.RestartPolicyNever
+	pod.ActiveDeadlineSeconds = ptr.To(wholeSeconds(def.runTimeout))
+	if pod.ServiceAccountName == "" && pod.DeprecatedServiceAccount == "" {
+		pod.AutomountServiceAccountToken = ptr.To(false)
+	}
+	env := append(identity(run, attempt), params...)
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for i := range containers {
+			containers[i].Env = withEnv(containers[i].Env, env)
+		}
+	}
+
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            jobName(run, attempt),
+			Namespace:       run.Namespace,
+			Labels:          labels,
+			Annotations:     annotations,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("TestRun"))},
+		},
+		Spec: batchv1.JobSpec{
+			BackoffLimit:         ptr.To[int32](0),
+			PodReplacementPolicy: ptr.To(batchv1.Failed),
+			Template:             *template,
+		},
+	}
+}
+
+func identity(run *v1alpha1.TestRun, attempt int32) []corev1.EnvVar {
+	return []corev1.EnvVar{
+		{Name: v1alpha1.EnvName, Value: run.Name},
+		{Name: v1alpha1.EnvNamespace, Value: run.Namespace},
+		{Name: v1alpha1.EnvUID, Value: string(run.UID)},
+		{Name: v1alpha1.EnvAttempt, Value: strconv.Itoa(int(attempt))},
+	}
+}
+
+// withEnv puts ours first, so that the template's own variables can refer to them, and instead of those with the same name.
+func withEnv(templates, ours []corev1.EnvVar) []corev1.EnvVar {
+	env := slices.Clone(ours)
+	for _, variable := range templates {
+		if !slices.ContainsFunc(ours, func(our corev1.EnvVar) bool { return our.Name == variable.Name }) {
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+func testContainerName(spec *v1alpha1.TestSpec) string {
+	if spec.Container != "" {
+		return spec.Container
+	}
+	return spec.Template.Spec.Containers[0].Name
+}
+
+func merged(base, over map[string]string) map[string]string {
+	all := maps.Clone(over)
+	for key, value := range base {
+		if _, taken := over[key]; !taken {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+// wholeSeconds rounds up.
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// startTimeoutOf reads back what newJob wrote. Somebody may have changed the annotation: then the default holds.
+func startTimeoutOf(job *batchv1.Job) time.Duration {
+	if limit, err := time.ParseDuration(job.Annotations[v1alpha1.AnnotationStartTimeout]); err == nil {
+		return limit
+	}
+	return defaultStartTimeout
+}
+
+// testGenerationOf reads back what newJob wrote; nil for an inline definition.
+func testGenerationOf(job *batchv1.Job) *int64 {
+	if generation, err := strconv.ParseInt(job.Annotations[v1alpha1.AnnotationTestGeneration], 10, 64); err == nil {
+		return &generation
+	}
+	return nil
+}
+
+// runTimeoutOf reads back what newJob wrote.
+func runTimeoutOf(job *batchv1.Job) time.Duration {
+	return time.Duration(ptr.Deref(job.Spec.Template.Spec.ActiveDeadlineSeconds, 0)) * time.Second
+}

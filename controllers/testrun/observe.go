@@ -1,0 +1,173 @@
+package testrun
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// observation is all that a decision is based on.
+type observation struct {
+	run *v1alpha1.TestRun
+	// test is the Test that the run refers to; nil when it does not exist, or when the run defines its test inline.
+	test *v1alpha1.Test
+	// job is the attempt's Job; nil when it does not exist.
+	job *batchv1.Job
+	// jobVanished says that the attempt's Job existed, and does not any more.
+	jobVanished bool
+	// pod is the Job's pod; nil when there is none.
+	pod *corev1.Pod
+	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
+	// are read only for an attempt that is slow to start.
+	warnings []warning
+	// testGracePeriod is how long the run waits for its Test.
+	testGracePeriod time.Duration
+}
+
+// warning is what is read of a Warning event.
+type warning struct{ reason, message string }
+
+// observe reads what decide needs, and writes nothing.
+func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun) (observation, error) {
+	seen := observation{run: run, testGracePeriod: r.TestGracePeriod}
+	if !run.DeletionTimestamp.IsZero() {
+		return seen, nil
+	}
+	var err error
+	if seen.job, err = r.readJob(ctx, run); err != nil {
+		return seen, err
+	}
+	if seen.job == nil {
+		seen.jobVanished = r.vanished(run)
+		seen.test, err = r.readTest(ctx, run)
+		return seen, err
+	}
+	r.jobsSeen.Add(run.UID, nil)
+	if seen.pod, err = r.readPod(ctx, seen.job); err != nil {
+		return seen, err
+	}
+	if isSlowToStart(seen, r.Clock.Now()) {
+		seen.warnings, err = r.readWarnings(ctx, seen)
+	}
+	return seen, err
+}
+
+// vanished says whether the run's Job, which does not exist now, has existed before: the status says so, or, between the
+// creation of the Job and the next write of the status, this process remembers.
+func (r *Reconciler) vanished(run *v1alpha1.TestRun) bool {
+	_, remembered := r.jobsSeen.Get(run.UID)
+	return remembered || currentAttempt(run.Status).Job != ""
+}
+
+// readJob finds the attempt's Job. That there is none is believed only of the API server, since the cache may lag. A Job
+// of that name that is not the run's does not count.
+func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
+	key := client.ObjectKey{Namespace: run.Namespace, Name: jobName(run, currentAttempt(run.Status).Number)}
+	job := &batchv1.Job{}
+	err := r.Client.Get(ctx, key, job)
+	if apierrors.IsNotFound(err) && run.Status.Phase != v1alpha1.PhaseFinished {
+		err = r.APIReader.Get(ctx, key, job)
+	}
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("reading the Job: %w", err)
+	}
+	if err != nil || !metav1.IsControlledBy(job, run) {
+		return nil, nil
+	}
+	return job, nil
+}
+
+// readPod finds the Job's pod. That an ended Job has none is believed only of the API server.
+func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
+	pod, err := firstPod(ctx, r.Client, job, client.MatchingFields{podsByJob: string(job.UID)})
+	if err == nil && pod == nil && jobEnd(job) != nil {
+		pod, err = r.readPodUncached(ctx, job)
+	}
+	return pod, err
+}
+
+func (r *Reconciler) readPodUncached(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
+	return firstPod(ctx, r.APIReader, job, client.MatchingLabels{batchv1.ControllerUidLabel: string(job.UID)})
+}
+
+// firstPod lists the pods of the Job and returns the first that was made: there is never more than one, unless Kubernetes
+// itself made a second.
+func firstPod(ctx context.Context, reader client.Reader, job *batchv1.Job, ofJob client.ListOption) (*corev1.Pod, error) {
+	pods := &corev1.PodList{}
+	if err := reader.List(ctx, pods, client.InNamespace(job.Namespace), ofJob); err != nil {
+		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
+	}
+	if len(pods.Items) == 0 {
+		return nil, nil
+	}
+	first := slices.MinFunc(pods.Items, func(a, b corev1.Pod) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
+	return &first, nil
+}
+
+// readTest reads the Test that the run refers to. That it does not exist is believed only of the API server.
+func (r *Reconciler) readTest(ctx context.Context, run *v1alpha1.TestRun) (*v1alpha1.Test, error) {
+	if run.Spec.TestRef == nil || run.Status.Phase == v1alpha1.PhaseFinished {
+		return nil, nil
+	}
+	key := client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.TestRef.Name}
+	test := &v1alpha1.Test{}
+	err := r.Client.Get(ctx, key, test)
+	if apierrors.IsNotFound(err) {
+		err = r.APIReader.Get(ctx, key, test)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the Test: %w", err)
+	}
+	return test, nil
+}
+
+// readWarnings reads what Kubernetes said about an attempt that is slow to start. A quota that is exhausted and a volume
+// that cannot be mounted leave no other trace than an event.
+func (r *Reconciler) readWarnings(ctx context.Context, seen observation) ([]warning, error) {
+	uid := seen.job.UID
+	if seen.pod != nil {
+		uid = seen.pod.UID
+	}
+	list := &corev1.EventList{}
+	err := r.APIReader.List(ctx, list, client.InNamespace(seen.run.Namespace), eventsAbout(uid))
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return lastSeen(b).Compare(lastSeen(a)) })
+	warnings := make([]warning, 0, len(list.Items))
+	for _, event := range list.Items {
+		warnings = append(warnings, warning{event.Reason, event.Message})
+	}
+	return warnings, nil
+}
+
+func eventsAbout(uid types.UID) client.MatchingFields {
+	return client.MatchingFields{"involvedObject.uid": string(uid), "type": corev1.EventTypeWarning}
+}
+
+// lastSeen is the time of an event, whichever of the two event APIs made it.
+func lastSeen(event corev1.Event) time.Time {
+	if event.Series != nil {
+		return event.Series.LastObservedTime.Time
+	}
+	if event.LastTimestamp.IsZero() {
+		return event.EventTime.Time
+	}
+	return event.LastTimestamp.Time
+}

@@ -1,0 +1,66 @@
+// Package testrun is the life of one TestRun: from Pending through InProgress to a verdict.
+//
+// A reconcile reads everything (observe), decides purely (decide, an ordered list of rules), writes the children (apply),
+// computes the whole status purely (nextStatus), stores it with one write (patchStatus), and only then speaks (announce).
+package testrun
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// Reconciler moves TestRuns forward.
+type Reconciler struct {
+	// Client reads from the cache and writes to the API server.
+	Client client.Client
+	// APIReader reads from the API server itself, for the answers that a stale cache could get wrong.
+	APIReader client.Reader
+	// Recorder takes the events.
+	Recorder events.EventRecorder
+	// Clock tells the time.
+	Clock clock.PassiveClock
+	// Metrics counts the transitions.
+	Metrics *Metrics
+	// TestGracePeriod is how long a run waits for a Test that does not exist.
+	TestGracePeriod time.Duration
+
+	// jobsSeen holds the UIDs of runs whose Job exists or existed, until their status says so too: see vanished.
+	jobsSeen *lru.Cache
+}
+
+// Reconcile moves one run as far as it can go now.
+func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reconcile.Result, error) {
+	seen, err := r.observe(ctx, run)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	now := r.Clock.Now()
+	plan := decide(seen, now)
+	applyErr := r.apply(ctx, seen, plan)
+	status := nextStatus(seen, plan, applyErr, now)
+	if err := r.patchStatus(ctx, run, status); err != nil {
+		return reconcile.Result{}, err
+	}
+	r.announce(ctx, run, status)
+	return reconcile.Result{RequeueAfter: plan.requeueAfter}, retryable(applyErr)
+}
+
+// patchStatus stores the status, unless it is stored already. It is refused when the run has changed since it was read:
+// a status is only ever written over the one that it was computed from.
+func (r *Reconciler) patchStatus(ctx context.Context, run *v1alpha1.TestRun, status v1alpha1.TestRunStatus) error {
+	if equality.Semantic.DeepEqual(run.Status, status) {
+		return nil
+	}
+	next := run.DeepCopy()
+	next.Status = status
+	return r.Client.Status().Patch(ctx, next, client.MergeFromWithOptions(run, client.MergeFromWithOptimisticLock{}))
+}

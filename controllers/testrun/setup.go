@@ -1,0 +1,141 @@
+package testrun
+
+import (
+	"context"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/lru"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// What the controller may do. Everything else is refused to it.
+//
+// +kubebuilder:rbac:groups=testrun.dev,resources=tests,verbs=get;list;watch
+// +kubebuilder:rbac:groups=testrun.dev,resources=testruns,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=testrun.dev,resources=testruns/status,verbs=patch
+// +kubebuilder:rbac:groups=testrun.dev,resources=testruns/finalizers,verbs=update
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=events,verbs=list
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+const (
+	// waitingForTest indexes the runs that have no Job yet by the name of the Test that they refer to.
+	waitingForTest = "waitingForTest"
+
+	// podsByJob indexes pods by the UID of their Job.
+	podsByJob = "podsByJob"
+
+	// jobsRemembered bounds what is remembered of Jobs that no status speaks of yet.
+	jobsRemembered = 16384
+
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// SetupWithManager registers the controller. concurrency is the number of runs that are reconciled at the same time.
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
+	r.jobsSeen = lru.New(jobsRemembered)
+	indexer := mgr.GetFieldIndexer()
+	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, waitingForTest, testWaitedFor); err != nil {
+		return err
+	}
+	if err := indexer.IndexField(ctx, &corev1.Pod{}, podsByJob, jobOfPod); err != nil {
+		return err
+	}
+	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.TestRun{})
+	if err != nil {
+		return err
+	}
+	if _, err := informer.AddEventHandler(r.Metrics.phaseCounter()); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.TestRun{}).
+		Owns(&batchv1.Job{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOfPod)).
+		Watches(&v1alpha1.Test{}, handler.EnqueueRequestsFromMapFunc(r.runsWaitingFor)).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrency,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		}).
+		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// CacheOptions keeps in memory only the Jobs and pods of runs, and of those only what is read.
+func CacheOptions() cache.Options {
+	ofRuns, err := labels.NewRequirement(v1alpha1.LabelRun, selection.Exists, nil)
+	if err != nil {
+		panic(err) // the label is a constant
+	}
+	selector := labels.NewSelector().Add(*ofRuns)
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&batchv1.Job{}: {Label: selector, Transform: stripJob},
+			&corev1.Pod{}:  {Label: selector, Transform: stripPod},
+		},
+	}
+}
+
+func stripJob(obj any) (any, error) {
+	if job, ok := obj.(*batchv1.Job); ok {
+		deadline := job.Spec.Template.Spec.ActiveDeadlineSeconds
+		job.ManagedFields = nil
+		job.Spec.Template = corev1.PodTemplateSpec{Spec: corev1.PodSpec{ActiveDeadlineSeconds: deadline}}
+	}
+	return obj, nil
+}
+
+func stripPod(obj any) (any, error) {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		pod.ManagedFields = nil
+		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	}
+	return obj, nil
+}
+
+func runOfPod(_ context.Context, pod client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{
+		Namespace: pod.GetNamespace(), Name: pod.GetLabels()[v1alpha1.LabelRun],
+	}}}
+}
+
+func jobOfPod(pod client.Object) []string {
+	return []string{pod.GetLabels()[batchv1.ControllerUidLabel]}
+}
+
+func testWaitedFor(obj client.Object) []string {
+	run, ok := obj.(*v1alpha1.TestRun)
+	if !ok || run.Spec.TestRef == nil || run.Status.Phase != v1alpha1.PhasePending || currentAttempt(run.Status).Job != "" {
+		return nil
+	}
+	return []string{run.Spec.TestRef.Name}
+}
+
+func (r *Reconciler) runsWaitingFor(ctx context.Context, test client.Object) []reconcile.Request {
+	runs := &v1alpha1.TestRunList{}
+	err := r.Client.List(ctx, runs, client.InNamespace(test.GetNamespace()), client.MatchingFields{waitingForTest: test.GetName()})
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the runs that wait for a Test", "test", test.GetName())
+		return nil
+	}
+	requests := make([]reconcile.Request, 0, len(runs.Items))
+	for i := range runs.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&runs.Items[i])})
+	}
+	return requests
+}

@@ -1,0 +1,94 @@
+package testrun
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// errStale means that the API server knows more than the cache did: the reconcile has to be done again.
+var errStale = errors.New("the cache is behind the API server")
+
+// stop makes an attempt end and records why in the same write, so that no crash can part the two. Nothing that may have
+// logs is deleted: a pod on a node is stopped by its kubelet and kept. A Job whose pod is not on a node is suspended, so
+// that it never gets there.
+func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) error {
+	if podHasEnded(seen.pod) || stopOfPod(seen.pod) != nil || stopOfJob(seen.job) != nil {
+		return nil
+	}
+	if seen.pod != nil && seen.pod.Spec.NodeName != "" {
+		return r.stopPod(ctx, seen.pod, why)
+	}
+	latest, err := r.readPodUncached(ctx, seen.job)
+	if err != nil {
+		return err
+	}
+	if latest != nil && latest.Spec.NodeName != "" {
+		return fmt.Errorf("pod %s has just got a node: %w", latest.Name, errStale)
+	}
+	return r.suspendJob(ctx, seen.job, why)
+}
+
+// stopPod lowers the pod's time limit to the smallest one: the kubelet sends SIGTERM, waits for the grace period, and
+// keeps the pod with its logs.
+func (r *Reconciler) stopPod(ctx context.Context, pod *corev1.Pod, why *state) error {
+	stopped := pod.DeepCopy()
+	stopped.Annotations = withStopRequest(pod.Annotations, why)
+	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	if err := r.Client.Patch(ctx, stopped, lockedMergeFrom(pod)); err != nil {
+		return fmt.Errorf("stopping the pod: %w", err)
+	}
+	return nil
+}
+
+func (r *Reconciler) suspendJob(ctx context.Context, job *batchv1.Job, why *state) error {
+	suspended := job.DeepCopy()
+	suspended.Annotations = withStopRequest(job.Annotations, why)
+	suspended.Spec.Suspend = ptr.To(true)
+	if err := r.Client.Patch(ctx, suspended, lockedMergeFrom(job)); err != nil {
+		return fmt.Errorf("suspending the Job: %w", err)
+	}
+	return nil
+}
+
+func lockedMergeFrom(obj client.Object) client.Patch {
+	return client.MergeFromWithOptions(obj, client.MergeFromWithOptimisticLock{})
+}
+
+func withStopRequest(annotations map[string]string, why *state) map[string]string {
+	return merged(annotations, map[string]string{
+		v1alpha1.AnnotationStopVerdict: string(why.verdict),
+		v1alpha1.AnnotationStopReason:  why.reason,
+		v1alpha1.AnnotationStopMessage: bounded(why.message),
+	})
+}
+
+// stopRequest reads back what withStopRequest wrote; nil if nobody asked for a stop.
+func stopRequest(annotations map[string]string) *state {
+	verdict := v1alpha1.Verdict(annotations[v1alpha1.AnnotationStopVerdict])
+	if verdict == "" {
+		return nil
+	}
+	return finished(verdict, annotations[v1alpha1.AnnotationStopReason], annotations[v1alpha1.AnnotationStopMessage])
+}
+
+func stopOfJob(job *batchv1.Job) *state {
+	if job == nil {
+		return nil
+	}
+	return stopRequest(job.Annotations)
+}
+
+func stopOfPod(pod *corev1.Pod) *state {
+	if pod == nil {
+		return nil
+	}
+	return stopRequest(pod.Annotations)
+}

@@ -1,0 +1,100 @@
+// Package builders makes objects for tests, so that a test says only what it is about.
+package builders
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// Image is what the pods of built objects run.
+const Image = "perl:5-slim"
+
+// TestRunBuilder makes a TestRun.
+type TestRunBuilder struct{ v1alpha1.TestRun }
+
+// TestRun starts a run of that name with an inline test that does nothing.
+func TestRun(name string) *TestRunBuilder {
+	b := &TestRunBuilder{}
+	b.TypeMeta = metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "TestRun"}
+	b.Name = name
+	b.Namespace = metav1.NamespaceDefault
+	b.Spec.TestSpec = ptr.To(TestSpec("true"))
+	return b
+}
+
+// In puts the run into a namespace.
+func (b *TestRunBuilder) In(namespace string) *TestRunBuilder {
+	b.Namespace = namespace
+	return b
+}
+
+// Of makes the run refer to a Test.
+func (b *TestRunBuilder) Of(test string) *TestRunBuilder {
+	b.Spec.TestSpec = nil
+	b.Spec.TestRef = &v1alpha1.TestReference{Name: test}
+	return b
+}
+
+// Running replaces the inline test.
+func (b *TestRunBuilder) Running(spec v1alpha1.TestSpec) *TestRunBuilder {
+	b.Spec.TestSpec = &spec
+	return b
+}
+
+// Param gives a param a value.
+func (b *TestRunBuilder) Param(name, value string) *TestRunBuilder {
+	b.Spec.Params = append(b.Spec.Params, v1alpha1.Param{Name: name, Value: &value})
+	return b
+}
+
+// StartTimeout sets timeouts.start.
+func (b *TestRunBuilder) StartTimeout(d time.Duration) *TestRunBuilder {
+	b.Spec.Timeouts.Start = &metav1.Duration{Duration: d}
+	return b
+}
+
+// RunTimeout sets timeouts.run.
+func (b *TestRunBuilder) RunTimeout(d time.Duration) *TestRunBuilder {
+	b.Spec.Timeouts.Run = &metav1.Duration{Duration: d}
+	return b
+}
+
+// TTL sets ttlAfterFinished.
+func (b *TestRunBuilder) TTL(d time.Duration) *TestRunBuilder {
+	b.Spec.TTLAfterFinished = &metav1.Duration{Duration: d}
+	return b
+}
+
+// Cancelled sets cancel.
+func (b *TestRunBuilder) Cancelled() *TestRunBuilder {
+	b.Spec.Cancel = ptr.To(true)
+	return b
+}
+
+// Build returns the run.
+func (b *TestRunBuilder) Build() *v1alpha1.TestRun { return b.DeepCopy() }
+
+// Test makes a Test of that name.
+func Test(name string, spec v1alpha1.TestSpec) *v1alpha1.Test {
+	return &v1alpha1.Test{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "Test"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault},
+		Spec:       spec,
+	}
+}
+
+// TestSpec makes a definition whose only container, named test, runs a shell script.
+func TestSpec(script string, params ...v1alpha1.ParamSpec) v1alpha1.TestSpec {
+	return v1alpha1.TestSpec{
+		Params: params,
+		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			Containers:                    []corev1.Container{{Name: "test", Image: Image, Command: []string{"sh", "-c", script}}},
+			TerminationGracePeriodSeconds: ptr.To[int64](1),
+		}},
+	}
+}
