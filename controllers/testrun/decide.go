@@ -150,8 +150,13 @@ func wasDisrupted(seen observation, _ time.Time) (plan, bool) {
 		fmt.Sprintf("The cluster took the pod away. %s: %s", target.Reason, target.Message))}, true
 }
 
+// podWasDeleted: a pod that is on no node never gets to one once it is being deleted, so there is nothing to wait for.
 func podWasDeleted(seen observation, _ time.Time) (plan, bool) {
-	if !podHasFailed(seen.pod) || seen.pod.DeletionTimestamp.IsZero() || testEndedBefore(seen, deletedAt(seen.pod)) {
+	if seen.pod == nil || seen.pod.DeletionTimestamp.IsZero() {
+		return plan{}, false
+	}
+	ended := podHasFailed(seen.pod) || seen.pod.Spec.NodeName == ""
+	if !ended || testEndedBefore(seen, deletedAt(seen.pod)) {
 		return plan{}, false
 	}
 	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonPodDeleted,

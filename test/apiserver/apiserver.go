@@ -35,8 +35,9 @@ var Scheme = func() *k8sruntime.Scheme {
 	return scheme
 }()
 
-// Run starts the API server with the project's CRDs, runs the tests and stops it again. It is for TestMain.
-func Run(m *testing.M) int {
+// Run starts the API server with the project's CRDs and the given companions, runs the tests and stops all again. It is
+// for TestMain.
+func Run(m *testing.M, companions ...func(*envtest.Environment) (stop func(), err error)) int {
 	root := repositoryRoot()
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets(root),
@@ -58,6 +59,14 @@ func Run(m *testing.M) int {
 	if Client, err = client.NewWithWatch(config, client.Options{Scheme: Scheme}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
+	}
+	for _, start := range companions {
+		stop, err := start(environment)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer stop()
 	}
 	return m.Run()
 }

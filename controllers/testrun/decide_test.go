@@ -1,0 +1,255 @@
+package testrun
+
+import (
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+// t0 is when every run and Job below was created, and every step below began. The Jobs may take a minute to start.
+var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func after(d time.Duration) metav1.Time { return metav1.NewTime(t0.Add(d)) }
+
+// scene is an observation in the making.
+type scene struct{ observation }
+
+func aRun(change ...func(*v1alpha1.TestRun)) *scene {
+	run := builders.TestRun("smoke").Build()
+	run.CreationTimestamp = after(0)
+	run.Status.Phase = v1alpha1.PhasePending
+	for _, change := range change {
+		change(run)
+	}
+	return &scene{observation{run: run, testGracePeriod: 30 * time.Second}}
+}
+
+func (s *scene) withJob(conditions ...batchv1.JobCondition) *scene {
+	s.job = newJob(s.observation, firstAttempt)
+	s.job.CreationTimestamp = after(0)
+	s.job.Annotations[v1alpha1.AnnotationStartTimeout] = "1m"
+	s.job.Status.Conditions = conditions
+	return s
+}
+
+func (s *scene) withPod(change ...func(*corev1.Pod)) *scene {
+	s.withJob()
+	s.pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "smoke-1-x", CreationTimestamp: after(0)}}
+	for _, change := range change {
+		change(s.pod)
+	}
+	return s
+}
+
+func (s *scene) withWarning(reason, message string) *scene {
+	s.warnings = append(s.warnings, warning{reason, message})
+	return s
+}
+
+func (s *scene) jobGone() *scene {
+	s.jobVanished = true
+	return s
+}
+
+func (s *scene) jobStopped(why *state) *scene {
+	s.job.Annotations = withStopRequest(s.job.Annotations, why)
+	return s
+}
+
+func cancelled(run *v1alpha1.TestRun) { run.Spec.Cancel = ptr.To(true) }
+func deleted(run *v1alpha1.TestRun)   { run.DeletionTimestamp = ptr.To(after(0)) }
+func ofATest(run *v1alpha1.TestRun) {
+	run.Spec.TestSpec, run.Spec.TestRef = nil, &v1alpha1.TestReference{Name: "suite"}
+}
+func overWithTTL(run *v1alpha1.TestRun) {
+	over(run)
+	run.Spec.TTLAfterFinished = &metav1.Duration{Duration: time.Hour}
+}
+func withUnknownParam(run *v1alpha1.TestRun) {
+	run.Spec.Params = []v1alpha1.Param{{Name: "NO", Value: ptr.To("")}}
+}
+func over(run *v1alpha1.TestRun) {
+	run.Status.Phase, run.Status.Verdict, run.Status.FinishTime = v1alpha1.PhaseFinished, v1alpha1.VerdictPassed, ptr.To(after(0))
+}
+func refusedSince0(run *v1alpha1.TestRun) {
+	run.Spec.Timeouts.Start = &metav1.Duration{Duration: time.Minute}
+	run.Status.Attempts = []v1alpha1.Attempt{{Number: 1, CreateTime: ptr.To(after(0))}}
+	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonJobRefused, Message: "exceeded quota"}}
+}
+
+func onANode(pod *corev1.Pod) {
+	pod.Spec.NodeName = "node-1"
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: after(0)})
+}
+
+func ready(pod *corev1.Pod) {
+	onANode(pod)
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionTrue, LastTransitionTime: after(0)})
+}
+
+func unschedulable(pod *corev1.Pod) {
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available", LastTransitionTime: after(0)})
+}
+
+func container(pod *corev1.Pod, state corev1.ContainerState) {
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "test", State: state}}
+}
+
+func running(pod *corev1.Pod) {
+	ready(pod)
+	pod.Status.Phase = corev1.PodRunning
+	container(pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: after(0)}})
+}
+
+func waits(reason, message string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		ready(pod)
+		container(pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}})
+	}
+}
+
+func exited(code int32, at time.Duration) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		ready(pod)
+		pod.Status.Phase = corev1.PodFailed
+		if code == 0 {
+			pod.Status.Phase = corev1.PodSucceeded
+		}
+		container(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, StartedAt: after(0), FinishedAt: after(at)}})
+	}
+}
+
+func deadlineExceeded(pod *corev1.Pod) {
+	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, reasonDeadlineExceeded
+}
+func podDeletedAt(at time.Duration) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = ptr.To(after(at+30*time.Second)), ptr.To[int64](30)
+	}
+}
+
+func disruptedAt(at time.Duration) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", LastTransitionTime: after(at)})
+	}
+}
+
+func stoppedFor(why *state) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Annotations = withStopRequest(pod.Annotations, why) }
+}
+
+func TestDecide(t *testing.T) {
+	const soon, late, tooLate = time.Second, 10 * time.Second, time.Minute
+	cancel := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "")
+	tooSlow := finished(v1alpha1.VerdictError, v1alpha1.ReasonUnschedulable, "")
+	jobFailed := batchv1.JobCondition{Type: batchv1.JobFailed, Status: corev1.ConditionTrue, Reason: "BackoffLimitExceeded"}
+	jobComplete := batchv1.JobCondition{Type: batchv1.JobComplete, Status: corev1.ConditionTrue}
+
+	tests := map[string]struct {
+		seen    *scene
+		now     time.Duration
+		does    string // create, stop, delete, or nothing
+		says    string // PHASE VERDICT REASON, or nothing
+		requeue time.Duration
+	}{
+		"a run that is being deleted is left alone":            {seen: aRun(deleted)},
+		"a finished run is left alone":                         {seen: aRun(over).withPod(exited(0, 0))},
+		"a finished run is left alone until its TTL":           {seen: aRun(overWithTTL), now: time.Minute, requeue: 59 * time.Minute},
+		"a finished run is deleted after its TTL":              {seen: aRun(overWithTTL), now: time.Hour, does: "delete"},
+		"a finished run with a Job that is active is stopped":  {seen: aRun(over).withPod(running), does: "stop"},
+		"a finished run with a stopped Job is left alone":      {seen: aRun(over).withJob().jobStopped(cancel)},
+		"a finished run whose pod is stopping is left alone":   {seen: aRun(over).withPod(running, stoppedFor(cancel))},
+		"what a suspended Job was stopped for ends the run":    {seen: aRun().withJob().jobStopped(tooSlow), says: "Finished Error Unschedulable"},
+		"what a pod was stopped for ends a run not started":    {seen: aRun().withPod(waits("ContainerCreating", ""), stoppedFor(tooSlow)), says: "Finished Error Unschedulable"},
+		"what a pod was stopped for ends a run that ran":       {seen: aRun(cancelled).withPod(exited(143, 0), deadlineExceeded, stoppedFor(cancel)), says: "Finished Cancelled Cancelled"},
+		"a pod that ended before the stop has its own verdict": {seen: aRun(cancelled).withPod(exited(0, 0), stoppedFor(cancel)), says: "Finished Passed TestPassed"},
+
+		"the kubelet's deadline is the run timeout":           {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"a test that catches the stop and exits 0 timed out":  {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"the deadline before the test ran is an error":        {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
+		"an evicted pod is disrupted":                         {seen: aRun().withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
+		"a test that failed before the eviction failed":       {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a test that passed during the eviction passed":       {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
+		"a pod deleted while it ran is an error":              {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod deleted without a node is an error":            {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod that is being deleted is waited for":           {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
+		"a test that failed before its pod's deletion failed": {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"an exit code other than 0 fails":                     {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
+		"a Job that failed without a pod is lost":             {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
+		"a Job that completed without a pod passed":           {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},
+		"a Job that vanished is an error":                     {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
+		"a Job that vanished is an error, cancelled or not":   {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
+		"cancel without a Job ends the run":                   {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
+		"cancel without a Test ends the run":                  {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
+		"cancel before the test runs stops and ends":          {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
+		"cancel while the test runs stops and waits":          {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
+		"cancel is asked of a pod once":                       {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
+
+		"a start that takes too long is stopped":         {seen: aRun().withPod(unschedulable), now: tooLate, does: "stop", says: "Finished Error Unschedulable"},
+		"a Job that is refused for too long is an error": {seen: aRun(refusedSince0), now: tooLate, says: "Finished Error JobRefused"},
+		"a Job that was refused is tried again":          {seen: aRun(refusedSince0), now: late, does: "create"},
+		"a test that runs is no slow start":              {seen: aRun().withPod(running), now: tooLate, says: "InProgress  Running"},
+		"a short step is not told":                       {seen: aRun().withPod(), now: soon, requeue: 4 * time.Second},
+		"a Job without a pod":                            {seen: aRun().withJob(), now: late, says: "Pending  CreatingPod", requeue: 50 * time.Second},
+		"a quota that is exhausted":                      {seen: aRun().withJob().withWarning("FailedCreate", `pods "a" is forbidden: exceeded quota: q`), now: late, says: "Pending  QuotaExceeded", requeue: 50 * time.Second},
+		"a ServiceAccount that is missing":               {seen: aRun().withJob().withWarning("FailedCreate", `error looking up service account a/b: serviceaccount "b" not found`), now: late, says: "Pending  ServiceAccountNotFound", requeue: 50 * time.Second},
+		"a pod that the API server refuses":              {seen: aRun().withJob().withWarning("FailedCreate", `violates PodSecurity "restricted:latest"`), now: late, says: "Pending  PodRefused", requeue: 50 * time.Second},
+		"a pod that no scheduler has seen":               {seen: aRun().withPod(), now: late, says: "Pending  Scheduling", requeue: 50 * time.Second},
+		"a pod that fits no node":                        {seen: aRun().withPod(unschedulable), now: late, says: "Pending  Unschedulable", requeue: 50 * time.Second},
+		"a pod that gets its volumes and network":        {seen: aRun().withPod(onANode), now: late, says: "Pending  Preparing", requeue: 50 * time.Second},
+		"a volume that cannot be mounted":                {seen: aRun().withPod(onANode).withWarning("FailedMount", `configmap "c" not found`), now: late, says: "Pending  VolumeNotReady", requeue: 50 * time.Second},
+		"an image on its way":                            {seen: aRun().withPod(waits("ContainerCreating", "")), now: late, says: "Pending  PullingImage", requeue: 50 * time.Second},
+		"an image that cannot be pulled":                 {seen: aRun().withPod(waits("ErrImagePull", "no")), now: late, says: "Pending  ImagePullFailed", requeue: 50 * time.Second},
+		"a ConfigMap that is missing":                    {seen: aRun().withPod(waits("CreateContainerConfigError", "no")), now: late, says: "Pending  ContainerConfigError", requeue: 50 * time.Second},
+
+		"a missing Test is not told at once":      {seen: aRun(ofATest), now: soon, requeue: 4 * time.Second},
+		"a missing Test is waited for":            {seen: aRun(ofATest), now: late, says: "Pending  TestNotFound", requeue: 20 * time.Second},
+		"a Test missing for too long is an error": {seen: aRun(ofATest), now: 30 * time.Second, says: "Finished Error TestNotFound"},
+		"params that do not fit are an error":     {seen: aRun(withUnknownParam), says: "Finished Error InvalidParams"},
+		"a run that can start gets its Job":       {seen: aRun(), does: "create"},
+		"a run of an hour ago gets its Job":       {seen: aRun(), now: time.Hour, does: "create"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			plan := decide(test.seen.observation, t0.Add(test.now))
+			if got := deed(plan); got != test.does {
+				t.Errorf("it does %q, want %q", got, test.does)
+			}
+			if got := words(plan.state); got != test.says {
+				t.Errorf("it says %q, want %q", got, test.says)
+			}
+			if plan.requeueAfter != test.requeue {
+				t.Errorf("it looks again after %s, want %s", plan.requeueAfter, test.requeue)
+			}
+		})
+	}
+}
+
+func deed(plan plan) string {
+	switch {
+	case plan.create != nil:
+		return "create"
+	case plan.stop != nil:
+		return "stop"
+	case plan.deleteRun:
+		return "delete"
+	default:
+		return ""
+	}
+}
+
+func words(state *state) string {
+	if state == nil {
+		return ""
+	}
+	return string(state.phase) + " " + string(state.verdict) + " " + state.reason
+}

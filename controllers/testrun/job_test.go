@@ -1,0 +1,98 @@
+package testrun
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestTheJobOfEachKindOfRun(t *testing.T) {
+	suite := builders.Test("suite", builders.TestSpec("prove -v t/",
+		v1alpha1.ParamSpec{Name: "BROWSER", Default: ptr.To("firefox"), Enum: []string{"firefox", "chromium"}},
+		v1alpha1.ParamSpec{Name: "TARGET", Required: ptr.To(true)},
+		v1alpha1.ParamSpec{Name: "EXTRA"}))
+	suite.Generation = 3
+
+	rich := builders.TestSpec("prove -v t/", v1alpha1.ParamSpec{Name: "LANG", Default: ptr.To("C")})
+	rich.Container = "prove"
+	rich.Timeouts = builders.TestRun("").StartTimeout(time.Minute).RunTimeout(1500 * time.Millisecond).Spec.Timeouts
+	rich.Template.Labels = map[string]string{"team": "web", v1alpha1.LabelRun: "mine"}
+	rich.Template.Annotations = map[string]string{"note": "kept"}
+	pod := &rich.Template.Spec
+	pod.ServiceAccountName = "tester"
+	pod.InitContainers = []corev1.Container{{Name: "fetch", Image: builders.Image}}
+	pod.Containers = []corev1.Container{
+		{Name: "database", Image: builders.Image},
+		{Name: "prove", Image: builders.Image, Env: []corev1.EnvVar{{Name: "LANG", Value: "POSIX"}, {Name: "URL", Value: "http://$(TESTRUN_NAME)"}}},
+	}
+
+	tests := map[string]observation{
+		"inline": {run: builders.TestRun("smoke").Build()},
+		"test-with-params": {
+			run:  builders.TestRun("smoke").Of("suite").Param("TARGET", "costs $(TESTRUN_UID) $$").RunTimeout(5 * time.Minute).Build(),
+			test: suite,
+		},
+		"everything": {run: builders.TestRun("smoke").Running(rich).StartTimeout(2 * time.Minute).Build()},
+	}
+	for name, seen := range tests {
+		t.Run(name, func(t *testing.T) {
+			seen.run.UID = "6f2c0f0e-0000-4000-8000-000000000000"
+			before := seen.run.DeepCopy()
+			got, err := yaml.Marshal(newJob(seen, firstAttempt))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equality.Semantic.DeepEqual(before, seen.run) {
+				t.Error("rendering the Job changed the run")
+			}
+			golden := filepath.Join("testdata", "job-"+name+".yaml")
+			if *update {
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != string(want) {
+				t.Errorf("%s is not what is rendered now; if that is meant, run go test with -update. Rendered:\n%s", golden, got)
+			}
+		})
+	}
+}
+
+func TestParamsThatDoNotFit(t *testing.T) {
+	spec := builders.TestSpec("true",
+		v1alpha1.ParamSpec{Name: "TARGET", Required: ptr.To(true)},
+		v1alpha1.ParamSpec{Name: "BROWSER", Enum: []string{"firefox", "chromium"}})
+	tests := map[string]struct {
+		run  *v1alpha1.TestRun
+		says string
+	}{
+		"required and missing": {builders.TestRun("r").Build(), "param TARGET is required and has no value"},
+		"not in the enum":      {builders.TestRun("r").Param("TARGET", "x").Param("BROWSER", "lynx").Build(), `param BROWSER is "lynx"; it must be one of: firefox, chromium`},
+		"not defined":          {builders.TestRun("r").Param("TARGET", "x").Param("BROWSR", "y").Build(), "the Test defines no param BROWSR; it defines: TARGET, BROWSER"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := paramValues(definition{spec: &spec}, test.run.Spec.Params)
+			if err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("it says %v, want %q", err, test.says)
+			}
+		})
+	}
+}

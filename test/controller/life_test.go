@@ -1,0 +1,213 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+func TestAPassingRunCostsThreeWrites(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("smoke").Build())
+	pod := w.execute("smoke")
+	running := w.inProgress("smoke")
+	checkConditions(t, running)
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	run := w.finished("smoke", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+
+	attempt := run.Status.Attempts[0]
+	if attempt.Job != "smoke-1" || attempt.Pod != pod.Name || attempt.Node != nodeName || *attempt.ExitCode != 0 || attempt.Verdict != v1alpha1.VerdictPassed {
+		t.Errorf("the attempt is %+v", attempt)
+	}
+	if run.Status.StartTime == nil || run.Status.FinishTime == nil || run.Status.Duration == nil || run.Status.ObservedGeneration != run.Generation {
+		t.Errorf("the status is %+v", run.Status)
+	}
+	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+	w.eventually("both events are written", func() bool { _, events := w.writes.split(); return events == 2 })
+	toObjects, _ := w.writes.split()
+	want := []string{"POST jobs", "PATCH testruns/status", "PATCH testruns/status"}
+	if !slices.Equal(toObjects, want) {
+		t.Errorf("the run cost %q, want %q", toObjects, want)
+	}
+}
+
+func TestHowTheContainerEndsDecides(t *testing.T) {
+	tests := map[string]struct {
+		end     corev1.ContainerStateTerminated
+		verdict v1alpha1.Verdict
+		reason  string
+	}{
+		"exit code 0 passes":          {corev1.ContainerStateTerminated{ExitCode: 0}, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed},
+		"another exit code fails":     {corev1.ContainerStateTerminated{ExitCode: 3}, v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed},
+		"out of memory is the test's": {corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}, v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory},
+		"a command that is not there": {corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: "no such file"}, v1alpha1.VerdictError, v1alpha1.ReasonStartFailed},
+		"an end that the node forgot": {corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}, v1alpha1.VerdictError, v1alpha1.ReasonPodLost},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := withController(t)
+			w.create(builders.TestRun("run").Build())
+			pod := w.schedule("run")
+			w.exit(pod, test.end)
+			w.finished("run", test.verdict, test.reason)
+		})
+	}
+}
+
+func TestARunIsPendingBeforeAnyControllerSawIt(t *testing.T) {
+	w := newWorld(t)
+	w.create(builders.TestRun("early").Build())
+	run := w.pendingWith("early", v1alpha1.ReasonWaiting)
+	if condition(run, v1alpha1.ConditionReconciling).Status != metav1.ConditionTrue {
+		t.Errorf("kstatus takes the run for done: %+v", run.Status)
+	}
+	w.startController()
+	w.execute("early")
+	w.inProgress("early")
+}
+
+func TestATestThatComesLateIsRunAtOnce(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("late").Of("suite").Build())
+	w.create(builders.TestRun("good").Build())
+	w.execute("good") // the run in front delays nobody
+	w.pendingWith("late", v1alpha1.ReasonTestNotFound)
+	w.create(builders.Test("suite", builders.TestSpec("true")))
+	job := w.job("late")
+	if job.Labels[v1alpha1.LabelTest] != "suite" {
+		t.Errorf("the Job's labels are %v", job.Labels)
+	}
+}
+
+func TestATestThatNeverComesIsAnError(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("lost").Of("nowhere").Build())
+	run := w.finished("lost", v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound)
+	if !strings.Contains(messageOf(run), `no Test "nowhere"`) || len(w.jobs()) != 0 {
+		t.Errorf("%s, %d Jobs", messageOf(run), len(w.jobs()))
+	}
+}
+
+func TestADefinitionIsFrozenWhenTheRunStarts(t *testing.T) {
+	w := withController(t)
+	test := builders.Test("suite", builders.TestSpec("exit 0"))
+	w.create(test)
+	w.create(builders.TestRun("frozen").Of("suite").Build())
+	pod := w.execute("frozen")
+	test.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", "exit 1"}
+	w.must(w.client.Update(w.ctx, test))
+	w.must(w.client.Delete(w.ctx, test))
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	run := w.finished("frozen", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	if generation := run.Status.TestGeneration; generation == nil || *generation != 1 {
+		t.Errorf("testGeneration is %v, want 1", generation)
+	}
+}
+
+func TestParamsThatDoNotFitTheTestAreAnError(t *testing.T) {
+	w := withController(t)
+	required := true
+	w.create(builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "TARGET", Required: &required})))
+	w.create(builders.TestRun("missing").Of("suite").Build())
+	w.create(builders.TestRun("unknown").Of("suite").Param("TARGET", "a").Param("TRAGET", "b").Build())
+	if run := w.finished("missing", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(messageOf(run), "TARGET is required") {
+		t.Error(messageOf(run))
+	}
+	if run := w.finished("unknown", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(messageOf(run), "defines no param TRAGET; it defines: TARGET") {
+		t.Error(messageOf(run))
+	}
+}
+
+func TestAJobThatTheServerFindsInvalidEndsTheRunAtOnce(t *testing.T) {
+	w := withController(t)
+	spec := builders.TestSpec("true")
+	spec.Template.Spec.Containers[0].Image = ""
+	w.create(builders.TestRun("invalid").Running(spec).Build())
+	run := w.finished("invalid", v1alpha1.VerdictError, v1alpha1.ReasonJobInvalid)
+	if !strings.Contains(messageOf(run), "containers[0].image: Required value") {
+		t.Errorf("the message does not quote the server: %s", messageOf(run))
+	}
+}
+
+func TestAForeignJobWithTheNameIsLeftAlone(t *testing.T) {
+	w := withController(t)
+	foreign := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "mine-1"}}
+	foreign.Spec.Template = builders.TestSpec("true").Template
+	foreign.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	w.create(foreign)
+	w.create(builders.TestRun("mine").Build())
+	w.finished("mine", v1alpha1.VerdictError, v1alpha1.ReasonJobNameTaken)
+}
+
+func TestARunAfterADeletedOneOfItsNameWaitsForTheOldJob(t *testing.T) {
+	w := withController(t)
+	first := builders.TestRun("again").Build()
+	w.create(first)
+	old := w.job("again")
+	w.must(w.client.Delete(w.ctx, first))
+	w.create(builders.TestRun("again").Build())
+	w.eventually("the second run has a Job of its own", func() bool {
+		job := &batchv1.Job{}
+		err := w.client.Get(w.ctx, client.ObjectKeyFromObject(old), job)
+		return err == nil && job.UID != old.UID
+	})
+}
+
+func TestTTLDeletesTheRunAndAllThatItOwns(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("brief").TTL(time.Second).Build())
+	pod := w.execute("brief")
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.eventually("the run is gone", func() bool {
+		return apierrors.IsNotFound(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "brief"}, &v1alpha1.TestRun{}))
+	})
+	w.eventually("its Job is gone", func() bool { return len(w.jobs()) == 0 })
+}
+
+func TestAStatusIsBoundedWhateverKubernetesSays(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("wordy").Build())
+	pod := w.schedule("wordy")
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: strings.Repeat("ä", 20_000)})
+	run := w.finished("wordy", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed)
+	if n := len(messageOf(run)); n > 1024 || !strings.HasSuffix(messageOf(run), "ä…") {
+		t.Errorf("the message has %d bytes and ends with %q", n, messageOf(run)[n-8:])
+	}
+}
+
+func TestTwoControllersWithoutAnElectionMakeOneJobForEachRun(t *testing.T) {
+	const runs = 60
+	w := newWorld(t)
+	w.startController()
+	w.startController()
+	created := map[string]bool{}
+	for i := range runs {
+		w.create(builders.TestRun(fmt.Sprintf("run-%d", i)).Build())
+	}
+	w.eventually("every run has a Job", func() bool { return len(w.jobs()) == runs })
+	for _, job := range w.jobs() {
+		created[string(job.UID)] = true
+	}
+	for i := range runs {
+		w.execute(fmt.Sprintf("run-%d", i))
+	}
+	for i := range runs {
+		w.inProgress(fmt.Sprintf("run-%d", i))
+	}
+	for _, job := range w.jobs() {
+		if !created[string(job.UID)] {
+			t.Errorf("Job %s was made a second time", job.Name)
+		}
+	}
+}
