@@ -95,6 +95,8 @@ type ParamSpec struct {
 }
 
 // Timeouts limit the stages of a run. A duration is written as 90s, 10m or 1h30m and is at least 1s.
+//
+// +kubebuilder:validation:MinProperties=1
 type Timeouts struct {
 	// start limits the time from the making of the attempt's Job until the test's container runs. A run that exceeds it ends
 	// with verdict Error and the reason that Kubernetes gave. Unset means 10m.
@@ -115,7 +117,6 @@ type Timeouts struct {
 // not touch runs that have started.
 //
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:categories=testrun
 // +kubebuilder:printcolumn:name="Description",type=string,JSONPath=`.spec.description`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 63",message="the name of a Test is at most 63 characters long: it becomes the label testrun.dev/test"

@@ -6,6 +6,7 @@ import (
 
 // TestRunSpec asks for one execution of a test. It cannot be changed, but for cancel and ttlAfterFinished.
 //
+// +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="has(self.testRef) != has(self.testSpec)",message="set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.params) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
@@ -19,7 +20,7 @@ type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec defines it.
 	//
 	// +optional
-	TestRef *TestReference `json:"testRef,omitempty"`
+	TestRef *TestReference `json:"testRef,omitempty"` //nolint:kubeapilinter // a pointer says plainly that there may be none
 
 	// testSpec defines the test inline. Unset means that testRef names it.
 	//
@@ -119,6 +120,8 @@ const (
 )
 
 // TestRunStatus is what the controller says of a run.
+//
+// +kubebuilder:validation:MinProperties=1
 type TestRunStatus struct {
 	// observedGeneration is the metadata.generation that the rest of the status is about. Unset means that no controller
 	// has reported yet.
@@ -130,7 +133,6 @@ type TestRunStatus struct {
 	// phase is Pending, InProgress or Finished.
 	//
 	// +optional
-	// +default="Pending"
 	// +kubebuilder:default=Pending
 	Phase Phase `json:"phase,omitempty"`
 
@@ -145,6 +147,7 @@ type TestRunStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
@@ -152,7 +155,7 @@ type TestRunStatus struct {
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
-	TestGeneration *int64 `json:"testGeneration,omitempty"`
+	TestGeneration int64 `json:"testGeneration,omitempty"`
 
 	// startTime is when the test's container first ran. Unset if it has not.
 	//
@@ -175,6 +178,7 @@ type TestRunStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=number
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Attempts []Attempt `json:"attempts,omitempty"`
 }
@@ -248,7 +252,7 @@ type Attempt struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:categories=testrun,shortName=tr
+// +kubebuilder:resource:shortName=tr
 // +kubebuilder:selectablefield:JSONPath=`.status.phase`
 // +kubebuilder:selectablefield:JSONPath=`.status.verdict`
 // +kubebuilder:selectablefield:JSONPath=`.spec.testRef.name`

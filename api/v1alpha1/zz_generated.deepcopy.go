@@ -279,11 +279,6 @@ func (in *TestRunStatus) DeepCopyInto(out *TestRunStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
-	if in.TestGeneration != nil {
-		in, out := &in.TestGeneration, &out.TestGeneration
-		*out = new(int64)
-		**out = **in
-	}
 	if in.StartTime != nil {
 		in, out := &in.StartTime, &out.StartTime
 		*out = (*in).DeepCopy()

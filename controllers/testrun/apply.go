@@ -87,10 +87,12 @@ func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name s
 		r.jobsSeen.Add(run.UID, nil)
 		return nil
 	case owner != nil && owner.Kind == "TestRun" && owner.Name == run.Name:
-		return &refusal{v1alpha1.ReasonJobNameTaken, false, fmt.Errorf("Job %s of a deleted run of the same name is not gone yet", name)}
+		return &refusal{v1alpha1.ReasonJobNameTaken, false, fmt.Errorf("the name %s still belongs to the Job of a deleted run of the same name", name)}
 	default:
-		return &refusal{v1alpha1.ReasonJobNameTaken, true,
-			fmt.Errorf("Job %s exists and is not this run's: delete it, or give the run another name", name)}
+		return &refusal{
+			v1alpha1.ReasonJobNameTaken, true,
+			fmt.Errorf("the name %s belongs to a Job that is not this run's: delete it, or give the run another name", name),
+		}
 	}
 }
 

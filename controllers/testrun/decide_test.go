@@ -68,16 +68,20 @@ func deleted(run *v1alpha1.TestRun)   { run.DeletionTimestamp = ptr.To(after(0))
 func ofATest(run *v1alpha1.TestRun) {
 	run.Spec.TestSpec, run.Spec.TestRef = nil, &v1alpha1.TestReference{Name: "suite"}
 }
+
 func overWithTTL(run *v1alpha1.TestRun) {
 	over(run)
 	run.Spec.TTLAfterFinished = &metav1.Duration{Duration: time.Hour}
 }
+
 func withUnknownParam(run *v1alpha1.TestRun) {
 	run.Spec.Params = []v1alpha1.Param{{Name: "NO", Value: ptr.To("")}}
 }
+
 func over(run *v1alpha1.TestRun) {
 	run.Status.Phase, run.Status.Verdict, run.Status.FinishTime = v1alpha1.PhaseFinished, v1alpha1.VerdictPassed, ptr.To(after(0))
 }
+
 func refusedSince0(run *v1alpha1.TestRun) {
 	run.Spec.Timeouts.Start = &metav1.Duration{Duration: time.Minute}
 	run.Status.Attempts = []v1alpha1.Attempt{{Number: 1, CreateTime: ptr.To(after(0))}}
@@ -96,7 +100,8 @@ func ready(pod *corev1.Pod) {
 
 func unschedulable(pod *corev1.Pod) {
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
-		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available", LastTransitionTime: after(0)})
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available", LastTransitionTime: after(0),
+	})
 }
 
 func container(pod *corev1.Pod, state corev1.ContainerState) {
@@ -130,6 +135,7 @@ func exited(code int32, at time.Duration) func(*corev1.Pod) {
 func deadlineExceeded(pod *corev1.Pod) {
 	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, reasonDeadlineExceeded
 }
+
 func podDeletedAt(at time.Duration) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = ptr.To(after(at+30*time.Second)), ptr.To[int64](30)
@@ -139,7 +145,8 @@ func podDeletedAt(at time.Duration) func(*corev1.Pod) {
 func disruptedAt(at time.Duration) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
-			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", LastTransitionTime: after(at)})
+			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: "EvictionByEvictionAPI", LastTransitionTime: after(at),
+		})
 	}
 }
 

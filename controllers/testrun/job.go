@@ -199,12 +199,13 @@ func startTimeoutOf(job *batchv1.Job) time.Duration {
 	return defaultStartTimeout
 }
 
-// testGenerationOf reads back what newJob wrote; nil for an inline definition.
-func testGenerationOf(job *batchv1.Job) *int64 {
-	if generation, err := strconv.ParseInt(job.Annotations[v1alpha1.AnnotationTestGeneration], 10, 64); err == nil {
-		return &generation
+// testGenerationOf reads back what newJob wrote; 0 for an inline definition.
+func testGenerationOf(job *batchv1.Job) int64 {
+	generation, err := strconv.ParseInt(job.Annotations[v1alpha1.AnnotationTestGeneration], 10, 64)
+	if err != nil {
+		return 0
 	}
-	return nil
+	return generation
 }
 
 // runTimeoutOf reads back what newJob wrote.

@@ -1,6 +1,7 @@
 package testrun
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
@@ -68,7 +69,7 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if string(got) != string(want) {
+			if !bytes.Equal(got, want) {
 				t.Errorf("%s is not what is rendered now; if that is meant, run go test with -update. Rendered:\n%s", golden, got)
 			}
 		})

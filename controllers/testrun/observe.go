@@ -79,10 +79,12 @@ func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batch
 	if apierrors.IsNotFound(err) && run.Status.Phase != v1alpha1.PhaseFinished {
 		err = r.APIReader.Get(ctx, key, job)
 	}
-	if client.IgnoreNotFound(err) != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("reading the Job: %w", err)
-	}
-	if err != nil || !metav1.IsControlledBy(job, run) {
+	case !metav1.IsControlledBy(job, run):
 		return nil, nil
 	}
 	return job, nil

@@ -37,7 +37,7 @@ var Scheme = func() *k8sruntime.Scheme {
 
 // Run starts the API server with the project's CRDs and the given companions, runs the tests and stops all again. It is
 // for TestMain.
-func Run(m *testing.M, companions ...func(*envtest.Environment) (stop func(), err error)) int {
+func Run(m *testing.M, companions ...Companion) int {
 	root := repositoryRoot()
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets(root),
@@ -60,15 +60,23 @@ func Run(m *testing.M, companions ...func(*envtest.Environment) (stop func(), er
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	for _, start := range companions {
-		stop, err := start(environment)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer stop()
+	return withCompanions(m, environment, companions)
+}
+
+// Companion starts a program beside the API server and returns what stops it.
+type Companion func(*envtest.Environment) (stop func(), err error)
+
+func withCompanions(m *testing.M, environment *envtest.Environment, companions []Companion) int {
+	if len(companions) == 0 {
+		return m.Run()
 	}
-	return m.Run()
+	stop, err := companions[0](environment)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer stop()
+	return withCompanions(m, environment, companions[1:])
 }
 
 // Namespace makes a namespace for one test.

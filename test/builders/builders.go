@@ -5,6 +5,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -73,6 +74,27 @@ func (b *TestRunBuilder) TTL(d time.Duration) *TestRunBuilder {
 // Cancelled sets cancel.
 func (b *TestRunBuilder) Cancelled() *TestRunBuilder {
 	b.Spec.Cancel = ptr.To(true)
+	return b
+}
+
+// Finished gives the run the status of one that has ended.
+func (b *TestRunBuilder) Finished(verdict v1alpha1.Verdict, reason string) *TestRunBuilder {
+	succeeded := metav1.ConditionFalse
+	if verdict == v1alpha1.VerdictPassed {
+		succeeded = metav1.ConditionTrue
+	}
+	at := metav1.NewTime(time.Date(2026, time.January, 31, 10, 0, 0, 0, time.UTC))
+	b.Status = v1alpha1.TestRunStatus{Phase: v1alpha1.PhaseFinished, Verdict: verdict, FinishTime: &at}
+	for conditionType, status := range map[string]metav1.ConditionStatus{
+		v1alpha1.ConditionPending:    metav1.ConditionFalse,
+		v1alpha1.ConditionInProgress: metav1.ConditionFalse,
+		v1alpha1.ConditionFinished:   metav1.ConditionTrue,
+		v1alpha1.ConditionSucceeded:  succeeded,
+	} {
+		meta.SetStatusCondition(&b.Status.Conditions, metav1.Condition{
+			Type: conditionType, Status: status, Reason: reason, Message: "the message of " + reason, LastTransitionTime: at,
+		})
+	}
 	return b
 }
 

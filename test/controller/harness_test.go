@@ -193,6 +193,7 @@ func (w *world) job(run string) *batchv1.Job {
 func reasonOf(run *v1alpha1.TestRun) string {
 	return condition(run, v1alpha1.ConditionSucceeded).Reason
 }
+
 func messageOf(run *v1alpha1.TestRun) string {
 	return condition(run, v1alpha1.ConditionSucceeded).Message
 }

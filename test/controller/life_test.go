@@ -110,8 +110,8 @@ func TestADefinitionIsFrozenWhenTheRunStarts(t *testing.T) {
 	w.must(w.client.Delete(w.ctx, test))
 	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
 	run := w.finished("frozen", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
-	if generation := run.Status.TestGeneration; generation == nil || *generation != 1 {
-		t.Errorf("testGeneration is %v, want 1", generation)
+	if generation := run.Status.TestGeneration; generation != 1 {
+		t.Errorf("testGeneration is %d, want 1", generation)
 	}
 }
 

@@ -1,0 +1,164 @@
+# `make` alone lists what there is. Nothing has to be installed but Go, bash and git: the tools and the local
+# Kubernetes are built here, from modules that go.sum pins, into bin/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+# Each build uses all the cores by itself.
+.NOTPARALLEL:
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+IMG ?= testrun.dev/testrun:dev
+CLUSTER ?= local
+
+# Building asks nothing of git: the version is given with -ldflags.
+GOFLAGS ?= -buildvcs=false
+export GOFLAGS
+
+LOCAL_CLUSTER := go run -C hack/cluster .
+IN_LOCAL_CLUSTER := KUBECONFIG=$(CURDIR)/.cluster/kubeconfig PATH=$(CURDIR)/bin/k8s:$$PATH
+GO_TEST := $(CURDIR)/bin/tools/gotestsum --format=pkgname-and-test-fails --format-hide-empty-pkg --
+# The modules under hack/ that have tests, and are linted.
+HACK_MODULES := hack/cluster hack/tools
+
+.PHONY: help
+help:
+	@awk -f hack/help.awk $(MAKEFILE_LIST)
+
+##@ Use it
+
+.PHONY: demo
+demo: bin/tools/kustomize ## See it work: a cluster, the operator, the samples (CLUSTER=local, current or kind)
+	@CLUSTER=$(CLUSTER) IMG=$(IMG) hack/demo.sh up
+
+.PHONY: demo-down
+demo-down: bin/tools/kustomize ## Remove what the demo made
+	@CLUSTER=$(CLUSTER) IMG=$(IMG) hack/demo.sh down
+
+##@ Develop
+
+.PHONY: test
+test: bin/tools/gotestsum envtest-binaries ## Run the unit tests, and envtest against a real API server (RACE=1: with the race detector)
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
+	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
+
+.PHONY: test-e2e
+test-e2e: bin/tools/gotestsum cluster-deploy ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
+	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
+
+.PHONY: envtest-binaries
+envtest-binaries:
+	$(LOCAL_CLUSTER) build kube-apiserver etcd kube-controller-manager kubectl
+
+.PHONY: build
+build: ## Build the operator: bin/manager
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/manager ./cmd/manager
+
+.PHONY: generate
+generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API reference
+	bin/tools/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crd
+	bin/tools/crdtrim config/crd/testrun.dev_*.yaml
+	bin/tools/controller-gen rbac:roleName=testrun-manager paths=./controllers/... output:rbac:dir=config/rbac
+	bin/tools/crd-ref-docs --log-level=ERROR --config=hack/api-docs/config.yaml --templates-dir=hack/api-docs --renderer=markdown \
+		--source-path=api --output-path=docs/reference/api.md
+
+.PHONY: fmt
+fmt: bin/tools/golangci-lint ## Format the Go code
+	bin/tools/golangci-lint fmt
+
+.PHONY: lint
+lint: bin/tools/golangci-lint ## Lint the Go code (.golangci.yml says what for, and why)
+	@for module in . $(HACK_MODULES); do echo "lint $$module" && (cd $$module && $(CURDIR)/bin/tools/golangci-lint run); done
+
+.PHONY: verify
+verify: ## Generate, tidy and lint; fail if that leaves a file uncommitted
+	@hack/verify.sh
+
+.PHONY: clean
+clean: ## Stop the local cluster and remove all that was built
+	@if [[ -d .cluster ]]; then $(LOCAL_CLUSTER) down; fi
+	rm -rf bin .cluster
+
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: ## Start the local Kubernetes, built here (minutes the first time, seconds afterwards)
+	$(LOCAL_CLUSTER) up
+
+.PHONY: cluster-deploy
+cluster-deploy: bin/tools/kustomize cluster-up image demo-image ## Run the operator, as it is in this tree, in the local cluster
+	$(IN_LOCAL_CLUSTER) hack/cluster-deploy.sh
+
+.PHONY: cluster-status
+cluster-status: ## Say how the local cluster is
+	$(LOCAL_CLUSTER) status
+
+.PHONY: cluster-env
+cluster-env: ## Print what points your shell at the local cluster: eval "$(make -s cluster-env)"
+	@$(LOCAL_CLUSTER) env
+
+.PHONY: cluster-down
+cluster-down: ## Stop the local cluster and remove all of it
+	$(LOCAL_CLUSTER) down
+
+.PHONY: install
+install: bin/tools/kustomize ## Install the CRDs into the current context's cluster
+	bin/tools/kustomize build config/crd | kubectl apply -f -
+
+.PHONY: uninstall
+uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every Test and TestRun
+	bin/tools/kustomize build config/crd | kubectl delete --ignore-not-found -f -
+
+.PHONY: deploy
+deploy: bin/tools/kustomize ## Deploy the CRDs and the operator (IMG) to the current context's cluster
+	bin/tools/kustomize build config/default | sed 's|testrun.dev/testrun:dev|$(IMG)|' | kubectl apply -f -
+
+.PHONY: undeploy
+undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them every Test and TestRun
+	bin/tools/kustomize build config/default | kubectl delete --ignore-not-found -f -
+
+##@ Release
+
+.PHONY: image
+image: build ## Make the operator's image for the local cluster, without Docker: bin/images/testrun.tar
+	$(LOCAL_CLUSTER) image program --name testrun.dev/testrun:dev --output $(CURDIR)/bin/images/testrun.tar $(CURDIR)/bin/manager
+
+.PHONY: demo-image
+demo-image: bin/images/perl.tar ## Make the image that the samples use, from Debian packages: bin/images/perl.tar
+
+# It has the name of the public image, so that the samples work unchanged on any cluster.
+bin/images/perl.tar:
+	$(LOCAL_CLUSTER) image debian --name docker.io/library/perl:5-slim --output $(CURDIR)/$@ perl dash coreutils
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG with Docker
+	docker build --build-arg VERSION=$(VERSION) --tag $(IMG) .
+
+.PHONY: docker-buildx
+docker-buildx: ## Build the image IMG for amd64 and arm64, and push it
+	docker buildx build --build-arg VERSION=$(VERSION) --platform linux/amd64,linux/arm64 --tag $(IMG) --push .
+
+.PHONY: install-yaml
+install-yaml: bin/tools/kustomize ## Write all that `make deploy` applies into one file: bin/install.yaml
+	bin/tools/kustomize build config/default | sed 's|testrun.dev/testrun:dev|$(IMG)|' > bin/install.yaml
+
+# The tools are built from the modules that pin them, and again only when a pin changes.
+
+bin/tools/controller-gen: package := sigs.k8s.io/controller-tools/cmd/controller-gen
+bin/tools/crd-ref-docs: package := github.com/elastic/crd-ref-docs
+bin/tools/gotestsum: package := gotest.tools/gotestsum
+bin/tools/kustomize: package := sigs.k8s.io/kustomize/kustomize/v5
+
+bin/tools/%: hack/tools/go.mod hack/tools/go.sum
+	go build -C hack/tools -o $(CURDIR)/$@ $(package)
+	@touch $@
+
+bin/tools/crdtrim: hack/tools/go.mod hack/tools/crdtrim/main.go
+	go build -C hack/tools -o $(CURDIR)/$@ ./crdtrim
+	@touch $@
+
+bin/tools/golangci-lint: hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum hack/tools/golangci-lint/main.go
+	go build -C hack/tools/golangci-lint -o $(CURDIR)/$@ .
+	@touch $@
