@@ -11,7 +11,7 @@ import (
 
 // announce tells people and machines of a transition that has been stored: an event, a line in the log, the metrics.
 func (r *Reconciler) announce(ctx context.Context, run *v1alpha1.TestRun, status v1alpha1.TestRunStatus) {
-	if reason := currentReason(status); reason == currentReason(run.Status) {
+	if status.Phase == run.Status.Phase && currentReason(status) == currentReason(run.Status) {
 		return
 	}
 	attempt := currentAttempt(status)

@@ -6,13 +6,16 @@ package testrun
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -48,10 +51,22 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	applyErr := r.apply(ctx, seen, plan)
 	status := nextStatus(seen, plan, applyErr, now)
 	if err := r.patchStatus(ctx, run, status); err != nil {
-		return reconcile.Result{}, err
+		return again(ctx, err)
 	}
 	r.announce(ctx, run, status)
-	return reconcile.Result{RequeueAfter: plan.requeueAfter}, retryable(applyErr)
+	if err := retryable(applyErr); err != nil {
+		return again(ctx, err)
+	}
+	return reconcile.Result{RequeueAfter: plan.requeueAfter}, nil
+}
+
+// again looks again later. That the cache was behind is ordinary: the news is on its way, and no error.
+func again(ctx context.Context, err error) (reconcile.Result, error) {
+	if errors.Is(err, errStale) || apierrors.IsConflict(err) {
+		log.FromContext(ctx).V(1).Info("The cache was behind the API server", "cause", err.Error())
+		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	}
+	return reconcile.Result{}, err
 }
 
 // patchStatus stores the status, unless it is stored already. It is refused when the run has changed since it was read:

@@ -134,15 +134,12 @@ func setConditions(status *v1alpha1.TestRunStatus, run *v1alpha1.TestRun, to *st
 		// Kubernetes words the same trouble in changing ways: that alone is not worth a write.
 		message = currentMessage(*status)
 	}
-	for i := range status.Conditions {
-		if at := &status.Conditions[i].LastTransitionTime; at.Unix() == 0 { // the schema's default
-			*at = run.CreationTimestamp
-		}
-	}
+	before := status.Conditions
+	status.Conditions = nil
 	set := func(conditionType string, value metav1.ConditionStatus, message string) {
-		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		status.Conditions = append(status.Conditions, metav1.Condition{
 			Type: conditionType, Status: value, Reason: to.reason, Message: message,
-			ObservedGeneration: run.Generation, LastTransitionTime: *secondsOf(now),
+			ObservedGeneration: run.Generation, LastTransitionTime: transitionTime(before, conditionType, value, run, now),
 		})
 	}
 	for _, phase := range v1alpha1.Phases {
@@ -156,14 +153,26 @@ func setConditions(status *v1alpha1.TestRunStatus, run *v1alpha1.TestRun, to *st
 	case to.phase != v1alpha1.PhaseFinished:
 		set(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, message)
 		set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, message)
-		return
 	case to.verdict == v1alpha1.VerdictPassed:
 		set(v1alpha1.ConditionSucceeded, metav1.ConditionTrue, message)
 	default:
 		set(v1alpha1.ConditionSucceeded, metav1.ConditionFalse, message)
 		set(v1alpha1.ConditionStalled, metav1.ConditionTrue, message)
 	}
-	meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionReconciling)
+}
+
+// transitionTime is when the condition got its value. Those that the schema defaults date from the run's creation: a
+// schema knows no time but a fixed one.
+func transitionTime(before []metav1.Condition, conditionType string, value metav1.ConditionStatus, run *v1alpha1.TestRun, now time.Time) metav1.Time {
+	condition := meta.FindStatusCondition(before, conditionType)
+	switch {
+	case condition == nil || condition.Status != value:
+		return *secondsOf(now)
+	case condition.LastTransitionTime.Unix() == 0:
+		return run.CreationTimestamp
+	default:
+		return condition.LastTransitionTime
+	}
 }
 
 func currentReason(status v1alpha1.TestRunStatus) string {

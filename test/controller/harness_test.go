@@ -190,6 +190,29 @@ func (w *world) job(run string) *batchv1.Job {
 	return job
 }
 
+// metric reads what the controller publishes: a counter, a gauge, or the number of observations of a histogram. label is the
+// value of the metric's only label, empty if it has none.
+func (w *world) metric(name, label string) float64 {
+	w.t.Helper()
+	families, err := w.registry.Gather()
+	w.must(err)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			labelled := len(metric.GetLabel()) > 0 && metric.GetLabel()[0].GetValue() == label
+			if family.GetName() == name && (labelled || label == "") {
+				return metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return 0
+}
+
+// becomesOne waits until a metric is 1.
+func (w *world) becomesOne(name, label string) {
+	w.t.Helper()
+	w.eventually(name+" "+label+" is 1", func() bool { return w.metric(name, label) == 1 })
+}
+
 func reasonOf(run *v1alpha1.TestRun) string {
 	return condition(run, v1alpha1.ConditionSucceeded).Reason
 }

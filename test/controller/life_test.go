@@ -42,6 +42,24 @@ func TestAPassingRunCostsThreeWrites(t *testing.T) {
 	}
 }
 
+func TestTheMetricsCountARun(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("smoke").Build())
+	w.becomesOne("testrun_runs", "Pending")
+	pod := w.execute("smoke")
+	w.becomesOne("testrun_runs", "InProgress")
+	w.becomesOne("testrun_run_waiting_seconds", "")
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 1})
+	w.becomesOne("testrun_runs", "Finished")
+	w.becomesOne("testrun_runs_finished_total", "Failed")
+	w.becomesOne("testrun_run_running_seconds", "")
+	if n := w.metric("testrun_runs", "Pending") + w.metric("testrun_runs", "InProgress"); n != 0 {
+		t.Errorf("%v runs are counted that do not exist", n)
+	}
+	w.must(w.client.Delete(w.ctx, builders.TestRun("smoke").In(w.namespace).Build()))
+	w.eventually("the run is not counted any more", func() bool { return w.metric("testrun_runs", "Finished") == 0 })
+}
+
 func TestHowTheContainerEndsDecides(t *testing.T) {
 	tests := map[string]struct {
 		end     corev1.ContainerStateTerminated

@@ -63,6 +63,8 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 				t.Errorf("the message does not say so: %s", message)
 			}
 			w.stopsTrying("stuck")
+			w.becomesOne("testrun_runs_finished_total", "Error")
+			w.eventually("both events are written", func() bool { _, events := w.writes.split(); return events == 2 })
 		})
 	}
 }
