@@ -58,8 +58,8 @@ build: ## Build the operator: bin/manager
 .PHONY: generate
 generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API reference
 	bin/tools/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
-	bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crd
-	bin/tools/crdtrim config/crd/testrun.dev_*.yaml
+	bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crd/bases
+	bin/tools/crdtrim config/crd/bases/*.yaml
 	bin/tools/controller-gen rbac:roleName=testrun-manager paths=./controllers/... output:rbac:dir=config/rbac
 	bin/tools/crd-ref-docs --log-level=ERROR --config=hack/api-docs/config.yaml --templates-dir=hack/api-docs --renderer=markdown \
 		--source-path=api --output-path=docs/reference/api.md
@@ -155,7 +155,7 @@ bin/tools/%: hack/tools/go.mod hack/tools/go.sum
 	go build -C hack/tools -o $(CURDIR)/$@ $(package)
 	@touch $@
 
-bin/tools/crdtrim: hack/tools/go.mod hack/tools/crdtrim/main.go
+bin/tools/crdtrim: hack/tools/go.mod $(wildcard hack/tools/crdtrim/*.go)
 	go build -C hack/tools -o $(CURDIR)/$@ ./crdtrim
 	@touch $@
 

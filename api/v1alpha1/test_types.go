@@ -9,6 +9,7 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.template.spec) && size(self.template.spec.containers) > 0",message="template.spec needs at least one container: the test"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || !has(self.template.spec.restartPolicy) || self.template.spec.restartPolicy == 'Never'",message="restartPolicy must be Never or left out: a test is never restarted behind your back"
+// +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || self.template.spec.containers.all(c, !has(c.restartPolicyRules) && (!has(c.restartPolicy) || c.restartPolicy == 'Never'))",message="a container's restartPolicy must be Never or left out, and it has no restartPolicyRules: a test is never restarted behind your back"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || !has(self.template.spec.activeDeadlineSeconds)",message="activeDeadlineSeconds must be left out: set timeouts.run instead"
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.template.spec) || self.template.spec.containers.exists(c, c.name == self.container)",message="container must be the name of one of template.spec.containers"
 type TestSpec struct {
@@ -102,14 +103,14 @@ type Timeouts struct {
 	// with verdict Error and the reason that Kubernetes gave. Unset means 10m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="must be a duration of at least 1s, such as 90s, 10m or 1h30m; it cannot be negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative"
 	Start *metav1.Duration `json:"start,omitempty"`
 
 	// run limits the time from the moment the node accepts the pod until the pod's end. A run that exceeds it is stopped and
 	// ends with verdict TimedOut; its pod and logs stay. Unset means 1h.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="must be a duration of at least 1s, such as 90s, 10m or 1h30m; it cannot be negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative"
 	Run *metav1.Duration `json:"run,omitempty"`
 }
 

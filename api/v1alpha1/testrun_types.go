@@ -6,7 +6,6 @@ import (
 
 // TestRunSpec asks for one execution of a test. It cannot be changed, but for cancel and ttlAfterFinished.
 //
-// +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="has(self.testRef) != has(self.testSpec)",message="set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.params) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
@@ -14,7 +13,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.testRef) == has(oldSelf.testRef) && (!has(self.testRef) || self.testRef == oldSelf.testRef)",message="testRef cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.testSpec) == has(oldSelf.testSpec) && (!has(self.testSpec) || self.testSpec == oldSelf.testSpec)",message="testSpec cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",message="params cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts) && (!has(self.timeouts) || self.timeouts == oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec defines it.
@@ -39,6 +38,7 @@ type TestRunSpec struct {
 	// timeouts override those of the test, one by one. Unset means the test's own.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.start) == has(oldSelf.start) && (!has(self.start) || duration(self.start) == duration(oldSelf.start)) && has(self.run) == has(oldSelf.run) && (!has(self.run) || duration(self.run) == duration(oldSelf.run))",message="timeouts cannot be changed: create a new TestRun"
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
@@ -51,7 +51,7 @@ type TestRunSpec struct {
 	// is a duration such as 0s, 30m or 24h. Unset means that it is kept.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="must be a duration such as 0s, 30m or 24h; it cannot be negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative"
 	TTLAfterFinished *metav1.Duration `json:"ttlAfterFinished,omitempty"`
 }
 
@@ -62,6 +62,7 @@ type TestReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test"
 	Name string `json:"name,omitempty"`
 }
 
@@ -171,6 +172,7 @@ type TestRunStatus struct {
 	// test did not run.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,9}(h|m|s)){1,3}$')",message="must be a duration in whole seconds"
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
 	// attempts are the executions of the test, in order.
@@ -277,7 +279,7 @@ type TestRun struct {
 	// spec asks for the run.
 	//
 	// +required
-	Spec TestRunSpec `json:"spec,omitzero"`
+	Spec TestRunSpec `json:"spec,omitzero"` //nolint:kubeapilinter // that it is not empty is a CEL rule, with a better sentence
 
 	// status is what the controller says of the run.
 	//

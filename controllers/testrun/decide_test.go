@@ -132,6 +132,22 @@ func exited(code int32, at time.Duration) func(*corev1.Pod) {
 	}
 }
 
+func notExecuted(pod *corev1.Pod) {
+	pod.Status.ContainerStatuses[0].State.Terminated.Reason = reasonStartError
+}
+
+func initFailed(pod *corev1.Pod) {
+	ready(pod)
+	pod.Status.Phase = corev1.PodFailed
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: "fetch", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}}}}
+	container(pod, corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}})
+}
+
+func rejected(pod *corev1.Pod) {
+	onANode(pod)
+	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, "OutOfcpu"
+}
+
 func deadlineExceeded(pod *corev1.Pod) {
 	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, reasonDeadlineExceeded
 }
@@ -190,6 +206,9 @@ func TestDecide(t *testing.T) {
 		"a pod deleted without a node is an error":            {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
 		"a pod that is being deleted is waited for":           {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
 		"a test that failed before its pod's deletion failed": {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a command that cannot be executed never ran":         {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
+		"a failed init container is not the test's failure":   {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
+		"a pod that the node did not admit never ran":         {seen: aRun().withPod(rejected), says: "Finished Error PodRejected"},
 		"an exit code other than 0 fails":                     {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
 		"a Job that failed without a pod is lost":             {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
 		"a Job that completed without a pod passed":           {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},

@@ -41,7 +41,7 @@ func Run(m *testing.M, companions ...Companion) int {
 	root := repositoryRoot()
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets(root),
-		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd")},
+		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
 	config, err := environment.Start()

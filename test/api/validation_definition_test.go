@@ -1,0 +1,96 @@
+package api
+
+import "strings"
+
+// definitionRefusal is a refusal of a TestSpec. In what is wanted, SPEC stands for where the TestSpec is.
+type definitionRefusal struct {
+	refusal
+	// params are what a run of the inline test needs besides.
+	params string
+}
+
+// inEachKind returns the refusal as a Test gets it, and a TestRun with the definition inline.
+func (d definitionRefusal) inEachKind() map[string]refusal {
+	inline := func(spec string) string { return "{testSpec: " + spec + d.params + "}" }
+	return map[string]refusal{
+		"Test":    {d.name, d.good, d.bad, strings.ReplaceAll(d.want, "SPEC", "spec")},
+		"TestRun": {d.name, inline(d.good), inline(d.bad), strings.ReplaceAll(d.want, "SPEC", "spec.testSpec")},
+	}
+}
+
+// pod is the spec of a definition with this pod spec, with more of the definition behind it.
+func pod(spec, more string) string {
+	return "{template: {spec: {" + spec + "}}" + more + "}"
+}
+
+// oneParam is the spec of a definition with one param.
+func oneParam(param string) string { return "{params: [" + param + "], POD}" }
+
+const (
+	container  = `containers: [{name: test, image: perl}]`
+	containers = `containers: [{name: test, image: perl}, {name: db, image: postgres}]`
+
+	noContainers  = `SPEC: Invalid value: template.spec needs at least one container: the test`
+	badRestart    = `SPEC: Invalid value: restartPolicy must be Never or left out: a test is never restarted behind your back`
+	badRestarts   = `SPEC: Invalid value: a container's restartPolicy must be Never or left out, and it has no restartPolicyRules: a test is never restarted behind your back`
+	hasDeadline   = `SPEC: Invalid value: activeDeadlineSeconds must be left out: set timeouts.run instead`
+	notAContainer = `SPEC: Invalid value: container must be the name of one of template.spec.containers`
+	badParamName  = `a param's name becomes an environment variable: use letters, digits and _, not starting with a digit`
+	reservedName  = `names that start with TESTRUN_ are reserved`
+	notInEnum     = `SPEC.params[0]: Invalid value: default must be one of enum`
+)
+
+var definitionRefusals = []definitionRefusal{
+	{refusal: refusal{"a template without a spec", `{POD}`, `{template: {}}`, noContainers}},
+	{refusal: refusal{"a template with an empty list of containers", pod(container, ``), pod(`containers: []`, ``), noContainers}},
+	{refusal: refusal{"a template that does not mention containers", pod(container, ``), pod(`nodeName: a`, ``), `SPEC.template.spec.containers: Required value`}},
+	{refusal: refusal{"a container without a name", pod(container, ``), pod(`containers: [{image: perl}]`, ``), `SPEC.template.spec.containers[0].name: Required value`}},
+	{refusal: refusal{"restartPolicy Always", pod(container+`, restartPolicy: Never`, ``), pod(container+`, restartPolicy: Always`, ``), badRestart}},
+	{refusal: refusal{"restartPolicy OnFailure", pod(container, ``), pod(container+`, restartPolicy: OnFailure`, ``), badRestart}},
+	{refusal: refusal{
+		"a container with a restartPolicy of its own", pod(`containers: [{name: test, image: perl, restartPolicy: Never}], initContainers: [{name: sidecar, restartPolicy: Always}]`, ``),
+		pod(`containers: [{name: test, image: perl, restartPolicy: Always}]`, ``), badRestarts,
+	}},
+	{refusal: refusal{
+		"a container with restartPolicyRules", pod(container, ``),
+		pod(`containers: [{name: test, image: perl, restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [1]}}]}]`, ``), badRestarts,
+	}},
+	{refusal: refusal{"activeDeadlineSeconds", pod(container, `, timeouts: {run: 5s}`), pod(container+`, activeDeadlineSeconds: 5`, ``), hasDeadline}},
+	{refusal: refusal{"a container that is not in the template", pod(containers, `, container: db`), pod(containers, `, container: cache`), notAContainer}},
+	{refusal: refusal{
+		"a container that is an init container", pod(containers+`, initContainers: [{name: init}]`, `, container: db`),
+		pod(containers+`, initContainers: [{name: init}]`, `, container: init`), notAContainer,
+	}},
+	{refusal: refusal{"an empty description", `{description: a, POD}`, `{description: "", POD}`, `SPEC.description: Invalid value: "": SPEC.description in body should be at least 1 chars long`}},
+	{refusal: refusal{
+		"a description too long", `{description: ` + strings.Repeat("a", 1024) + `, POD}`, `{description: ` + strings.Repeat("a", 1025) + `, POD}`,
+		`SPEC.description: Too long: may not be more than 1024 bytes`,
+	}},
+
+	{refusal: refusal{"a param without a name", oneParam(`{name: A}`), oneParam(`{description: a}`), `SPEC.params[0].name: Required value`}},
+	{refusal: refusal{"a param's name with a dash", oneParam(`{name: MY_PARAM}`), oneParam(`{name: my-param}`), `SPEC.params[0].name: Invalid value: "my-param": ` + badParamName}},
+	{refusal: refusal{"a param's name with a dot", oneParam(`{name: my_param}`), oneParam(`{name: my.param}`), `SPEC.params[0].name: Invalid value: "my.param": ` + badParamName}},
+	{refusal: refusal{"a param's name that starts with a digit", oneParam(`{name: _1st}`), oneParam(`{name: 1st}`), `SPEC.params[0].name: Invalid value: "1st": ` + badParamName}},
+	{refusal: refusal{
+		"a param's name too long", oneParam(`{name: ` + strings.Repeat("a", 63) + `}`), oneParam(`{name: ` + strings.Repeat("a", 64) + `}`),
+		`SPEC.params[0].name: Too long: may not be more than 63 bytes`,
+	}},
+	{refusal: refusal{"a param's name that is reserved", oneParam(`{name: TESTRUN}`), oneParam(`{name: TESTRUN_UID}`), `SPEC.params[0].name: Invalid value: "TESTRUN_UID": ` + reservedName}},
+	{refusal: refusal{"a param defined twice", `{params: [{name: A}, {name: a}], POD}`, `{params: [{name: A}, {name: A}], POD}`, `SPEC.params[1]: Duplicate value: {"name":"A"}`}},
+	{refusal: refusal{"an empty list of params", oneParam(`{name: A}`), `{params: [], POD}`, `SPEC.params: Invalid value: 0: SPEC.params in body should have at least 1 items`}},
+	{
+		refusal: refusal{
+			"a param that is required and has a default", oneParam(`{name: A, required: true}`), oneParam(`{name: A, required: true, default: ""}`),
+			`SPEC.params[0]: Invalid value: a param is either required or has a default, not both`,
+		},
+		params: `, params: [{name: A, value: x}]`,
+	},
+	{refusal: refusal{"a default outside the enum", oneParam(`{name: A, default: x, enum: [x, z], required: false}`), oneParam(`{name: A, default: other, enum: [x, z]}`), notInEnum}},
+	{refusal: refusal{"an empty default outside the enum", oneParam(`{name: A, default: "", enum: [x, ""]}`), oneParam(`{name: A, default: "", enum: [x]}`), notInEnum}},
+	{refusal: refusal{"an enum with a value twice", oneParam(`{name: A, enum: [x, z]}`), oneParam(`{name: A, enum: [x, x]}`), `SPEC.params[0].enum[1]: Duplicate value: "x"`}},
+	{refusal: refusal{"an empty enum", oneParam(`{name: A, enum: [x]}`), oneParam(`{name: A, enum: []}`), `SPEC.params[0].enum: Invalid value: 0: SPEC.params[0].enum in body should have at least 1 items`}},
+	{refusal: refusal{"a default that YAML takes for a number", oneParam(`{name: A, default: "1"}`), oneParam(`{name: A, default: 1}`), `SPEC.params[0].default: Invalid value: "integer": SPEC.params[0].default in body must be of type string: "integer"`}},
+
+	{refusal: refusal{"a start timeout of zero", `{POD, timeouts: {start: 1s}}`, `{POD, timeouts: {start: 0m}}`, `SPEC.timeouts.start: Invalid value: "0m": ` + badTimeout}},
+	{refusal: refusal{"a negative run timeout", `{POD, timeouts: {run: 10m}}`, `{POD, timeouts: {run: -10m}}`, `SPEC.timeouts.run: Invalid value: "-10m": ` + badTimeout}},
+}

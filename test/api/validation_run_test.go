@@ -1,0 +1,159 @@
+package api
+
+import "strings"
+
+const (
+	badTimeout  = `write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative`
+	badTTL      = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative`
+	badTestName = `no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test`
+)
+
+// ref is the spec of a run of the Test unit, with more of the spec behind it.
+func ref(more string) string { return "{testRef: {name: unit}" + more + "}" }
+
+// inline is the spec of a run that defines its own test with these params, with more of the spec behind it.
+func inline(params, more string) string {
+	return "{testSpec: {params: [" + params + "], POD}" + more + "}"
+}
+
+var runRefusals = []refusal{
+	{
+		"neither testRef nor testSpec", ref(`, cancel: false`), `{cancel: false}`,
+		`spec: Invalid value: set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)`,
+	},
+	{
+		"both testRef and testSpec", `{testSpec: {POD}}`, `{testRef: {name: unit}, testSpec: {POD}}`,
+		`spec: Invalid value: set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)`,
+	},
+	{
+		"a testRef without a name", ref(""), `{testRef: {}}`,
+		`spec.testRef.name: Required value`,
+	},
+	{
+		"a testRef with an empty name", ref(""), `{testRef: {name: ""}}`,
+		`spec.testRef.name: Invalid value: "": spec.testRef.name in body should be at least 1 chars long`,
+	},
+	{
+		"a testRef with a name that no Test can have", `{testRef: {name: ` + strings.Repeat("a", 63) + `}}`, `{testRef: {name: ` + strings.Repeat("a", 64) + `}}`,
+		`spec.testRef.name: Too long: may not be more than 63 bytes`,
+	},
+	{
+		"a testRef with a name that is not one", `{testRef: {name: unit.v1-2}}`, `{testRef: {name: "Not a Name!"}}`,
+		`spec.testRef.name: Invalid value: "Not a Name!": ` + badTestName,
+	},
+	{
+		"a testSpec without a template", `{testSpec: {POD}}`, `{testSpec: {}}`,
+		`spec.testSpec.template: Required value`,
+	},
+
+	{
+		"a param that the inline test does not define", inline(`{name: A}`, `, params: [{name: A, value: x}]`), inline(`{name: A}`, `, params: [{name: B, value: x}, {name: A, value: x}, {name: C, value: x}]`),
+		`spec: Invalid value: params holds a name that testSpec.params does not define`,
+	},
+	{
+		"a param when the inline test defines none", `{testSpec: {POD}}`, `{testSpec: {POD}, params: [{name: A, value: x}]}`,
+		`spec: Invalid value: params holds a name that testSpec.params does not define`,
+	},
+	{
+		"no params when the inline test requires one", inline(`{name: A, required: true}`, `, params: [{name: A, value: x}]`), inline(`{name: A, required: true}`, ``),
+		`spec: Invalid value: params lacks a value for a param that testSpec.params requires`,
+	},
+	{
+		"only one of two required params", inline(`{name: A, required: true}, {name: B, required: false}`, `, params: [{name: A, value: ""}]`),
+		inline(`{name: A, required: true}, {name: B, required: true}`, `, params: [{name: A, value: ""}]`),
+		`spec: Invalid value: params lacks a value for a param that testSpec.params requires`,
+	},
+	{
+		"a value outside the inline test's enum", inline(`{name: A, enum: [x, ""]}`, `, params: [{name: A, value: ""}]`), inline(`{name: A, enum: [x, ""]}`, `, params: [{name: A, value: X}]`),
+		`spec: Invalid value: params holds a value that is not in the enum of testSpec.params`,
+	},
+	{
+		"a param given twice", ref(`, params: [{name: A, value: x}, {name: B, value: x}]`), ref(`, params: [{name: A, value: x}, {name: A, value: z}]`),
+		`spec.params[1]: Duplicate value: {"name":"A"}`,
+	},
+	{
+		"a param without a value", ref(`, params: [{name: A, value: ""}]`), ref(`, params: [{name: A}]`),
+		`spec.params[0].value: Required value`,
+	},
+	{
+		"a param without a name", ref(`, params: [{name: A, value: x}]`), ref(`, params: [{value: x}]`),
+		`spec.params[0].name: Required value`,
+	},
+	{
+		"a value that YAML takes for a number", ref(`, params: [{name: A, value: "1"}]`), ref(`, params: [{name: A, value: 1}]`),
+		`spec.params[0].value: Invalid value: "integer": spec.params[0].value in body must be of type string: "integer"`,
+	},
+	{
+		"a value too long", ref(`, params: [{name: A, value: ` + strings.Repeat("x", 1024) + `}]`), ref(`, params: [{name: A, value: ` + strings.Repeat("x", 1025) + `}]`),
+		`spec.params[0].value: Too long: may not be more than 1024 bytes`,
+	},
+	{
+		"an empty list of params", ref(`, params: [{name: A, value: x}]`), ref(`, params: []`),
+		`spec.params: Invalid value: 0: spec.params in body should have at least 1 items`,
+	},
+
+	{
+		"a negative start timeout", ref(`, timeouts: {start: 5m}`), ref(`, timeouts: {start: -5m}`),
+		`spec.timeouts.start: Invalid value: "-5m": ` + badTimeout,
+	},
+	{
+		"a start timeout of zero", ref(`, timeouts: {start: 1s}`), ref(`, timeouts: {start: 0s}`),
+		`spec.timeouts.start: Invalid value: "0s": ` + badTimeout,
+	},
+	{
+		"a start timeout that is no duration", ref(`, timeouts: {start: 99999h}`), ref(`, timeouts: {start: soon}`),
+		`spec.timeouts.start: Invalid value: "soon": ` + badTimeout,
+	},
+	{
+		"a negative run timeout", ref(`, timeouts: {run: 1h30m}`), ref(`, timeouts: {run: -1h30m}`),
+		`spec.timeouts.run: Invalid value: "-1h30m": ` + badTimeout,
+	},
+	{
+		"a run timeout of less than a second", ref(`, timeouts: {run: 1s}`), ref(`, timeouts: {run: 500ms}`),
+		`spec.timeouts.run: Invalid value: "500ms": ` + badTimeout,
+	},
+	{
+		"a run timeout with a fraction", ref(`, timeouts: {run: 1m30s}`), ref(`, timeouts: {run: 1.5m}`),
+		`spec.timeouts.run: Invalid value: "1.5m": ` + badTimeout,
+	},
+	{
+		"a run timeout in days", ref(`, timeouts: {run: 24h}`), ref(`, timeouts: {run: 1d}`),
+		`spec.timeouts.run: Invalid value: "1d": ` + badTimeout,
+	},
+	{
+		"a run timeout that is empty", ref(``), ref(`, timeouts: {run: ""}`),
+		`spec.timeouts.run: Invalid value: "": ` + badTimeout,
+	},
+	{
+		"a run timeout without a unit", ref(`, timeouts: {run: 60s}`), ref(`, timeouts: {run: "60"}`),
+		`spec.timeouts.run: Invalid value: "60": ` + badTimeout,
+	},
+	{
+		"a run timeout that YAML takes for a number", ref(`, timeouts: {run: 60s}`), ref(`, timeouts: {run: 60}`),
+		`spec.timeouts.run: Invalid value: "integer": spec.timeouts.run in body must be of type string: "integer"`,
+	},
+	{
+		"timeouts without any", ref(`, timeouts: {run: 60s}`), ref(`, timeouts: {}`),
+		`spec.timeouts: Invalid value: 0: spec.timeouts in body should have at least 1 properties`,
+	},
+	{
+		"a negative ttl", ref(`, ttlAfterFinished: 0s`), ref(`, ttlAfterFinished: -1s`),
+		`spec.ttlAfterFinished: Invalid value: "-1s": ` + badTTL,
+	},
+	{
+		"a ttl of less than a second", ref(`, ttlAfterFinished: 1s`), ref(`, ttlAfterFinished: 10ms`),
+		`spec.ttlAfterFinished: Invalid value: "10ms": ` + badTTL,
+	},
+	{
+		"a ttl in days", ref(`, ttlAfterFinished: 168h`), ref(`, ttlAfterFinished: 7d`),
+		`spec.ttlAfterFinished: Invalid value: "7d": ` + badTTL,
+	},
+	{
+		"a ttl of zero without a unit", ref(`, ttlAfterFinished: 0m`), ref(`, ttlAfterFinished: "0"`),
+		`spec.ttlAfterFinished: Invalid value: "0": ` + badTTL,
+	},
+	{
+		"cancel that is a word", ref(`, cancel: true`), ref(`, cancel: "yes"`),
+		`spec.cancel: Invalid value: "string": spec.cancel in body must be of type boolean: "string"`,
+	},
+}

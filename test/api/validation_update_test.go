@@ -1,0 +1,117 @@
+package api
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/apiserver"
+)
+
+const (
+	newTestRef       = `spec: Invalid value: testRef cannot be changed: create a new TestRun`
+	newTestSpec      = `spec: Invalid value: testSpec cannot be changed: create a new TestRun`
+	newParams        = `spec: Invalid value: params cannot be changed: create a new TestRun`
+	newTimeouts      = `spec: Invalid value: timeouts cannot be changed: create a new TestRun`
+	newTimeoutsValue = `spec.timeouts: Invalid value: timeouts cannot be changed: create a new TestRun`
+	uncancelled      = `spec: Invalid value: cancel cannot be taken back: create a new TestRun`
+)
+
+// changes are updates of a stored run. Those that want nothing are accepted.
+var changes = []struct {
+	name   string
+	before string
+	after  string
+	want   string
+	also   string // a second sentence that the same change cannot but cause
+}{
+	{name: "testRef renamed", before: ref(``), after: `{testRef: {name: other}}`, want: newTestRef},
+	{name: "testRef replaced by testSpec", before: ref(``), after: `{testSpec: {POD}}`, want: newTestRef, also: newTestSpec},
+	{name: "testSpec replaced by testRef", before: `{testSpec: {POD}}`, after: ref(``), want: newTestRef, also: newTestSpec},
+	{name: "testSpec with another image", before: `{testSpec: {POD}}`, after: `{testSpec: {template: {spec: {containers: [{name: test, image: ruby}]}}}}`, want: newTestSpec},
+	{name: "testSpec with a description added", before: `{testSpec: {POD}}`, after: `{testSpec: {POD, description: a}}`, want: newTestSpec},
+	{name: "testSpec with a description removed", before: `{testSpec: {POD, description: a}}`, after: `{testSpec: {POD}}`, want: newTestSpec},
+
+	{name: "params with another value", before: ref(`, params: [{name: A, value: x}]`), after: ref(`, params: [{name: A, value: z}]`), want: newParams},
+	{name: "params with one more", before: ref(`, params: [{name: A, value: x}]`), after: ref(`, params: [{name: A, value: x}, {name: B, value: x}]`), want: newParams},
+	{name: "params added", before: ref(``), after: ref(`, params: [{name: A, value: x}]`), want: newParams},
+	{name: "params removed", before: ref(`, params: [{name: A, value: x}]`), after: ref(``), want: newParams},
+	{name: "timeouts with another value", before: ref(`, timeouts: {run: 1h}`), after: ref(`, timeouts: {run: 2h}`), want: newTimeoutsValue},
+	{name: "timeouts with one more", before: ref(`, timeouts: {run: 1h}`), after: ref(`, timeouts: {run: 1h, start: 1m}`), want: newTimeoutsValue},
+	{name: "timeouts added", before: ref(``), after: ref(`, timeouts: {run: 1h}`), want: newTimeouts},
+	{name: "timeouts removed", before: ref(`, timeouts: {run: 1h}`), after: ref(``), want: newTimeouts},
+
+	{name: "timeouts written in another way", before: ref(`, timeouts: {start: 90s, run: 1h}`), after: ref(`, timeouts: {start: 1m30s, run: 1h0m0s}`)},
+	{name: "a start timeout with another value", before: ref(`, timeouts: {start: 90s}`), after: ref(`, timeouts: {start: 91s}`), want: newTimeoutsValue},
+
+	{name: "cancel taken back", before: ref(`, cancel: true`), after: ref(`, cancel: false`), want: uncancelled},
+	{name: "cancel removed", before: ref(`, cancel: true`), after: ref(``), want: uncancelled},
+	{name: "cancel set", before: ref(``), after: ref(`, cancel: true`)},
+	{name: "cancel turned from false to true", before: ref(`, cancel: false`), after: ref(`, cancel: true`)},
+	{name: "cancel removed that was false", before: ref(`, cancel: false`), after: ref(``)},
+	{name: "cancel of an inline run with all there is", before: inline(`{name: A}`, `, params: [{name: A, value: x}], timeouts: {run: 1h}`), after: inline(`{name: A}`, `, params: [{name: A, value: x}], timeouts: {run: 1h}, cancel: true`)},
+
+	{name: "ttl added", before: ref(``), after: ref(`, ttlAfterFinished: 1h`)},
+	{name: "ttl changed", before: ref(`, ttlAfterFinished: 1h`), after: ref(`, ttlAfterFinished: 0s`)},
+	{name: "ttl removed", before: ref(`, ttlAfterFinished: 1h`), after: ref(``)},
+	{name: "ttl changed of a cancelled run", before: ref(`, ttlAfterFinished: 1h, cancel: true`), after: ref(`, ttlAfterFinished: 2h, cancel: true`)},
+	{name: "ttl changed to a negative one", before: ref(`, ttlAfterFinished: 1h`), after: ref(`, ttlAfterFinished: -1h`), want: `spec.ttlAfterFinished: Invalid value: "-1h": ` + badTTL},
+}
+
+func TestARunIsImmutableButForCancelAndTTL(t *testing.T) {
+	for _, c := range changes {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			run := object(t, "TestRun", c.before)
+			if err := apiserver.Client.Create(t.Context(), run); err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, sentence := range []string{c.want, c.also} {
+				if sentence != "" {
+					want = append(want, sentence)
+				}
+			}
+
+			// The twin: the same run with nothing changed but a label.
+			sameSentences(t, update(t, run, run.Object["spec"]))
+			sameSentences(t, update(t, run, object(t, "TestRun", c.after).Object["spec"]), want...)
+		})
+	}
+}
+
+// A Go client reads a run, changes a field and writes all of it back: what Go writes in another way is no change.
+func TestAGoProgramCanUpdateARunThatWasWrittenInYAML(t *testing.T) {
+	stored := object(t, "TestRun", `{testSpec: {POD}, timeouts: {run: 60m}}`)
+	if err := apiserver.Client.Create(t.Context(), stored); err != nil {
+		t.Fatal(err)
+	}
+	run := &v1alpha1.TestRun{}
+	if err := apiserver.Client.Get(t.Context(), client.ObjectKeyFromObject(stored), run); err != nil {
+		t.Fatal(err)
+	}
+	run.Spec.Cancel = ptr.To(true)
+	sameSentences(t, complaints(t, apiserver.Client.Update(t.Context(), run)))
+}
+
+// A Test is a definition: whoever wants another one edits it.
+func TestATestCanBeChanged(t *testing.T) {
+	test := object(t, "Test", `{POD}`)
+	if err := apiserver.Client.Create(t.Context(), test); err != nil {
+		t.Fatal(err)
+	}
+	changed := object(t, "Test", `{description: a, params: [{name: A}], template: {spec: {containers: [{name: other}]}}, container: other, timeouts: {run: 1m}}`)
+	sameSentences(t, update(t, test, changed.Object["spec"]))
+}
+
+// update returns the complaints about a stored object with another spec. Nothing is stored.
+func update(t *testing.T, stored *unstructured.Unstructured, spec any) []string {
+	t.Helper()
+	changed := stored.DeepCopy()
+	changed.SetLabels(map[string]string{"changed": "true"})
+	changed.Object["spec"] = spec
+	return complaints(t, apiserver.Client.Update(t.Context(), changed, client.DryRunAll))
+}
