@@ -1,0 +1,87 @@
+package api
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/testrun-dev/testrun/test/apiserver"
+)
+
+// What the guides show in YAML is what the API server accepts.
+func TestTheObjectsInTheGuidesAreAccepted(t *testing.T) {
+	found := 0
+	for _, path := range guides(t) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```|<<EOF\n(.*?)\nEOF").FindAllStringSubmatch(string(text), -1) {
+			for _, document := range strings.Split(block[1]+block[2], "\n---\n") {
+				obj := &unstructured.Unstructured{}
+				if err := yaml.Unmarshal([]byte(document), &obj.Object); err != nil {
+					t.Fatalf("%s: %v\n%s", path, err, document)
+				}
+				obj.SetNamespace(metav1.NamespaceDefault)
+				if err := apiserver.Client.Create(t.Context(), obj, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict)); err != nil {
+					t.Errorf("%s: %v\n%s", path, err, document)
+				}
+				found++
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no YAML found in the guides")
+	}
+}
+
+// Every reason is in the guide to the life of a run, as a row of a table or a word of a sentence.
+func TestEveryReasonIsDocumented(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/life-of-a-run.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(source, func(node ast.Node) bool {
+		literal, ok := node.(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			return true
+		}
+		word, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(guide), "`"+word+"`") {
+			t.Errorf("docs/life-of-a-run.md does not speak of %s", word)
+		}
+		found++
+		return true
+	})
+	if found == 0 {
+		t.Error("no conditions or reasons found")
+	}
+}
+
+func guides(t *testing.T) []string {
+	t.Helper()
+	paths, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(paths, "../../README.md")
+}
