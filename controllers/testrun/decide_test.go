@@ -136,6 +136,15 @@ func notExecuted(pod *corev1.Pod) {
 	pod.Status.ContainerStatuses[0].State.Terminated.Reason = reasonStartError
 }
 
+func neverMade(pod *corev1.Pod) {
+	end := pod.Status.ContainerStatuses[0].State.Terminated
+	end.Reason, end.StartedAt, end.FinishedAt = reasonContainerStatusUnknown, metav1.Time{}, metav1.Time{}
+}
+
+func notInitialized(pod *corev1.Pod) {
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodInitialized, Status: corev1.ConditionFalse, Message: "[fetch]"})
+}
+
 func initFailed(pod *corev1.Pod) {
 	ready(pod)
 	pod.Status.Phase = corev1.PodFailed
@@ -196,29 +205,31 @@ func TestDecide(t *testing.T) {
 		"what a pod was stopped for ends a run that ran":       {seen: aRun(cancelled).withPod(exited(143, 0), deadlineExceeded, stoppedFor(cancel)), says: "Finished Cancelled Cancelled"},
 		"a pod that ended before the stop has its own verdict": {seen: aRun(cancelled).withPod(exited(0, 0), stoppedFor(cancel)), says: "Finished Passed TestPassed"},
 
-		"the kubelet's deadline is the run timeout":           {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
-		"a test that catches the stop and exits 0 timed out":  {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
-		"the deadline before the test ran is an error":        {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
-		"an evicted pod is disrupted":                         {seen: aRun().withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
-		"a test that failed before the eviction failed":       {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a test that passed during the eviction passed":       {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
-		"a pod deleted while it ran is an error":              {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
-		"a pod deleted without a node is an error":            {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
-		"a pod that is being deleted is waited for":           {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
-		"a test that failed before its pod's deletion failed": {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a command that cannot be executed never ran":         {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
-		"a failed init container is not the test's failure":   {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
-		"a pod that the node did not admit never ran":         {seen: aRun().withPod(rejected), says: "Finished Error PodRejected"},
-		"an exit code other than 0 fails":                     {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
-		"a Job that failed without a pod is lost":             {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
-		"a Job that completed without a pod passed":           {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},
-		"a Job that vanished is an error":                     {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
-		"a Job that vanished is an error, cancelled or not":   {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
-		"cancel without a Job ends the run":                   {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
-		"cancel without a Test ends the run":                  {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
-		"cancel before the test runs stops and ends":          {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
-		"cancel while the test runs stops and waits":          {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
-		"cancel is asked of a pod once":                       {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
+		"the kubelet's deadline is the run timeout":            {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"a test that catches the stop and exits 0 timed out":   {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"the deadline before the test ran is an error":         {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
+		"a container ended by the deadline before it was made": {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error PullingImage"},
+		"a container that its node forgot is lost":             {seen: aRun().withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
+		"an evicted pod is disrupted":                          {seen: aRun().withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
+		"a test that failed before the eviction failed":        {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a test that passed during the eviction passed":        {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
+		"a pod deleted while it ran is an error":               {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod deleted without a node is an error":             {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod that is being deleted is waited for":            {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
+		"a test that failed before its pod's deletion failed":  {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a command that cannot be executed never ran":          {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
+		"a failed init container is not the test's failure":    {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
+		"a pod that the node did not admit never ran":          {seen: aRun().withPod(rejected), says: "Finished Error PodRejected"},
+		"an exit code other than 0 fails":                      {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
+		"a Job that failed without a pod is lost":              {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
+		"a Job that completed without a pod passed":            {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},
+		"a Job that vanished is an error":                      {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
+		"a Job that vanished is an error, cancelled or not":    {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
+		"cancel without a Job ends the run":                    {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
+		"cancel without a Test ends the run":                   {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
+		"cancel before the test runs stops and ends":           {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
+		"cancel while the test runs stops and waits":           {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
+		"cancel is asked of a pod once":                        {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
 
 		"a start that takes too long is stopped":         {seen: aRun().withPod(unschedulable), now: tooLate, does: "stop", says: "Finished Error Unschedulable"},
 		"a Job that is refused for too long is an error": {seen: aRun(refusedSince0), now: tooLate, says: "Finished Error JobRefused"},
@@ -234,6 +245,7 @@ func TestDecide(t *testing.T) {
 		"a pod that gets its volumes and network":        {seen: aRun().withPod(onANode), now: late, says: "Pending  Preparing", requeue: 50 * time.Second},
 		"a volume that cannot be mounted":                {seen: aRun().withPod(onANode).withWarning("FailedMount", `configmap "c" not found`), now: late, says: "Pending  VolumeNotReady", requeue: 50 * time.Second},
 		"an image on its way":                            {seen: aRun().withPod(waits("ContainerCreating", "")), now: late, says: "Pending  PullingImage", requeue: 50 * time.Second},
+		"init containers that run":                       {seen: aRun().withPod(ready, notInitialized), now: late, says: "Pending  Initializing", requeue: 50 * time.Second},
 		"an image that cannot be pulled":                 {seen: aRun().withPod(waits("ErrImagePull", "no")), now: late, says: "Pending  ImagePullFailed", requeue: 50 * time.Second},
 		"a ConfigMap that is missing":                    {seen: aRun().withPod(waits("CreateContainerConfigError", "no")), now: late, says: "Pending  ContainerConfigError", requeue: 50 * time.Second},
 

@@ -75,13 +75,18 @@ func testContainer(seen observation) corev1.ContainerState {
 	return corev1.ContainerState{}
 }
 
-// testHasRun says whether the test's container runs, or did. One whose command could not be executed did not.
+// testHasRun says whether the test's container runs, or did. One whose command could not be executed did not, nor one that
+// the kubelet ended before it was made: that has no time of start, unless the status remembers one.
 func testHasRun(seen observation) bool {
 	container := testContainer(seen)
-	if end := container.Terminated; end != nil {
-		return end.Reason != reasonStartError && end.Reason != reasonContainerCannotRun
+	switch end := container.Terminated; {
+	case container.Running != nil, currentAttempt(seen.run.Status).StartTime != nil:
+		return true
+	case end == nil, end.Reason == reasonStartError, end.Reason == reasonContainerCannotRun:
+		return false
+	default:
+		return !end.StartedAt.IsZero()
 	}
-	return container.Running != nil
 }
 
 // testEndedBefore says whether the test's container ended by itself before that time.

@@ -72,10 +72,8 @@ func onNode(seen observation, scheduled *corev1.PodCondition) step {
 		return preparing(seen, since)
 	}
 	since = ready.LastTransitionTime.Time
-	for _, status := range seen.pod.Status.InitContainerStatuses {
-		if status.State.Running != nil && (status.Started == nil || !*status.Started) {
-			return step{v1alpha1.ReasonInitializing, fmt.Sprintf("Init container %s is running", status.Name), since}
-		}
+	if initialized := podCondition(seen.pod, corev1.PodInitialized); initialized != nil && initialized.Status != corev1.ConditionTrue {
+		return step{v1alpha1.ReasonInitializing, fmt.Sprintf("Init containers run: %s", initialized.Message), since}
 	}
 	return step{v1alpha1.ReasonPullingImage, fmt.Sprintf("Node %s is getting the image and starting the container", seen.pod.Spec.NodeName), since}
 }

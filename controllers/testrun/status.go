@@ -96,15 +96,13 @@ func nextAttempt(seen observation, to *state, now time.Time) v1alpha1.Attempt {
 // startTimeOf is when the test's container ran, by the kubelet's clock; known if nothing newer is seen.
 func startTimeOf(seen observation, known *metav1.Time) *metav1.Time {
 	container := testContainer(seen)
-	switch {
-	case !testHasRun(seen):
-		return known
+	switch end := container.Terminated; {
 	case container.Running != nil:
 		return container.Running.StartedAt.DeepCopy()
-	case container.Terminated.StartedAt.IsZero():
-		return known
+	case end != nil && !end.StartedAt.IsZero() && testHasRun(seen):
+		return end.StartedAt.DeepCopy()
 	default:
-		return container.Terminated.StartedAt.DeepCopy()
+		return known
 	}
 }
 

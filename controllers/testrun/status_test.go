@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -32,6 +33,23 @@ func TestTheSameStateAgainChangesNothing(t *testing.T) {
 			again := nextStatus(seen.observation, plan{state: state}, nil, t0.Add(time.Hour))
 			if !equality.Semantic.DeepEqual(seen.run.Status, again) {
 				t.Errorf("it was %+v and is %+v", seen.run.Status, again)
+			}
+		})
+	}
+}
+
+func TestATestThatRanIsKnownToHaveRunWhateverItsNodeForgets(t *testing.T) {
+	seen := aRun().withPod(running).storing(plan{state: inProgress(v1alpha1.ReasonRunning, "")}, nil, 0)
+	for name, forget := range map[string]func(*corev1.Pod){
+		"how it ended": func(pod *corev1.Pod) { exited(137, 0)(pod); neverMade(pod) },
+		"all of it":    func(pod *corev1.Pod) { pod.Status.Phase, pod.Status.ContainerStatuses = corev1.PodFailed, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			forget(seen.pod)
+			plan := decide(seen.observation, t0)
+			status := nextStatus(seen.observation, plan, nil, t0)
+			if got := words(plan.state); got != "Finished Error PodLost" || status.StartTime == nil {
+				t.Errorf("it says %q and startTime is %v", got, status.StartTime)
 			}
 		})
 	}

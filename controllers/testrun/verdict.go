@@ -14,7 +14,7 @@ func verdictOfExit(seen observation) *state {
 	end := testContainer(seen).Terminated
 	switch {
 	case end == nil, end.Reason == reasonContainerStatusUnknown:
-		return finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost, fmt.Sprintf("The node does not know how the test ended. %s", podWords(seen.pod)))
+		return forgotten(seen.pod)
 	case end.ExitCode == 0:
 		return finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "The test ended with exit code 0")
 	case end.Reason == reasonOOMKilled:
@@ -27,16 +27,24 @@ func verdictOfExit(seen observation) *state {
 
 // causeOfNotRunning says why a pod ended without having run the test.
 func causeOfNotRunning(seen observation) *state {
-	if end := testContainer(seen).Terminated; end != nil {
-		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, fmt.Sprintf("The command could not be executed. %s", end.Message))
-	}
 	for _, status := range seen.pod.Status.InitContainerStatuses {
 		if end := status.State.Terminated; end != nil && end.ExitCode != 0 {
 			return finished(v1alpha1.VerdictError, v1alpha1.ReasonInitFailed,
 				fmt.Sprintf("Init container %s ended with exit code %d", status.Name, end.ExitCode))
 		}
 	}
-	return finished(v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, fmt.Sprintf("The node did not run the pod. %s", podWords(seen.pod)))
+	switch end := testContainer(seen).Terminated; {
+	case end == nil:
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, fmt.Sprintf("The node did not run the pod. %s", podWords(seen.pod)))
+	case end.Reason == reasonContainerStatusUnknown:
+		return forgotten(seen.pod)
+	default:
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, fmt.Sprintf("The command could not be executed. %s", end.Message))
+	}
+}
+
+func forgotten(pod *corev1.Pod) *state {
+	return finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost, fmt.Sprintf("The node does not know how the test ended. %s", podWords(pod)))
 }
 
 // podWords is what Kubernetes says of the pod as a whole.

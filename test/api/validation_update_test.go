@@ -83,9 +83,9 @@ func TestARunIsImmutableButForCancelAndTTL(t *testing.T) {
 	}
 }
 
-// A Go client reads a run, changes a field and writes all of it back: what Go writes in another way is no change.
+// A Go client reads a run, changes a field and writes all of it back, and Go writes 60m as 1h0m0s: that is no change.
 func TestAGoProgramCanUpdateARunThatWasWrittenInYAML(t *testing.T) {
-	stored := object(t, "TestRun", `{testSpec: {POD}, timeouts: {run: 60m}}`)
+	stored := object(t, "TestRun", `{testRef: {name: unit}, timeouts: {run: 60m}}`)
 	if err := apiserver.Client.Create(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,7 @@ func Run(m *testing.M, companions ...Companion) int {
 	}
 	config, err := environment.Start()
 	if err != nil {
+		_ = environment.Stop() // it may have started, and then not taken the CRDs
 		fmt.Fprintf(os.Stderr, "The API server did not start. `make test` builds it when it is missing. %v\n", err)
 		return 1
 	}

@@ -2,7 +2,7 @@
 // Go types that they were generated from.
 //
 // It rewrites each file in place: descriptions below a pod template go, all others stay. Quantities and ports are
-// narrowed to what Go can decode, and what Go always writes is a default. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps
+// narrowed to what Go can decode. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps
 // a copy of the whole object.
 package main
 
@@ -93,7 +93,6 @@ func trim(source []byte) ([]byte, sizes, error) {
 	for _, schema := range schemas(crd) {
 		describeLess(schema)
 		tighten(schema)
-		fillIn(schema)
 	}
 
 	body, err := yaml.Marshal(crd)
@@ -170,28 +169,6 @@ func tighten(schema map[string]any) {
 	}
 	for _, sub := range subschemas(schema) {
 		tighten(sub)
-	}
-}
-
-// fillIn gives a pod template the empty objects that Go's types always write: metadata, and each container's resources.
-// An object written in YAML and one that went through Go are then the same to a rule that says "cannot be changed".
-func fillIn(schema map[string]any) {
-	if !isPodTemplate(schema) {
-		for _, sub := range subschemas(schema) {
-			fillIn(sub)
-		}
-		return
-	}
-	empty := map[string]any{}
-	properties := child(schema, "properties")
-	if metadata := child(properties, "metadata"); metadata != nil {
-		metadata["default"] = empty
-	}
-	podSpec := child(child(properties, "spec"), "properties")
-	for _, containers := range []string{"containers", "initContainers"} {
-		if resources := child(child(child(child(podSpec, containers), "items"), "properties"), "resources"); resources != nil {
-			resources["default"] = empty
-		}
 	}
 }
 
