@@ -130,9 +130,9 @@ func ranTooLong(seen observation, _ time.Time) (plan, bool) {
 	}
 	limit := runTimeoutOf(seen.job)
 	if !testHasRun(seen) {
-		step := startingStep(seen)
-		return plan{state: finished(v1alpha1.VerdictError, step.reason,
-			fmt.Sprintf("The pod was stopped after %s (timeouts.run) and the test had not started. %s", limit, step.message))}, true
+		reason, message := lastStep(seen)
+		return plan{state: finished(v1alpha1.VerdictError, reason,
+			fmt.Sprintf("The pod was stopped after %s (timeouts.run) and the test had not started. %s", limit, message))}, true
 	}
 	return plan{state: finished(v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout,
 		fmt.Sprintf("The test was stopped after %s (timeouts.run)", limit))}, true

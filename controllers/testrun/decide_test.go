@@ -88,6 +88,10 @@ func refusedSince0(run *v1alpha1.TestRun) {
 	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonJobRefused, Message: "exceeded quota"}}
 }
 
+func storedUnready(run *v1alpha1.TestRun) {
+	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonVolumeNotReady}}
+}
+
 func onANode(pod *corev1.Pod) {
 	pod.Spec.NodeName = "node-1"
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionTrue, LastTransitionTime: after(0)})
@@ -205,31 +209,32 @@ func TestDecide(t *testing.T) {
 		"what a pod was stopped for ends a run that ran":       {seen: aRun(cancelled).withPod(exited(143, 0), deadlineExceeded, stoppedFor(cancel)), says: "Finished Cancelled Cancelled"},
 		"a pod that ended before the stop has its own verdict": {seen: aRun(cancelled).withPod(exited(0, 0), stoppedFor(cancel)), says: "Finished Passed TestPassed"},
 
-		"the kubelet's deadline is the run timeout":            {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
-		"a test that catches the stop and exits 0 timed out":   {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
-		"the deadline before the test ran is an error":         {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
-		"a container ended by the deadline before it was made": {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error PullingImage"},
-		"a container that its node forgot is lost":             {seen: aRun().withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
-		"an evicted pod is disrupted":                          {seen: aRun().withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
-		"a test that failed before the eviction failed":        {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a test that passed during the eviction passed":        {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
-		"a pod deleted while it ran is an error":               {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
-		"a pod deleted without a node is an error":             {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
-		"a pod that is being deleted is waited for":            {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
-		"a test that failed before its pod's deletion failed":  {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a command that cannot be executed never ran":          {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
-		"a failed init container is not the test's failure":    {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
-		"a pod that the node did not admit never ran":          {seen: aRun().withPod(rejected), says: "Finished Error PodRejected"},
-		"an exit code other than 0 fails":                      {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
-		"a Job that failed without a pod is lost":              {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
-		"a Job that completed without a pod passed":            {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},
-		"a Job that vanished is an error":                      {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
-		"a Job that vanished is an error, cancelled or not":    {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
-		"cancel without a Job ends the run":                    {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
-		"cancel without a Test ends the run":                   {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
-		"cancel before the test runs stops and ends":           {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
-		"cancel while the test runs stops and waits":           {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
-		"cancel is asked of a pod once":                        {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
+		"the kubelet's deadline is the run timeout":               {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"a test that catches the stop and exits 0 timed out":      {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"the deadline before the test ran is an error":            {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
+		"a container ended by the deadline before it was made":    {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error PullingImage"},
+		"a container that its node forgot is lost":                {seen: aRun().withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
+		"the deadline before the test ran quotes what was stored": {seen: aRun(storedUnready).withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error VolumeNotReady"},
+		"an evicted pod is disrupted":                             {seen: aRun().withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
+		"a test that failed before the eviction failed":           {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a test that passed during the eviction passed":           {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
+		"a pod deleted while it ran is an error":                  {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod deleted without a node is an error":                {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod that is being deleted is waited for":               {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
+		"a test that failed before its pod's deletion failed":     {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a command that cannot be executed never ran":             {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
+		"a failed init container is not the test's failure":       {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
+		"a pod that the node did not admit never ran":             {seen: aRun().withPod(rejected), says: "Finished Error PodRejected"},
+		"an exit code other than 0 fails":                         {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
+		"a Job that failed without a pod is lost":                 {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
+		"a Job that completed without a pod passed":               {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},
+		"a Job that vanished is an error":                         {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
+		"a Job that vanished is an error, cancelled or not":       {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
+		"cancel without a Job ends the run":                       {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
+		"cancel without a Test ends the run":                      {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
+		"cancel before the test runs stops and ends":              {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
+		"cancel while the test runs stops and waits":              {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
+		"cancel is asked of a pod once":                           {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
 
 		"a start that takes too long is stopped":         {seen: aRun().withPod(unschedulable), now: tooLate, does: "stop", says: "Finished Error Unschedulable"},
 		"a Job that is refused for too long is an error": {seen: aRun(refusedSince0), now: tooLate, says: "Finished Error JobRefused"},

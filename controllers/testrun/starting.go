@@ -36,6 +36,16 @@ func startingStep(seen observation) step {
 	}
 }
 
+// lastStep says at which step the start of an attempt was whose pod has ended: the one that was stored, since a kubelet that
+// ends a pod forgets what its containers waited for.
+func lastStep(seen observation) (reason, message string) {
+	if stored := currentReason(seen.run.Status); stored != "" && stored != v1alpha1.ReasonWaiting {
+		return stored, currentMessage(seen.run.Status)
+	}
+	step := startingStep(seen)
+	return step.reason, step.message
+}
+
 // withoutPod: the Job controller says why it cannot create a pod in events alone, and there only in words. These are those
 // of the API server's admission plugins ResourceQuota and ServiceAccount; other refusals are quoted under a reason that
 // covers all. test/e2e holds them against the real ones.

@@ -16,24 +16,31 @@ import (
 // errStale means that the API server knows more than the cache did: the reconcile has to be done again.
 var errStale = errors.New("the cache is behind the API server")
 
-// stop makes an attempt end and records why in the same write, so that no crash can part the two. Nothing that may have
-// logs is deleted: a pod on a node is stopped by its kubelet and kept. A Job whose pod is not on a node is suspended, so
-// that it never gets there.
+// stop makes an attempt end and records why in the same write, so that no crash can part the two.
+//
+// A pod whose test runs, or whose init containers do, is stopped by its kubelet and kept: it may have logs. Any other is taken
+// away by suspending its Job. Its time limit would not do: without a node nobody looks at it, and a kubelet that waits for a
+// volume or an image looks at it only after it has started the container.
 func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) error {
 	if podHasEnded(seen.pod) || stopOfPod(seen.pod) != nil || stopOfJob(seen.job) != nil {
 		return nil
 	}
-	if seen.pod != nil && seen.pod.Spec.NodeName != "" {
+	if mayHaveLogs(seen) {
 		return r.stopPod(ctx, seen.pod, why)
 	}
-	latest, err := r.readPodUncached(ctx, seen.job)
-	if err != nil {
+	latest := seen
+	var err error
+	if latest.pod, err = r.readPodUncached(ctx, seen.job); err != nil {
 		return err
 	}
-	if latest != nil && latest.Spec.NodeName != "" {
-		return fmt.Errorf("pod %s has just got a node: %w", latest.Name, errStale)
+	if mayHaveLogs(latest) || podHasEnded(latest.pod) {
+		return fmt.Errorf("the pod has just moved on: %w", errStale)
 	}
 	return r.suspendJob(ctx, seen.job, why)
+}
+
+func mayHaveLogs(seen observation) bool {
+	return testHasRun(seen) || (seen.pod != nil && startingStep(seen).reason == v1alpha1.ReasonInitializing)
 }
 
 // stopPod lowers the pod's time limit to the smallest one: the kubelet sends SIGTERM, waits for the grace period, and

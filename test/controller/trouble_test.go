@@ -154,13 +154,28 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 		w.stopsTrying("run")
 		w.eventually("the Job controller takes the pod away", func() bool { return w.job("run").Status.Active == 0 })
 	})
-	t.Run("while its image is pulled it ends at once and the pod is stopped", func(t *testing.T) {
+	t.Run("while its image is pulled it ends at once and the Job is suspended", func(t *testing.T) {
 		w := withController(t)
 		w.create(builders.TestRun("run").Build())
 		w.schedule("run")
 		w.cancel("run")
 		w.finished("run", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
-		w.stopsTrying("run")
+		if !ptr.Deref(w.job("run").Spec.Suspend, false) {
+			t.Error("the Job is not suspended")
+		}
+	})
+	t.Run("while init containers run it ends at once and the pod is stopped and kept", func(t *testing.T) {
+		w := withController(t)
+		w.create(builders.TestRun("run").Build())
+		w.report(w.schedule("run"), func(status *corev1.PodStatus) {
+			setCondition(status, corev1.PodReadyToStartContainers, corev1.ConditionTrue, "", "")
+			setCondition(status, corev1.PodInitialized, corev1.ConditionFalse, "ContainersNotInitialized", "[prepare]")
+		})
+		w.cancel("run")
+		w.finished("run", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+		if deadline := w.pod("run").Spec.ActiveDeadlineSeconds; deadline == nil || *deadline != 1 {
+			t.Errorf("activeDeadlineSeconds is %v, want 1", deadline)
+		}
 	})
 	t.Run("while the test runs the pod is stopped and waited for", func(t *testing.T) {
 		w := withController(t)

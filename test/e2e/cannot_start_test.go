@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+// obstacle is something that keeps a test from being started.
+type obstacle struct {
+	spec   v1alpha1.TestSpec
+	labels []string // of the namespace
+	// place puts the obstacle there, and remove takes it away; nil where there is nothing to do.
+	place, remove func(w *world)
+	reason        string
+	quotes        []string
+	// atOnce says that the run ends without waiting for timeouts.start.
+	atOnce bool
+}
+
+func obstacles() map[string]obstacle {
+	unscheduled := specWith(func(pod *corev1.PodSpec) {
+		pod.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("9000")}
+	})
+	return map[string]obstacle{
+		"the image cannot be pulled": {
+			spec:   withImage("registry.invalid/suite:1"),
+			reason: v1alpha1.ReasonImagePullFailed, quotes: []string{"Container test:", "registry.invalid/suite:1"},
+		},
+		"the name of the image is no name": {
+			spec:   withImage("Not An Image"),
+			reason: v1alpha1.ReasonImagePullFailed, quotes: []string{"Not An Image"},
+		},
+		"no node fits": {
+			spec:   unscheduled,
+			reason: v1alpha1.ReasonUnschedulable, quotes: []string{"nodes are available", "Insufficient cpu"},
+		},
+		"a ConfigMap of the environment is missing": {
+			spec: specWith(func(pod *corev1.PodSpec) {
+				source := &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}
+				pod.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: source}}
+			}),
+			remove: func(w *world) { w.create(configMap("settings", map[string]string{"A": "b"})) },
+			reason: v1alpha1.ReasonContainerConfigError, quotes: []string{`configmap "settings" not found`},
+		},
+		"a ConfigMap of a volume is missing": {
+			spec:   specWith(func(pod *corev1.PodSpec) { mounted(pod, "suite", "/suite") }),
+			remove: func(w *world) { w.create(configMap("suite", map[string]string{"a.t": "1;"})) },
+			reason: v1alpha1.ReasonVolumeNotReady, quotes: []string{`configmap "suite" not found`},
+		},
+		"a Secret is missing": {
+			spec: specWith(func(pod *corev1.PodSpec) {
+				key := &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "login"}, Key: "password"}
+				pod.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: key}}}
+			}),
+			remove: func(w *world) {
+				w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "login"}, StringData: map[string]string{"password": "x"}})
+			},
+			reason: v1alpha1.ReasonContainerConfigError, quotes: []string{`secret "login" not found`},
+		},
+		"the quota is exhausted": {
+			spec:   builders.TestSpec("true"),
+			place:  func(w *world) { w.limitPods("0") },
+			remove: func(w *world) { w.limitPods("9") },
+			reason: v1alpha1.ReasonQuotaExceeded, quotes: []string{"exceeded quota: pods", "limited: pods=0"},
+		},
+		"the ServiceAccount is missing": {
+			spec:   specWith(func(pod *corev1.PodSpec) { pod.ServiceAccountName = "tester" }),
+			remove: func(w *world) { w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "tester"}}) },
+			reason: v1alpha1.ReasonServiceAccountNotFound, quotes: []string{`serviceaccount "tester" not found`},
+		},
+		"Pod Security refuses the pod": {
+			spec: builders.TestSpec("true"), labels: []string{enforce, "restricted"},
+			remove: func(w *world) { w.mustKubectl("label", "namespace", w.namespace, enforce+"-") },
+			reason: v1alpha1.ReasonPodRefused, quotes: []string{`violates PodSecurity "restricted:latest"`, "allowPrivilegeEscalation"},
+		},
+		"the Job is invalid": {
+			spec:   withImage(""),
+			reason: v1alpha1.ReasonJobInvalid, quotes: []string{"containers[0].image: Required value"}, atOnce: true,
+		},
+		"the command is not there": {
+			spec:   executing("no-such-program"),
+			reason: v1alpha1.ReasonStartFailed, quotes: []string{`exec: "no-such-program": executable file not found`}, atOnce: true,
+		},
+		"an init container fails": {
+			spec:   prepared("exit 4"),
+			reason: v1alpha1.ReasonInitFailed, quotes: []string{"prepare", "exit code 4"}, atOnce: true,
+		},
+	}
+}
+
+const enforce = "pod-security.kubernetes.io/enforce"
+
+func TestWhatCannotBeStartedIsAnErrorThatQuotesKubernetesAndNeverRunsAfterwards(t *testing.T) {
+	t.Parallel()
+	for name, obstacle := range obstacles() {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, obstacle.labels...)
+			if obstacle.place != nil {
+				obstacle.place(w)
+			}
+			w.create(builders.TestRun("stuck").Running(obstacle.spec).StartTimeout(15 * time.Second).Build())
+			quotes := obstacle.quotes
+			if !obstacle.atOnce {
+				quotes = append(quotes, "Not started within 15s")
+			}
+			run := w.finished("stuck", v1alpha1.VerdictError, obstacle.reason, quotes...)
+			if run.Status.StartTime != nil || exitCode(run) != -1 {
+				t.Errorf("startTime is %v and the exit code %d, want none: the test never ran", run.Status.StartTime, exitCode(run))
+			}
+			if !obstacle.atOnce && !w.history.was("stuck", v1alpha1.PhasePending, obstacle.reason) {
+				t.Errorf("the run was never Pending with reason %s, want it to say so while it waits", obstacle.reason)
+			}
+			w.saysSoInAnEvent(run)
+			if obstacle.remove != nil {
+				obstacle.remove(w)
+			}
+			w.staysStopped("stuck")
+		})
+	}
+}
+
+// limitPods makes or changes the quota named pods, and waits until it is in force.
+func (w *world) limitPods(most string) {
+	w.t.Helper()
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "pods", Namespace: w.namespace}}
+	limit := corev1.ResourceList{corev1.ResourcePods: resource.MustParse(most)}
+	if err := w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota); err == nil {
+		quota.Spec.Hard = limit
+		w.must(w.client.Update(w.ctx, quota))
+	} else {
+		quota.Spec.Hard = limit
+		w.create(quota)
+	}
+	w.eventually("the quota of "+most+" pods is in force", func() bool {
+		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota))
+		inForce := quota.Status.Hard[corev1.ResourcePods]
+		return inForce.Cmp(limit[corev1.ResourcePods]) == 0
+	})
+}
+
+// saysSoInAnEvent waits for the Warning event with which a run that did not pass ends.
+func (w *world) saysSoInAnEvent(run *v1alpha1.TestRun) {
+	w.t.Helper()
+	w.eventually("a Warning event "+reasonOf(run)+" on run "+run.Name, func() bool {
+		events := &corev1.EventList{}
+		w.must(w.client.List(w.ctx, events, client.InNamespace(w.namespace), client.MatchingFields{
+			"involvedObject.uid": string(run.UID), "type": corev1.EventTypeWarning, "reason": reasonOf(run),
+		}))
+		return len(events.Items) > 0
+	})
+}
+
+// staysStopped checks that nothing of a finished run is left that can do something, and that nothing comes later. The Job
+// controller tries again to make a pod after some ten seconds, and the kubelet to start a container after fewer.
+func (w *world) staysStopped(run string) {
+	w.t.Helper()
+	w.eventually("the pod of "+run+" ends or goes away", func() bool { return !w.hasLivePod(run) })
+	w.never("a pod of "+run+" comes, or its container runs", 15*time.Second, func() bool {
+		return w.hasLivePod(run) || w.history.hasRun(run)
+	})
+}

@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// history is all that ever happened in a namespace, from watches that began before its first run. What came and went
+// between two looks is in it too.
+type history struct {
+	mu sync.Mutex
+	// jobs and pods are the UIDs of all that there ever were.
+	jobs, pods map[parent]map[types.UID]bool
+	// ran holds the pods of which a container other than an init container ever ran.
+	ran map[types.UID]bool
+	// steps are the phases, verdicts and reasons of each run, in order.
+	steps    map[types.UID][]stepTaken
+	problems []string
+
+	stop    context.CancelFunc
+	watches sync.WaitGroup
+}
+
+// parent is what a Job or a pod was made for: a run, by its name and, of a Job, the run's UID, of a pod, the Job's.
+type parent struct {
+	run string
+	uid types.UID
+}
+
+type stepTaken struct {
+	run     string
+	phase   v1alpha1.Phase
+	verdict v1alpha1.Verdict
+	reason  string
+}
+
+// record begins to write the history of the world's namespace.
+func (w *world) record() *history {
+	w.t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	h := &history{
+		jobs: map[parent]map[types.UID]bool{}, pods: map[parent]map[types.UID]bool{}, ran: map[types.UID]bool{},
+		steps: map[types.UID][]stepTaken{}, stop: stop,
+	}
+	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
+		w.must(w.client.List(ctx, list, client.InNamespace(w.namespace)))
+		since := &client.ListOptions{Namespace: w.namespace, Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
+		watcher, err := w.client.Watch(ctx, list, since)
+		w.must(err)
+		h.watches.Go(func() {
+			for event := range watcher.ResultChan() {
+				if ctx.Err() != nil {
+					return
+				}
+				h.note(event)
+			}
+			if ctx.Err() == nil {
+				h.problem("the watch of %T ended early, so that not all was seen", list)
+			}
+		})
+	}
+	return h
+}
+
+func (h *history) end() {
+	h.stop()
+	h.watches.Wait()
+}
+
+func (h *history) problem(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.problems = append(h.problems, fmt.Sprintf(format, args...))
+}
+
+func (h *history) note(event watch.Event) {
+	switch object := event.Object.(type) {
+	case *v1alpha1.TestRun:
+		h.noteRun(object)
+	case *batchv1.Job:
+		h.noteChild(h.jobs, object)
+	case *corev1.Pod:
+		h.noteChild(h.pods, object)
+		for _, status := range object.Status.ContainerStatuses {
+			end := status.State.Terminated
+			if status.State.Running != nil || (end != nil && end.StartedAt.Unix() > 0) {
+				h.mu.Lock()
+				h.ran[object.UID] = true
+				h.mu.Unlock()
+			}
+		}
+	default:
+		h.problem("a watch said %s: %v", event.Type, event.Object)
+	}
+}
+
+func (h *history) noteRun(run *v1alpha1.TestRun) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	taken := stepTaken{run.Name, run.Status.Phase, run.Status.Verdict, reasonOf(run)}
+	if steps := h.steps[run.UID]; len(steps) == 0 || steps[len(steps)-1] != taken {
+		h.steps[run.UID] = append(steps, taken)
+	}
+}
+
+func (h *history) noteChild(of map[parent]map[types.UID]bool, child client.Object) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	owner := metav1.GetControllerOf(child)
+	if owner == nil {
+		return
+	}
+	made := parent{child.GetLabels()[v1alpha1.LabelRun], owner.UID}
+	if of[made] == nil {
+		of[made] = map[types.UID]bool{}
+	}
+	of[made][child.GetUID()] = true
+}
+
+// jobsOf is how many Jobs the run, or runs of that name, ever had.
+func (h *history) jobsOf(run string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	count := 0
+	for made, uids := range h.jobs {
+		if made.run == run {
+			count += len(uids)
+		}
+	}
+	return count
+}
+
+// allJobs is how many Jobs there ever were.
+func (h *history) allJobs() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	count := 0
+	for _, uids := range h.jobs {
+		count += len(uids)
+	}
+	return count
+}
+
+// hasRun says whether a container of the run's pod ever ran.
+func (h *history) hasRun(run string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for made, uids := range h.pods {
+		if made.run == run && slices.ContainsFunc(slices.Collect(maps.Keys(uids)), func(uid types.UID) bool { return h.ran[uid] }) {
+			return true
+		}
+	}
+	return false
+}
+
+// of returns the steps of the run, or of the runs of that name.
+func (h *history) of(run string) []stepTaken {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var taken []stepTaken
+	for _, steps := range h.steps {
+		if steps[0].run == run {
+			taken = append(taken, steps...)
+		}
+	}
+	return taken
+}
+
+// was says whether the run ever was in that phase, for that reason.
+func (h *history) was(run string, phase v1alpha1.Phase, reason string) bool {
+	return slices.ContainsFunc(h.of(run), func(step stepTaken) bool { return step.phase == phase && step.reason == reason })
+}
+
+// check holds what is promised of every run: one Job, one pod, and phases that only ever move forward to one verdict.
+func (h *history) check(t *testing.T) {
+	t.Helper()
+	for _, problem := range h.problems {
+		t.Error(problem)
+	}
+	for kind, children := range map[string]map[parent]map[types.UID]bool{"Jobs": h.jobs, "pods": h.pods} {
+		for made, uids := range children {
+			if len(uids) > 1 {
+				t.Errorf("run %s had %d %s, want one ever: %v", made.run, len(uids), kind, uids)
+			}
+		}
+	}
+	for _, steps := range h.steps {
+		for i := 1; i < len(steps); i++ {
+			before, after := steps[i-1], steps[i]
+			forward := slices.Index(v1alpha1.Phases, before.phase) <= slices.Index(v1alpha1.Phases, after.phase)
+			if !forward || before.phase == v1alpha1.PhaseFinished {
+				t.Errorf("run %s went from %s to %s, which is backwards", before.run, before, after)
+			}
+		}
+	}
+}
+
+func (s stepTaken) String() string { return fmt.Sprintf("%s %s (%s)", s.phase, s.verdict, s.reason) }

@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+// Nothing here is parallel, since the deployed operator is stopped meanwhile.
+func TestRunsOutliveTheirControllers(t *testing.T) {
+	m := withoutOperator(t)
+	t.Run("runs created while no controller runs are Pending at once and end when one comes", m.aLateController)
+	t.Run("a controller killed while runs are pending, starting and running loses none and repeats none", m.aKilledController)
+	t.Run("controllers killed again and again lose none and repeat none", m.oneKilledAfterTheOther)
+	t.Run("two controllers without leader election make one Job for each of 200 runs", m.twoControllers)
+}
+
+func (m managers) aLateController(t *testing.T) {
+	w := newSerialWorld(t)
+	w.create(builders.TestRun("early").Build())
+	w.create(builders.TestRun("called-off").Build())
+	run := w.run("early")
+	if run.Status.Phase != v1alpha1.PhasePending || reasonOf(run) != v1alpha1.ReasonWaiting {
+		t.Errorf("right after it was created the run is %q (%s), want Pending (Waiting)", run.Status.Phase, reasonOf(run))
+	}
+	shows(t, "kubectl get testruns", w.mustKubectl("get", "testruns", "--field-selector=status.phase=Pending"), `^early +Pending +Waiting +`)
+	w.cancel("called-off")
+	w.never("a Job comes without a controller", 3*time.Second, func() bool { return w.history.allJobs() > 0 })
+	m.start(t)
+	w.passed("early")
+	w.finished("called-off", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+}
+
+func (m managers) aKilledController(t *testing.T) {
+	w := newSerialWorld(t)
+	kill := m.start(t)
+	w.create(builders.TestRun("pending").Of("suite").Build())
+	w.create(builders.TestRun("starting").Running(prepared(tenSeconds)).Build())
+	w.create(builders.TestRun("running").Running(builders.TestSpec(tenSeconds)).Build())
+	w.create(builders.TestRun("cancelled").Running(builders.TestSpec(forEver)).Build())
+	w.create(builders.TestRun("overdue").Running(builders.TestSpec(forEver)).RunTimeout(12 * time.Second).Build())
+	w.create(builders.TestRun("unpulled").Running(withImage("registry.invalid/suite:1")).RunTimeout(12 * time.Second).Build())
+	for _, name := range []string{"running", "cancelled", "overdue"} {
+		w.inProgress(name)
+	}
+	w.preparing("starting")
+	w.cancel("cancelled")
+	kill()
+	for name, phase := range map[string]v1alpha1.Phase{"pending": v1alpha1.PhasePending, "starting": v1alpha1.PhasePending, "running": v1alpha1.PhaseInProgress} {
+		if run := w.run(name); run.Status.Phase != phase {
+			t.Fatalf("the controller was killed while run %s was %s, want %s: this test proves nothing", name, run.Status.Phase, phase)
+		}
+	}
+	w.create(builders.Test("suite", builders.TestSpec("true")))
+	w.eventually("the tests that run end while no controller runs", func() bool {
+		return !w.hasLivePod("running") && !w.hasLivePod("starting") && !w.hasLivePod("overdue") && w.nodeGaveUp("unpulled")
+	})
+	if phase := w.run("running").Status.Phase; phase == v1alpha1.PhaseFinished {
+		t.Errorf("run running is %s while no controller runs: another one is at work, and this test proves nothing", phase)
+	}
+	m.start(t)
+	w.passed("pending", "starting", "running")
+	w.finished("cancelled", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+	w.runUntil("unpulled", "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
+	w.finished("overdue", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)
+	w.logsHold("overdue", "begun", "told to stop")
+	if run := w.run("unpulled"); run.Status.Verdict != v1alpha1.VerdictError || exitCode(run) != -1 {
+		t.Errorf("run unpulled is %s (%s: %s) with exit code %d, want Error and no exit code: the test never ran",
+			run.Status.Verdict, reasonOf(run), messageOf(run), exitCode(run))
+	}
+	for _, name := range []string{"pending", "starting", "running", "cancelled", "overdue", "unpulled"} {
+		if jobs := w.history.jobsOf(name); jobs != 1 {
+			t.Errorf("run %s had %d Jobs, want 1 ever", name, jobs)
+		}
+	}
+}
+
+// nodeGaveUp says whether the kubelet has written the last of what it knows about a container that never ran: that it does
+// not know how it ended.
+func (w *world) nodeGaveUp(run string) bool {
+	w.t.Helper()
+	statuses := w.pod(run).Status.ContainerStatuses
+	return len(statuses) > 0 && statuses[0].State.Terminated != nil
+}
+
+func (m managers) oneKilledAfterTheOther(t *testing.T) {
+	const lives, runsPerLife = 8, 4
+	w := newSerialWorld(t)
+	var names []string
+	for life := range lives {
+		kill := m.start(t)
+		for i := range runsPerLife {
+			names = append(names, fmt.Sprintf("run-%d-%d", life, i))
+			w.create(builders.TestRun(names[len(names)-1]).Build())
+		}
+		// It is killed in the midst of its work, a little later in each life.
+		jobs := w.history.allJobs()
+		w.eventually("the controller makes a Job", func() bool { return w.history.allJobs() > jobs })
+		w.poll(time.Duration(life)*300*time.Millisecond, func() bool { return false })
+		kill()
+	}
+	m.start(t)
+	w.passed(names...)
+	if jobs := w.history.allJobs(); jobs != len(names) {
+		t.Errorf("%d runs had %d Jobs, want one each", len(names), jobs)
+	}
+}
+
+func (m managers) twoControllers(t *testing.T) {
+	const runs = 200
+	w := newSerialWorld(t)
+	m.start(t)
+	m.start(t)
+	executed := measure(t, "executing 200 runs")
+	names := make([]string, 0, runs)
+	for i := range runs {
+		names = append(names, fmt.Sprintf("run-%03d", i))
+		w.create(builders.TestRun(names[i]).Build())
+	}
+	w.passed(names...)
+	executed()
+	if jobs := w.history.allJobs(); jobs != runs {
+		t.Errorf("%d runs had %d Jobs ever, want one each", runs, jobs)
+	}
+}
