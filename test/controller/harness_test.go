@@ -24,6 +24,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 const patience = 30 * time.Second
@@ -139,8 +140,8 @@ func (w *world) runUntil(name string, holds func(*v1alpha1.TestRun) bool) *v1alp
 func (w *world) finished(name string, verdict v1alpha1.Verdict, reason string) *v1alpha1.TestRun {
 	w.t.Helper()
 	run := w.runUntil(name, func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
-	if run.Status.Verdict != verdict || reasonOf(run) != reason {
-		w.t.Errorf("run %s is %s (%s: %s), want %s (%s)", name, run.Status.Verdict, reasonOf(run), messageOf(run), verdict, reason)
+	if run.Status.Verdict != verdict || conditions.Reason(run) != reason {
+		w.t.Errorf("run %s is %s (%s: %s), want %s (%s)", name, run.Status.Verdict, conditions.Reason(run), conditions.Message(run), verdict, reason)
 	}
 	checkConditions(w.t, run)
 	return run
@@ -150,7 +151,7 @@ func (w *world) finished(name string, verdict v1alpha1.Verdict, reason string) *
 func (w *world) pendingWith(name, reason string) *v1alpha1.TestRun {
 	w.t.Helper()
 	return w.runUntil(name, func(run *v1alpha1.TestRun) bool {
-		return run.Status.Phase == v1alpha1.PhasePending && reasonOf(run) == reason
+		return run.Status.Phase == v1alpha1.PhasePending && conditions.Reason(run) == reason
 	})
 }
 
@@ -213,30 +214,15 @@ func (w *world) becomesOne(name, label string) {
 	w.eventually(name+" "+label+" is 1", func() bool { return w.metric(name, label) == 1 })
 }
 
-func reasonOf(run *v1alpha1.TestRun) string {
-	return condition(run, v1alpha1.ConditionSucceeded).Reason
-}
-
-func messageOf(run *v1alpha1.TestRun) string {
-	return condition(run, v1alpha1.ConditionSucceeded).Message
-}
-
-func condition(run *v1alpha1.TestRun, conditionType string) metav1.Condition {
-	for _, condition := range run.Status.Conditions {
-		if condition.Type == conditionType {
-			return condition
-		}
-	}
-	return metav1.Condition{}
-}
-
 // checkConditions holds the conditions against phase and verdict.
 func checkConditions(t *testing.T, run *v1alpha1.TestRun) {
 	t.Helper()
-	isTrue := func(conditionType string) bool { return condition(run, conditionType).Status == metav1.ConditionTrue }
+	isTrue := func(conditionType string) bool {
+		return conditions.Of(run, conditionType).Status == metav1.ConditionTrue
+	}
 	for _, phase := range v1alpha1.Phases {
 		if isTrue(string(phase)) != (phase == run.Status.Phase) {
-			t.Errorf("condition %s is %s in phase %s", phase, condition(run, string(phase)).Status, run.Status.Phase)
+			t.Errorf("condition %s is %s in phase %s", phase, conditions.Of(run, string(phase)).Status, run.Status.Phase)
 		}
 	}
 	over, passed := run.Status.Phase == v1alpha1.PhaseFinished, run.Status.Verdict == v1alpha1.VerdictPassed

@@ -15,6 +15,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 func TestAPassingRunCostsThreeWrites(t *testing.T) {
@@ -87,7 +88,7 @@ func TestARunIsPendingBeforeAnyControllerSawIt(t *testing.T) {
 	w := newWorld(t)
 	w.create(builders.TestRun("early").Build())
 	run := w.pendingWith("early", v1alpha1.ReasonWaiting)
-	if condition(run, v1alpha1.ConditionReconciling).Status != metav1.ConditionTrue {
+	if conditions.Of(run, v1alpha1.ConditionReconciling).Status != metav1.ConditionTrue {
 		t.Errorf("kstatus takes the run for done: %+v", run.Status)
 	}
 	w.startController()
@@ -112,8 +113,8 @@ func TestATestThatNeverComesIsAnError(t *testing.T) {
 	w := withController(t)
 	w.create(builders.TestRun("lost").Of("nowhere").Build())
 	run := w.finished("lost", v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound)
-	if !strings.Contains(messageOf(run), `no Test "nowhere"`) || len(w.jobs()) != 0 {
-		t.Errorf("%s, %d Jobs", messageOf(run), len(w.jobs()))
+	if !strings.Contains(conditions.Message(run), `no Test "nowhere"`) || len(w.jobs()) != 0 {
+		t.Errorf("%s, %d Jobs", conditions.Message(run), len(w.jobs()))
 	}
 }
 
@@ -139,11 +140,11 @@ func TestParamsThatDoNotFitTheTestAreAnError(t *testing.T) {
 	w.create(builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "TARGET", Required: &required})))
 	w.create(builders.TestRun("missing").Of("suite").Build())
 	w.create(builders.TestRun("unknown").Of("suite").Param("TARGET", "a").Param("TRAGET", "b").Build())
-	if run := w.finished("missing", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(messageOf(run), "TARGET is required") {
-		t.Error(messageOf(run))
+	if run := w.finished("missing", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(conditions.Message(run), "TARGET is required") {
+		t.Error(conditions.Message(run))
 	}
-	if run := w.finished("unknown", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(messageOf(run), "defines no param TRAGET; it defines: TARGET") {
-		t.Error(messageOf(run))
+	if run := w.finished("unknown", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(conditions.Message(run), "defines no param TRAGET; it defines: TARGET") {
+		t.Error(conditions.Message(run))
 	}
 }
 
@@ -153,8 +154,8 @@ func TestAJobThatTheServerFindsInvalidEndsTheRunAtOnce(t *testing.T) {
 	spec.Template.Spec.Containers[0].Image = ""
 	w.create(builders.TestRun("invalid").Running(spec).Build())
 	run := w.finished("invalid", v1alpha1.VerdictError, v1alpha1.ReasonJobInvalid)
-	if !strings.Contains(messageOf(run), "containers[0].image: Required value") {
-		t.Errorf("the message does not quote the server: %s", messageOf(run))
+	if !strings.Contains(conditions.Message(run), "containers[0].image: Required value") {
+		t.Errorf("the message does not quote the server: %s", conditions.Message(run))
 	}
 }
 
@@ -199,8 +200,8 @@ func TestAStatusIsBoundedWhateverKubernetesSays(t *testing.T) {
 	pod := w.schedule("wordy")
 	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: strings.Repeat("ä", 20_000)})
 	run := w.finished("wordy", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed)
-	if n := len(messageOf(run)); n > 1024 || !strings.HasSuffix(messageOf(run), "ä…") {
-		t.Errorf("the message has %d bytes and ends with %q", n, messageOf(run)[n-8:])
+	if n := len(conditions.Message(run)); n > 1024 || !strings.HasSuffix(conditions.Message(run), "ä…") {
+		t.Errorf("the message has %d bytes and ends with %q", n, conditions.Message(run)[n-8:])
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testing.T) {
@@ -59,7 +60,7 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 			test.prepare(w)
 			w.pendingWith("stuck", test.reason)
 			run := w.finished("stuck", v1alpha1.VerdictError, test.reason)
-			if message := messageOf(run); !strings.Contains(message, test.quoted) || !strings.Contains(message, "Not started within 8s") {
+			if message := conditions.Message(run); !strings.Contains(message, test.quoted) || !strings.Contains(message, "Not started within 8s") {
 				t.Errorf("the message does not say so: %s", message)
 			}
 			w.stopsTrying("stuck")
@@ -111,8 +112,8 @@ func TestAQuotaOfJobsIsWaitedForAndThenAnError(t *testing.T) {
 	w.create(builders.TestRun("patient").Build())
 	w.pendingWith("refused", v1alpha1.ReasonJobRefused)
 	run := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonJobRefused)
-	if !strings.Contains(messageOf(run), "exceeded quota: no-jobs") {
-		t.Error(messageOf(run))
+	if !strings.Contains(conditions.Message(run), "exceeded quota: no-jobs") {
+		t.Error(conditions.Message(run))
 	}
 	w.must(w.client.Delete(w.ctx, quota))
 	w.execute("patient")
@@ -131,8 +132,8 @@ func TestTheKubeletEndsATestThatRunsTooLong(t *testing.T) {
 		setExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
 	})
 	run := w.finished("slow", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)
-	if !strings.Contains(messageOf(run), "1m30s") || *run.Status.Attempts[0].ExitCode != 143 {
-		t.Errorf("%s, %+v", messageOf(run), run.Status.Attempts)
+	if !strings.Contains(conditions.Message(run), "1m30s") || *run.Status.Attempts[0].ExitCode != 143 {
+		t.Errorf("%s, %+v", conditions.Message(run), run.Status.Attempts)
 	}
 }
 
@@ -183,7 +184,7 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 		w.execute("run")
 		w.inProgress("run")
 		w.cancel("run")
-		w.runUntil("run", func(run *v1alpha1.TestRun) bool { return reasonOf(run) == v1alpha1.ReasonCancelling })
+		w.runUntil("run", func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonCancelling })
 		w.stopsTrying("run")
 		w.report(w.pod("run"), func(status *corev1.PodStatus) {
 			status.Reason = "DeadlineExceeded"
@@ -197,7 +198,7 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 		w.execute("run")
 		w.inProgress("run")
 		w.cancel("run")
-		w.runUntil("run", func(run *v1alpha1.TestRun) bool { return reasonOf(run) == v1alpha1.ReasonCancelling })
+		w.runUntil("run", func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonCancelling })
 		w.exit(w.pod("run"), corev1.ContainerStateTerminated{ExitCode: 0})
 		w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	})
@@ -268,8 +269,8 @@ func TestAPodThatGoesAwayIsAnErrorAndNotAFailure(t *testing.T) {
 			setExit(status, corev1.ContainerStateTerminated{ExitCode: 143, FinishedAt: metav1.NewTime(time.Now().Add(time.Second))})
 		})
 		run := w.finished("run", v1alpha1.VerdictError, v1alpha1.ReasonDisrupted)
-		if !strings.Contains(messageOf(run), "node is drained") {
-			t.Error(messageOf(run))
+		if !strings.Contains(conditions.Message(run), "node is drained") {
+			t.Error(conditions.Message(run))
 		}
 	})
 	t.Run("rejected by the node", func(t *testing.T) {
@@ -279,8 +280,8 @@ func TestAPodThatGoesAwayIsAnErrorAndNotAFailure(t *testing.T) {
 			status.Phase, status.Reason, status.Message = corev1.PodFailed, "OutOfcpu", "Node didn't have enough resource"
 		})
 		run := w.finished("run", v1alpha1.VerdictError, v1alpha1.ReasonPodRejected)
-		if !strings.Contains(messageOf(run), "OutOfcpu: Node didn't have enough resource") {
-			t.Error(messageOf(run))
+		if !strings.Contains(conditions.Message(run), "OutOfcpu: Node didn't have enough resource") {
+			t.Error(conditions.Message(run))
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 // obstacle is something that keeps a test from being started.
@@ -149,10 +150,10 @@ func (w *world) limitPods(most string) {
 // saysSoInAnEvent waits for the Warning event with which a run that did not pass ends.
 func (w *world) saysSoInAnEvent(run *v1alpha1.TestRun) {
 	w.t.Helper()
-	w.eventually("a Warning event "+reasonOf(run)+" on run "+run.Name, func() bool {
+	w.eventually("a Warning event "+conditions.Reason(run)+" on run "+run.Name, func() bool {
 		events := &corev1.EventList{}
 		w.must(w.client.List(w.ctx, events, client.InNamespace(w.namespace), client.MatchingFields{
-			"involvedObject.uid": string(run.UID), "type": corev1.EventTypeWarning, "reason": reasonOf(run),
+			"involvedObject.uid": string(run.UID), "type": corev1.EventTypeWarning, "reason": conditions.Reason(run),
 		}))
 		return len(events.Items) > 0
 	})

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 const patience = 90 * time.Second
@@ -120,7 +121,7 @@ func (w *world) runUntil(name, what string, holds func(*v1alpha1.TestRun) bool) 
 	var run *v1alpha1.TestRun
 	if !w.poll(patience, func() bool { run = w.run(name); return holds(run) }) {
 		w.t.Fatalf("run %s is %s %s (%s: %s) after %s, want it to be %s",
-			name, run.Status.Phase, run.Status.Verdict, reasonOf(run), messageOf(run), patience, what)
+			name, run.Status.Phase, run.Status.Verdict, conditions.Reason(run), conditions.Message(run), patience, what)
 	}
 	return run
 }
@@ -129,12 +130,12 @@ func (w *world) runUntil(name, what string, holds func(*v1alpha1.TestRun) bool) 
 func (w *world) finished(name string, verdict v1alpha1.Verdict, reason string, quotes ...string) *v1alpha1.TestRun {
 	w.t.Helper()
 	run := w.runUntil(name, "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
-	if run.Status.Verdict != verdict || reasonOf(run) != reason {
-		w.t.Errorf("run %s is %s (%s: %s), want %s (%s)", name, run.Status.Verdict, reasonOf(run), messageOf(run), verdict, reason)
+	if run.Status.Verdict != verdict || conditions.Reason(run) != reason {
+		w.t.Errorf("run %s is %s (%s: %s), want %s (%s)", name, run.Status.Verdict, conditions.Reason(run), conditions.Message(run), verdict, reason)
 	}
 	for _, quote := range quotes {
-		if !strings.Contains(messageOf(run), quote) {
-			w.t.Errorf("the message of run %s is %q, want %q in it", name, messageOf(run), quote)
+		if !strings.Contains(conditions.Message(run), quote) {
+			w.t.Errorf("the message of run %s is %q, want %q in it", name, conditions.Message(run), quote)
 		}
 	}
 	return run
@@ -152,7 +153,7 @@ func (w *world) passed(names ...string) {
 func (w *world) pendingWith(name, reason string) *v1alpha1.TestRun {
 	w.t.Helper()
 	return w.runUntil(name, "Pending with reason "+reason, func(run *v1alpha1.TestRun) bool {
-		return run.Status.Phase == v1alpha1.PhasePending && reasonOf(run) == reason
+		return run.Status.Phase == v1alpha1.PhasePending && conditions.Reason(run) == reason
 	})
 }
 
@@ -176,21 +177,4 @@ func exitCode(run *v1alpha1.TestRun) int32 {
 		return -1
 	}
 	return ptr.Deref(run.Status.Attempts[0].ExitCode, -1)
-}
-
-func reasonOf(run *v1alpha1.TestRun) string {
-	return condition(run, v1alpha1.ConditionSucceeded).Reason
-}
-
-func messageOf(run *v1alpha1.TestRun) string {
-	return condition(run, v1alpha1.ConditionSucceeded).Message
-}
-
-func condition(run *v1alpha1.TestRun, conditionType string) metav1.Condition {
-	for _, condition := range run.Status.Conditions {
-		if condition.Type == conditionType {
-			return condition
-		}
-	}
-	return metav1.Condition{}
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 // history is all that ever happened in a namespace, from watches that began before its first run. What came and went
@@ -110,7 +111,7 @@ func (h *history) note(event watch.Event) {
 func (h *history) noteRun(run *v1alpha1.TestRun) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	taken := stepTaken{run.Name, run.Status.Phase, run.Status.Verdict, reasonOf(run)}
+	taken := stepTaken{run.Name, run.Status.Phase, run.Status.Verdict, conditions.Reason(run)}
 	if steps := h.steps[run.UID]; len(steps) == 0 || steps[len(steps)-1] != taken {
 		h.steps[run.UID] = append(steps, taken)
 	}

@@ -7,6 +7,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 // Nothing here is parallel, since the deployed operator is stopped meanwhile.
@@ -23,8 +24,8 @@ func (m managers) aLateController(t *testing.T) {
 	w.create(builders.TestRun("early").Build())
 	w.create(builders.TestRun("called-off").Build())
 	run := w.run("early")
-	if run.Status.Phase != v1alpha1.PhasePending || reasonOf(run) != v1alpha1.ReasonWaiting {
-		t.Errorf("right after it was created the run is %q (%s), want Pending (Waiting)", run.Status.Phase, reasonOf(run))
+	if run.Status.Phase != v1alpha1.PhasePending || conditions.Reason(run) != v1alpha1.ReasonWaiting {
+		t.Errorf("right after it was created the run is %q (%s), want Pending (Waiting)", run.Status.Phase, conditions.Reason(run))
 	}
 	shows(t, "kubectl get testruns", w.mustKubectl("get", "testruns", "--field-selector=status.phase=Pending"), `^early +Pending +Waiting +`)
 	w.cancel("called-off")
@@ -69,7 +70,7 @@ func (m managers) aKilledController(t *testing.T) {
 	w.logsHold("overdue", "begun", "told to stop")
 	if run := w.run("unpulled"); run.Status.Verdict != v1alpha1.VerdictError || exitCode(run) != -1 {
 		t.Errorf("run unpulled is %s (%s: %s) with exit code %d, want Error and no exit code: the test never ran",
-			run.Status.Verdict, reasonOf(run), messageOf(run), exitCode(run))
+			run.Status.Verdict, conditions.Reason(run), conditions.Message(run), exitCode(run))
 	}
 	for _, name := range []string{"pending", "starting", "running", "cancelled", "overdue", "unpulled"} {
 		if jobs := w.history.jobsOf(name); jobs != 1 {

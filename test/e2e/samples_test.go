@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 // labelSampleVerdict says on each TestRun of a sample how it ends.
@@ -32,7 +33,7 @@ func TestEverySampleEndsAsItSays(t *testing.T) {
 			}
 			run := w.runUntil(sample.Name, "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
 			if run.Status.Verdict != want {
-				t.Errorf("%s: run %s is %s (%s: %s), want %s", filepath.Base(file), run.Name, run.Status.Verdict, reasonOf(run), messageOf(run), want)
+				t.Errorf("%s: run %s is %s (%s: %s), want %s", filepath.Base(file), run.Name, run.Status.Verdict, conditions.Reason(run), conditions.Message(run), want)
 			}
 			verdicts[want] = true
 		}
