@@ -205,6 +205,9 @@ func cancelRequested(seen observation, _ time.Time) (plan, bool) {
 	case !testHasRun(seen):
 		state := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled before the test ran")
 		return plan{stop: state, state: state}, true
+	case seen.pod == nil:
+		state := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled; the test's pod is gone")
+		return plan{stop: state, state: state}, true
 	case stopOfPod(seen.pod) != nil:
 		return plan{state: inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop")}, true
 	default:
@@ -231,9 +234,10 @@ func startTooSlow(seen observation, now time.Time) (plan, bool) {
 	return plan{stop: state, state: state}, true
 }
 
+// isRunning: when the pod has gone, the Job controller is about to end the Job, and until then there is nothing to tell.
 func isRunning(seen observation, _ time.Time) (plan, bool) {
-	if !testHasRun(seen) {
-		return plan{}, false
+	if !testHasRun(seen) || seen.pod == nil {
+		return plan{}, testHasRun(seen)
 	}
 	return plan{state: inProgress(v1alpha1.ReasonRunning,
 		fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName))}, true

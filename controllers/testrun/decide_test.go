@@ -88,6 +88,11 @@ func refusedSince0(run *v1alpha1.TestRun) {
 	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonJobRefused, Message: "exceeded quota"}}
 }
 
+func hasRun(run *v1alpha1.TestRun) {
+	run.Status.Phase = v1alpha1.PhaseInProgress
+	run.Status.Attempts = []v1alpha1.Attempt{{Number: 1, Job: "smoke-1", StartTime: ptr.To(after(0))}}
+}
+
 func storedUnready(run *v1alpha1.TestRun) {
 	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonVolumeNotReady}}
 }
@@ -236,23 +241,25 @@ func TestDecide(t *testing.T) {
 		"cancel while the test runs stops and waits":              {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
 		"cancel is asked of a pod once":                           {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
 
-		"a start that takes too long is stopped":         {seen: aRun().withPod(unschedulable), now: tooLate, does: "stop", says: "Finished Error Unschedulable"},
-		"a Job that is refused for too long is an error": {seen: aRun(refusedSince0), now: tooLate, says: "Finished Error JobRefused"},
-		"a Job that was refused is tried again":          {seen: aRun(refusedSince0), now: late, does: "create"},
-		"a test that runs is no slow start":              {seen: aRun().withPod(running), now: tooLate, says: "InProgress  Running"},
-		"a short step is not told":                       {seen: aRun().withPod(), now: soon, requeue: 4 * time.Second},
-		"a Job without a pod":                            {seen: aRun().withJob(), now: late, says: "Pending  CreatingPod", requeue: 50 * time.Second},
-		"a quota that is exhausted":                      {seen: aRun().withJob().withWarning("FailedCreate", `pods "a" is forbidden: exceeded quota: q`), now: late, says: "Pending  QuotaExceeded", requeue: 50 * time.Second},
-		"a ServiceAccount that is missing":               {seen: aRun().withJob().withWarning("FailedCreate", `error looking up service account a/b: serviceaccount "b" not found`), now: late, says: "Pending  ServiceAccountNotFound", requeue: 50 * time.Second},
-		"a pod that the API server refuses":              {seen: aRun().withJob().withWarning("FailedCreate", `violates PodSecurity "restricted:latest"`), now: late, says: "Pending  PodRefused", requeue: 50 * time.Second},
-		"a pod that no scheduler has seen":               {seen: aRun().withPod(), now: late, says: "Pending  Scheduling", requeue: 50 * time.Second},
-		"a pod that fits no node":                        {seen: aRun().withPod(unschedulable), now: late, says: "Pending  Unschedulable", requeue: 50 * time.Second},
-		"a pod that gets its volumes and network":        {seen: aRun().withPod(onANode), now: late, says: "Pending  Preparing", requeue: 50 * time.Second},
-		"a volume that cannot be mounted":                {seen: aRun().withPod(onANode).withWarning("FailedMount", `configmap "c" not found`), now: late, says: "Pending  VolumeNotReady", requeue: 50 * time.Second},
-		"an image on its way":                            {seen: aRun().withPod(waits("ContainerCreating", "")), now: late, says: "Pending  PullingImage", requeue: 50 * time.Second},
-		"init containers that run":                       {seen: aRun().withPod(ready, notInitialized), now: late, says: "Pending  Initializing", requeue: 50 * time.Second},
-		"an image that cannot be pulled":                 {seen: aRun().withPod(waits("ErrImagePull", "no")), now: late, says: "Pending  ImagePullFailed", requeue: 50 * time.Second},
-		"a ConfigMap that is missing":                    {seen: aRun().withPod(waits("CreateContainerConfigError", "no")), now: late, says: "Pending  ContainerConfigError", requeue: 50 * time.Second},
+		"a pod that has gone while its test ran is waited for": {seen: aRun(hasRun).withJob(), now: tooLate},
+		"cancel when the pod has gone stops the Job and ends":  {seen: aRun(hasRun, cancelled).withJob(), does: "stop", says: "Finished Cancelled Cancelled"},
+		"a start that takes too long is stopped":               {seen: aRun().withPod(unschedulable), now: tooLate, does: "stop", says: "Finished Error Unschedulable"},
+		"a Job that is refused for too long is an error":       {seen: aRun(refusedSince0), now: tooLate, says: "Finished Error JobRefused"},
+		"a Job that was refused is tried again":                {seen: aRun(refusedSince0), now: late, does: "create"},
+		"a test that runs is no slow start":                    {seen: aRun().withPod(running), now: tooLate, says: "InProgress  Running"},
+		"a short step is not told":                             {seen: aRun().withPod(), now: soon, requeue: 4 * time.Second},
+		"a Job without a pod":                                  {seen: aRun().withJob(), now: late, says: "Pending  CreatingPod", requeue: 50 * time.Second},
+		"a quota that is exhausted":                            {seen: aRun().withJob().withWarning("FailedCreate", `pods "a" is forbidden: exceeded quota: q`), now: late, says: "Pending  QuotaExceeded", requeue: 50 * time.Second},
+		"a ServiceAccount that is missing":                     {seen: aRun().withJob().withWarning("FailedCreate", `error looking up service account a/b: serviceaccount "b" not found`), now: late, says: "Pending  ServiceAccountNotFound", requeue: 50 * time.Second},
+		"a pod that the API server refuses":                    {seen: aRun().withJob().withWarning("FailedCreate", `violates PodSecurity "restricted:latest"`), now: late, says: "Pending  PodRefused", requeue: 50 * time.Second},
+		"a pod that no scheduler has seen":                     {seen: aRun().withPod(), now: late, says: "Pending  Scheduling", requeue: 50 * time.Second},
+		"a pod that fits no node":                              {seen: aRun().withPod(unschedulable), now: late, says: "Pending  Unschedulable", requeue: 50 * time.Second},
+		"a pod that gets its volumes and network":              {seen: aRun().withPod(onANode), now: late, says: "Pending  Preparing", requeue: 50 * time.Second},
+		"a volume that cannot be mounted":                      {seen: aRun().withPod(onANode).withWarning("FailedMount", `configmap "c" not found`), now: late, says: "Pending  VolumeNotReady", requeue: 50 * time.Second},
+		"an image on its way":                                  {seen: aRun().withPod(waits("ContainerCreating", "")), now: late, says: "Pending  PullingImage", requeue: 50 * time.Second},
+		"init containers that run":                             {seen: aRun().withPod(ready, notInitialized), now: late, says: "Pending  Initializing", requeue: 50 * time.Second},
+		"an image that cannot be pulled":                       {seen: aRun().withPod(waits("ErrImagePull", "no")), now: late, says: "Pending  ImagePullFailed", requeue: 50 * time.Second},
+		"a ConfigMap that is missing":                          {seen: aRun().withPod(waits("CreateContainerConfigError", "no")), now: late, says: "Pending  ContainerConfigError", requeue: 50 * time.Second},
 
 		"a missing Test is not told at once":      {seen: aRun(ofATest), now: soon, requeue: 4 * time.Second},
 		"a missing Test is waited for":            {seen: aRun(ofATest), now: late, says: "Pending  TestNotFound", requeue: 20 * time.Second},

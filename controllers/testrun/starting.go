@@ -115,8 +115,6 @@ var waitingReasons = map[string]string{
 	"RunContainerError":          v1alpha1.ReasonContainerNotCreated,
 	"PostStartHookError":         v1alpha1.ReasonContainerNotCreated,
 	"CrashLoopBackOff":           v1alpha1.ReasonInitializing, // a sidecar among the init containers restarts
-	"StartError":                 v1alpha1.ReasonContainerNotCreated,
-	"ContainerCannotRun":         v1alpha1.ReasonContainerNotCreated,
 }
 
 // waitingContainer returns the reason and message of the first container that cannot go on.

@@ -40,7 +40,7 @@ func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) err
 }
 
 func mayHaveLogs(seen observation) bool {
-	return testHasRun(seen) || (seen.pod != nil && startingStep(seen).reason == v1alpha1.ReasonInitializing)
+	return seen.pod != nil && (testHasRun(seen) || startingStep(seen).reason == v1alpha1.ReasonInitializing)
 }
 
 // stopPod lowers the pod's time limit to the smallest one: the kubelet sends SIGTERM, waits for the grace period, and
