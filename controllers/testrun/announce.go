@@ -17,7 +17,7 @@ func (r *Reconciler) announce(ctx context.Context, run *v1alpha1.TestRun, status
 	attempt := currentAttempt(status)
 	log.FromContext(ctx).Info("The run has moved", "phase", status.Phase, "verdict", status.Verdict,
 		"reason", currentReason(status), "message", currentMessage(status),
-		"runUID", run.UID, "job", attempt.Job, "pod", attempt.Pod, "node", attempt.Node)
+		"job", attempt.Job, "pod", attempt.Pod, "node", attempt.Node)
 	r.Recorder.Eventf(run, nil, eventType(status), currentReason(status), string(status.Phase), "%s", currentMessage(status))
 	r.Metrics.observe(run, status)
 }

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -91,7 +90,7 @@ func TestParamsThatDoNotFit(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := paramValues(definition{spec: &spec}, test.run.Spec.Params)
-			if err == nil || !strings.Contains(err.Error(), test.says) {
+			if err == nil || err.Error() != test.says {
 				t.Errorf("it says %v, want %q", err, test.says)
 			}
 		})

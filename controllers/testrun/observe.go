@@ -39,7 +39,7 @@ type observation struct {
 type warning struct{ reason, message string }
 
 // observe reads what decide needs, and writes nothing.
-func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun) (observation, error) {
+func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
 	seen := observation{run: run, testGracePeriod: r.TestGracePeriod}
 	if !run.DeletionTimestamp.IsZero() {
 		return seen, nil
@@ -57,7 +57,7 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun) (observ
 	if seen.pod, err = r.readPod(ctx, seen.job); err != nil {
 		return seen, err
 	}
-	if isSlowToStart(seen, r.Clock.Now()) {
+	if isSlowToStart(seen, now) {
 		seen.warnings, err = r.readWarnings(ctx, seen)
 	}
 	return seen, err

@@ -42,11 +42,12 @@ type Reconciler struct {
 
 // Reconcile moves one run as far as it can go now.
 func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reconcile.Result, error) {
-	seen, err := r.observe(ctx, run)
+	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("runUID", run.UID))
+	now := r.Clock.Now()
+	seen, err := r.observe(ctx, run, now)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	now := r.Clock.Now()
 	plan := decide(seen, now)
 	applyErr := r.apply(ctx, seen, plan)
 	status := nextStatus(seen, plan, applyErr, now)

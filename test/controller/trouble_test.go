@@ -54,7 +54,7 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 		t.Run(name, func(t *testing.T) {
 			w := withController(t)
 			if test.reason == v1alpha1.ReasonQuotaExceeded {
-				w.forbidPods()
+				w.forbid(corev1.ResourcePods)
 			}
 			w.create(builders.TestRun("stuck").StartTimeout(8 * time.Second).Build())
 			test.prepare(w)
@@ -70,18 +70,19 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 	}
 }
 
-// forbidPods makes a quota that has no room for a pod, and waits until it is in force.
-func (w *world) forbidPods() {
+// forbid makes a quota that has no room for the resource, and waits until it is in force.
+func (w *world) forbid(name corev1.ResourceName) *corev1.ResourceQuota {
 	w.t.Helper()
 	quota := &corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Name: "none"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{name: resource.MustParse("0")}},
 	}
 	w.create(quota)
 	w.eventually("the quota is in force", func() bool {
 		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota))
 		return len(quota.Status.Hard) > 0
 	})
+	return quota
 }
 
 // stopsTrying checks that a finished run cannot start any more: its pod is stopped, or its Job suspended.
@@ -99,20 +100,12 @@ func (w *world) stopsTrying(run string) {
 
 func TestAQuotaOfJobsIsWaitedForAndThenAnError(t *testing.T) {
 	w := withController(t)
-	quota := &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "no-jobs"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("0")}},
-	}
-	w.create(quota)
-	w.eventually("the quota is in force", func() bool {
-		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota))
-		return len(quota.Status.Hard) > 0
-	})
+	quota := w.forbid("count/jobs.batch")
 	w.create(builders.TestRun("refused").StartTimeout(4 * time.Second).Build())
 	w.create(builders.TestRun("patient").Build())
 	w.pendingWith("refused", v1alpha1.ReasonJobRefused)
 	run := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonJobRefused)
-	if !strings.Contains(conditions.Message(run), "exceeded quota: no-jobs") {
+	if !strings.Contains(conditions.Message(run), "exceeded quota: none") {
 		t.Error(conditions.Message(run))
 	}
 	w.must(w.client.Delete(w.ctx, quota))
@@ -180,11 +173,7 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 	})
 	t.Run("while the test runs the pod is stopped and waited for", func(t *testing.T) {
 		w := withController(t)
-		w.create(builders.TestRun("run").Build())
-		w.execute("run")
-		w.inProgress("run")
-		w.cancel("run")
-		w.runUntil("run", func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonCancelling })
+		w.cancelRunning("run")
 		w.stopsTrying("run")
 		w.report(w.pod("run"), func(status *corev1.PodStatus) {
 			status.Reason = "DeadlineExceeded"
@@ -194,11 +183,7 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 	})
 	t.Run("when the test ends by itself first its own verdict counts", func(t *testing.T) {
 		w := withController(t)
-		w.create(builders.TestRun("run").Build())
-		w.execute("run")
-		w.inProgress("run")
-		w.cancel("run")
-		w.runUntil("run", func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonCancelling })
+		w.cancelRunning("run")
 		w.exit(w.pod("run"), corev1.ContainerStateTerminated{ExitCode: 0})
 		w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	})
@@ -213,6 +198,16 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 			t.Errorf("the verdict is now %s", run.Status.Verdict)
 		}
 	})
+}
+
+// cancelRunning creates a run, and cancels it while its test runs.
+func (w *world) cancelRunning(name string) {
+	w.t.Helper()
+	w.create(builders.TestRun(name).Build())
+	w.execute(name)
+	w.inProgress(name)
+	w.cancel(name)
+	w.runUntil(name, func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonCancelling })
 }
 
 func TestAJobDeletedByHandIsAnErrorAndNeverMadeAgain(t *testing.T) {
