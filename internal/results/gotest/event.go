@@ -1,0 +1,61 @@
+package gotest
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+const (
+	// maxKey bounds the names that things are found by, in bytes. Longer ones that begin alike are taken for the same.
+	maxKey = 1024
+	// maxElapsed is more seconds than any pod lives.
+	maxElapsed = 9999 * 3600
+)
+
+// event is what is read of a line.
+type event struct {
+	Action      string
+	Package     string
+	ImportPath  string
+	Test        string
+	Elapsed     float64
+	Output      string
+	FailedBuild string
+}
+
+// outcomes are those of the actions that end a test or a package.
+var outcomes = map[string]results.Outcome{
+	"pass":  results.Passed,
+	"bench": results.Passed,
+	"fail":  results.Failed,
+	"skip":  results.Skipped,
+}
+
+// decode says whether a line is an event at all.
+func decode(line []byte) (event, bool) {
+	var e event
+	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
+		return e, false
+	}
+	for _, name := range []*string{&e.Package, &e.ImportPath, &e.Test, &e.FailedBuild} {
+		*name = bounded(*name)
+	}
+	switch e.Action {
+	case "start", "run", "pause", "cont", "pass", "bench", "fail", "output", "skip", "attr", "artifacts":
+		return e, e.Package != ""
+	case "build-output", "build-fail":
+		e.Package = ""
+		return e, e.ImportPath != ""
+	}
+	return e, false
+}
+
+func bounded(name string) string {
+	if len(name) <= maxKey {
+		return name
+	}
+	return strings.Clone(name[:maxKey])
+}

@@ -1,0 +1,234 @@
+// Package junit reads JUnit XML: the format of the reports that Ant's JUnit task wrote first, and that test tools of every
+// language have written since, each in its own dialect. There is no standard. What is read here is what JUnit 4 and 5, Maven
+// Surefire, Gradle, pytest, PHPUnit, Jest, Mocha, GoogleTest, Catch2, Bats, gotestsum and their like are seen to write.
+package junit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+const (
+	// maxText bounds what is kept of one text or attribute value, and of the messages of one case, in bytes.
+	maxText = 4 << 10
+	// maxTag bounds a tag, in bytes once its attribute values are shortened.
+	maxTag = 64 << 10
+	// maxDepth bounds how deep elements nest.
+	maxDepth = 100
+	// bufferSize is how much is read at a time, in bytes.
+	bufferSize = 32 << 10
+)
+
+// roots are the elements that a report may begin with.
+var roots = []string{"testsuites", "testsuite", "testcase"}
+
+var (
+	errForeign     = errors.New("not JUnit XML")
+	errMalformed   = errors.New("invalid markup")
+	errTagTooLong  = fmt.Errorf("a tag is longer than %d bytes", maxTag)
+	errNameTooLong = fmt.Errorf("the name of an element is longer than %d bytes", results.MaxName)
+	errTooDeep     = fmt.Errorf("elements nest deeper than %d", maxDepth)
+)
+
+// Read reads one file to its end, adds its cases to sink, and says whether it is JUnit XML at all: XML whose first element is
+// testsuites, testsuite or testcase, in any namespace. What is not adds nothing. file is its name in messages.
+//
+// A file that is empty or ends before it names its first element counts as JUnit XML that breaks off, since its writer was
+// probably killed. Of a file that breaks off or is not well-formed, the cases up to there count, and sink notes that it is
+// incomplete.
+func Read(r io.Reader, file string, sink *results.Summary) bool {
+	text, unknown := decode(bufio.NewReaderSize(r, bufferSize))
+	p := newParser(text, sink)
+	err := p.read()
+	if errors.Is(err, errForeign) {
+		return false
+	}
+	switch {
+	case err != nil && !p.rooted && errors.Is(err, io.EOF):
+		sink.Note(results.Incomplete, file+" is empty, or breaks off before its first element")
+	case err != nil:
+		sink.Note(results.Incomplete, fmt.Sprintf("%s breaks off at line %d: %s", file, p.in.line, p.reason(err)))
+		p.breakOff()
+	case unknown != "":
+		sink.Note(results.Incomplete, fmt.Sprintf("%s is in an unknown encoding, %s", file, unknown))
+	case p.trailing != "":
+		sink.Note(results.Incomplete, fmt.Sprintf("%s has %s after its first element", file, p.trailing))
+	}
+	return true
+}
+
+// parser walks through the elements of a file. It checks itself that they nest, since the decoder's RawToken does not.
+type parser struct {
+	in   *filter
+	xml  *xml.Decoder
+	sink *results.Summary
+
+	// rooted is set once the first element is known to be one of the roots; trailing says what followed its end.
+	rooted   bool
+	trailing string
+
+	// open are the open elements; suites and cases are those among them, and verdict is the one that is open, if one is.
+	open    []element
+	suites  []suite
+	cases   []testcase
+	verdict verdict
+}
+
+type element struct {
+	name xml.Name
+	kind kind
+}
+
+func newParser(text io.Reader, sink *results.Summary) *parser {
+	in := newFilter(text)
+	decoder := xml.NewDecoder(in)
+	decoder.Entity = xml.HTMLEntity
+	return &parser{in: in, xml: decoder, sink: sink}
+}
+
+// read reads to the end, or to the first error.
+func (p *parser) read() error {
+	for {
+		token, err := p.xml.RawToken()
+		if err == nil {
+			err = p.take(token)
+		}
+		switch {
+		case err == nil:
+		case !p.rooted:
+			return p.unrooted(err)
+		case errors.Is(err, io.EOF) && len(p.open) == 0:
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+func (p *parser) take(token xml.Token) error {
+	switch t := token.(type) {
+	case xml.StartElement:
+		return p.start(t)
+	case xml.EndElement:
+		return p.end(t.Name)
+	case xml.CharData:
+		return p.text(t)
+	}
+	return nil // the filter lets nothing else through
+}
+
+// unrooted says what an error means that comes before the first element is known.
+func (p *parser) unrooted(err error) error {
+	var syntax *xml.SyntaxError
+	malformed := errors.As(err, &syntax) || errors.Is(err, errMalformed)
+	tag, begun := bytes.CutPrefix(p.in.out, []byte("<"))
+	end := bytes.IndexAny(tag, " \t\r\n/>")
+	named := begun && end >= 0
+	if named && !slices.Contains(roots, localName(string(tag[:end]))) || malformed && !named {
+		return errForeign
+	}
+	return err
+}
+
+// localName is a name without its namespace's prefix.
+func localName(name string) string { return name[strings.IndexByte(name, ':')+1:] }
+
+func (p *parser) start(tag xml.StartElement) error {
+	switch {
+	case len(p.open) == maxDepth:
+		return errTooDeep
+	case len(tag.Name.Space)+len(tag.Name.Local) > results.MaxName:
+		return errNameTooLong
+	case len(p.open) > 0:
+	case p.rooted:
+		p.trailing = "more elements"
+	case !slices.Contains(roots, tag.Name.Local):
+		return errForeign
+	}
+	p.rooted = true
+	k := p.kindOf(tag.Name.Local)
+	p.open = append(p.open, element{tag.Name, k})
+	p.begin(k, attributes(tag.Attr))
+	p.listen()
+	return nil
+}
+
+func (p *parser) end(name xml.Name) error {
+	last := len(p.open) - 1
+	if last < 0 || p.open[last].name != name {
+		return fmt.Errorf("unexpected </%s>", name.Local)
+	}
+	k := p.open[last].kind
+	p.open = p.open[:last]
+	p.finish(k)
+	p.listen()
+	return nil
+}
+
+// text gets the text of an element that is listened to, or text outside of all elements.
+func (p *parser) text(text []byte) error {
+	switch {
+	case len(p.open) > 0:
+		p.verdict.text = appendBounded(p.verdict.text, text)
+	// The mark is what the filter puts at the end of a long stretch of blanks.
+	case len(bytes.Trim(text, " \t\r\n"+mark)) == 0:
+	case !p.rooted:
+		return errForeign
+	default:
+		p.trailing = "text"
+	}
+	return nil
+}
+
+// listen tells the filter whether the text that comes next matters. The decoder asks for it after it has returned the tag.
+func (p *parser) listen() {
+	k := p.inner()
+	p.in.textLimit = 0
+	if len(p.open) == 0 || k.isVerdict() || k == part {
+		p.in.textLimit = maxText
+	}
+}
+
+// inner is the kind of the innermost open element.
+func (p *parser) inner() kind {
+	if len(p.open) == 0 {
+		return wrapper
+	}
+	return p.open[len(p.open)-1].kind
+}
+
+// breakOff counts what is known to have failed or to be skipped where the file breaks off.
+func (p *parser) breakOff() {
+	for len(p.open) > 0 {
+		k := p.inner()
+		p.open = p.open[:len(p.open)-1]
+		switch last := len(p.cases) - 1; {
+		case k == caseElement && p.cases[last].outcome() == results.Passed:
+			p.cases = p.cases[:last]
+		case k == caseElement || k.isVerdict():
+			p.finish(k)
+		}
+	}
+}
+
+// reason explains an error in words for people.
+func (p *parser) reason(err error) string {
+	var syntax *xml.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return syntax.Msg
+	case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && len(p.open) > 0:
+		return fmt.Sprintf("the file ends inside <%s>", p.open[len(p.open)-1].name.Local)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the file ends inside a tag or comment"
+	}
+	return err.Error()
+}

@@ -1,0 +1,184 @@
+package results
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Report is what the runner says of a test when it has ended, and now and then before.
+type Report struct {
+	Summary
+	// Format is the format that was read; empty if none was found.
+	Format Format
+	// Final is false for a report that was made while the test ran: all there is, if the runner was killed.
+	Final bool
+	// NotStarted says why the command could not be executed; empty if it was.
+	NotStarted string
+}
+
+// Encoding of a report. It has to fit into a container's termination message, of which a kubelet keeps 4096 bytes, and less
+// in a pod of more than three containers. So the first line is a header in JSON; the second holds the cases, as lines of JSON
+// too, compressed by DEFLATE (RFC 1951) and then written in base64. The most important come first, and what was cut off at the
+// end does not hide what is before it.
+type header struct {
+	Version       int    `json:"testrun"`
+	Final         bool   `json:"final,omitempty"`
+	NotStarted    string `json:"notStarted,omitempty"`
+	Format        Format `json:"format,omitempty"`
+	Passed        int64  `json:"passed,omitempty"`
+	Failed        int64  `json:"failed,omitempty"`
+	Errored       int64  `json:"errored,omitempty"`
+	Skipped       int64  `json:"skipped,omitempty"`
+	Milliseconds  int64  `json:"ms,omitempty"`
+	Defect        Defect `json:"defect,omitempty"`
+	DefectMessage string `json:"why,omitempty"`
+}
+
+type encodedCase struct {
+	Outcome      Outcome `json:"o"`
+	Suite        string  `json:"s,omitempty"`
+	Name         string  `json:"n,omitempty"`
+	Milliseconds int64   `json:"ms,omitempty"`
+	Message      string  `json:"m,omitempty"`
+}
+
+const (
+	encodingVersion = 1
+	// maxHeaderMessage bounds each of the two messages of the header, so that it always fits.
+	maxHeaderMessage = 512
+	// maxCasesSize bounds the cases, in bytes before they are compressed.
+	maxCasesSize = 10 << 10
+	// minShare is the room that a failing case gets for itself and its message, even if the next ones then have none.
+	minShare = 160
+	// minMessage is the length below which a message says too little to be worth its place.
+	minMessage = 16
+)
+
+var encoding = base64.RawStdEncoding
+
+// Encode writes the report in at most limit bytes, which are at least 2048. Cases that do not fit are left out, the least
+// important first; the messages of failing cases share the room.
+func (r *Report) Encode(limit int) []byte {
+	head := jsonLine(header{
+		Version: encodingVersion, Final: r.Final, NotStarted: Cut(r.NotStarted, maxHeaderMessage), Format: r.Format,
+		Passed: r.Passed, Failed: r.Failed, Errored: r.Errored, Skipped: r.Skipped, Milliseconds: r.Duration.Milliseconds(),
+		Defect: r.Defect, DefectMessage: Cut(r.DefectMessage, maxHeaderMessage),
+	})
+	cases := r.Cases()
+	for size := maxCasesSize; size > minMessage && len(cases) > 0; size -= size / 8 {
+		packed := deflate(encodeCases(cases, size))
+		if len(head)+encoding.EncodedLen(len(packed)) <= limit {
+			return encoding.AppendEncode(head, packed)
+		}
+	}
+	return head
+}
+
+// encodeCases writes as many of the cases as fit into size bytes.
+func encodeCases(cases []Case, size int) []byte {
+	var out []byte
+	failing := slices.IndexFunc(cases, func(c Case) bool { return c.Outcome == Skipped || c.Outcome == Passed })
+	if failing < 0 {
+		failing = len(cases)
+	}
+	for i, c := range cases {
+		encoded := encodedCase{c.Outcome, c.Suite, c.Name, c.Duration.Milliseconds(), ""}
+		bare := len(jsonLine(encoded)) + len(`,"m":""`)
+		// Each failing case may take an equal share of what is left, and what it does not take is the next ones'.
+		left := size - len(out)
+		if room := min(left, max(minShare, left/max(1, failing-i))) - bare; room >= minMessage {
+			encoded.Message = Cut(c.Message, room)
+		}
+		line := jsonLine(encoded)
+		if len(line) > left {
+			break
+		}
+		out = append(out, line...)
+	}
+	return out
+}
+
+func jsonLine(value any) []byte {
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // both types hold nothing that JSON cannot say
+	}
+	return append(encoded, '\n')
+}
+
+func deflate(plain []byte) []byte {
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	_, _ = w.Write(plain) // writing to a buffer does not fail
+	_ = w.Close()
+	return out.Bytes()
+}
+
+// inflate returns as much as it can of what was deflated and put into base64, at most maxCasesSize bytes.
+func inflate(packed string) []byte {
+	in := flate.NewReader(base64.NewDecoder(encoding, strings.NewReader(packed)))
+	plain, _ := io.ReadAll(io.LimitReader(in, maxCasesSize)) // an error is the end of what can be read
+	return plain
+}
+
+// Decode reads what Encode wrote, even if its end is missing, and says whether text is that at all. The text may come from
+// anywhere: the report is bounded and clean whatever it holds.
+func Decode(text string) (*Report, bool) {
+	head, packed, _ := strings.Cut(text, "\n")
+	var h header
+	if json.Unmarshal([]byte(head), &h) != nil || h.Version != encodingVersion {
+		return nil, false
+	}
+	report := &Report{
+		Final: h.Final, NotStarted: Cut(h.NotStarted, MaxMessage),
+		Summary: Summary{
+			Passed: bounded(h.Passed), Failed: bounded(h.Failed), Errored: bounded(h.Errored), Skipped: bounded(h.Skipped),
+			Duration: fromMilliseconds(h.Milliseconds),
+		},
+	}
+	if slices.Contains([]Format{TAP, JUnit, GoTest}, h.Format) {
+		report.Format = h.Format
+	}
+	report.Note(h.Defect, h.DefectMessage)
+	report.failing, report.others = decodeCases(packed)
+	return report, true
+}
+
+func decodeCases(packed string) (failing, others []*Case) {
+	var kept Summary
+	size := 0
+	for line := range bytes.Lines(inflate(packed)) {
+		var c encodedCase
+		if json.Unmarshal(line, &c) != nil {
+			break
+		}
+		// What is written without the escapes that Encode uses is longer than it looks.
+		if size += Size(c.Suite) + Size(c.Name) + Size(c.Message); size > maxCasesSize {
+			break
+		}
+		kept.Add(Case{Outcome: c.Outcome, Suite: c.Suite, Name: c.Name, Duration: fromMilliseconds(c.Milliseconds), Message: c.Message})
+	}
+	return kept.failing, kept.others
+}
+
+const (
+	// maxCount is more cases than any test has, and a number that JSON carries safely.
+	maxCount = 1 << 40
+	// maxDuration is longer than any pod lives.
+	maxDuration = 9999 * time.Hour
+)
+
+func bounded(count int64) int64 { return min(max(0, count), maxCount) }
+
+func fromMilliseconds(ms int64) time.Duration {
+	return time.Duration(bounded(min(ms, maxDuration.Milliseconds()))) * time.Millisecond
+}

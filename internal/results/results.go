@@ -1,0 +1,164 @@
+// Package results is the model of what a test reports: cases, counted in constant memory however many there are. Its
+// folders tap, junit and gotest read the formats that test tools speak.
+package results
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// Outcome says how a case ended.
+type Outcome string
+
+// The outcomes.
+const (
+	// Passed means that the case succeeded, or failed as it is expected to.
+	Passed Outcome = "Passed"
+	// Failed means that the case ran and did not succeed.
+	Failed Outcome = "Failed"
+	// Errored means that the case could not be run to its end.
+	Errored Outcome = "Errored"
+	// Skipped means that the case was not run, or that its failing is expected for now.
+	Skipped Outcome = "Skipped"
+)
+
+// Format names a format of results.
+type Format string
+
+// The formats.
+const (
+	// TAP is the Test Anything Protocol, versions 12 to 14.
+	TAP Format = "TAP"
+	// JUnit is the XML that JUnit's first Ant task wrote, in its many dialects.
+	JUnit Format = "JUnit"
+	// GoTest is what `go test -json` prints.
+	GoTest Format = "GoTest"
+)
+
+// Case is one case of a test.
+type Case struct {
+	Name string
+	// Suite is what the case belongs to: a file, class or package. Empty if nothing says so.
+	Suite   string
+	Outcome Outcome
+	// Duration is how long the case took; 0 if nothing says so.
+	Duration time.Duration
+	// Message says why the case did not pass. Empty for most that did.
+	Message string
+	// Nested means that the case is a part of another one, whose duration holds its own.
+	Nested bool
+}
+
+// Bounds of what is kept, in bytes as Size counts them; MaxCases in cases.
+const (
+	MaxCases   = 50
+	MaxName    = 256
+	MaxMessage = 1024
+)
+
+// Defect says why results are not whole, so that they cannot be called passed whatever the cases say.
+type Defect string
+
+// The defects, from the least to the gravest.
+const (
+	// Incomplete means that the results break off or cannot be read to their end.
+	Incomplete Defect = "Incomplete"
+	// PlanNotReached means that the cases are not those that the results announce.
+	PlanNotReached Defect = "PlanNotReached"
+	// BailedOut means that the test gave up.
+	BailedOut Defect = "BailedOut"
+)
+
+var gravity = map[Defect]int{Incomplete: 1, PlanNotReached: 2, BailedOut: 3}
+
+// Summary is what is kept of a stream of cases. Its zero value has seen none. It takes up constant memory.
+type Summary struct {
+	Passed, Failed, Errored, Skipped int64
+	// Duration is the time that the cases took, added up.
+	Duration time.Duration
+	// Defect is the gravest one that was noted, the first of several alike; empty if there is none. DefectMessage explains it.
+	Defect        Defect
+	DefectMessage string
+
+	failing, others []*Case
+}
+
+// Add counts a case, and keeps it if there is room. An outcome that is none of the four counts as Errored. It returns the case
+// as it is kept, for those who learn later why it did not pass; nil if it is only counted.
+func (s *Summary) Add(c Case) *Case {
+	kept := &s.others
+	switch c.Outcome {
+	case Passed:
+		s.Passed++
+	case Skipped:
+		s.Skipped++
+	case Failed:
+		s.Failed++
+		kept = &s.failing
+	default:
+		c.Outcome = Errored
+		s.Errored++
+		kept = &s.failing
+	}
+	if !c.Nested {
+		s.took(c.Duration)
+	}
+	if len(*kept) == MaxCases {
+		return nil
+	}
+	c.Name, c.Suite, c.Message = Cut(c.Name, MaxName), Cut(c.Suite, MaxName), Cut(c.Message, MaxMessage)
+	*kept = append(*kept, &c)
+	return &c
+}
+
+// Explain replaces the message.
+func (c *Case) Explain(message string) { c.Message = Cut(message, MaxMessage) }
+
+// took adds to the duration, which stays at the longest that there is rather than turn negative.
+func (s *Summary) took(d time.Duration) {
+	s.Duration += min(max(0, d), math.MaxInt64-s.Duration)
+}
+
+// Note says that the results are not whole, and why in words for people.
+func (s *Summary) Note(defect Defect, message string) {
+	if gravity[defect] > gravity[s.Defect] {
+		s.Defect, s.DefectMessage = defect, Cut(message, MaxMessage)
+	}
+}
+
+// Merge adds what another summary has seen by now.
+func (s *Summary) Merge(other *Summary) {
+	s.Passed, s.Failed, s.Errored, s.Skipped = s.Passed+other.Passed, s.Failed+other.Failed, s.Errored+other.Errored, s.Skipped+other.Skipped
+	s.took(other.Duration)
+	s.failing = firstCases(append(s.failing, copies(other.failing)...))
+	s.others = firstCases(append(s.others, copies(other.others)...))
+	s.Note(other.Defect, other.DefectMessage)
+}
+
+// Total is the number of cases.
+func (s *Summary) Total() int64 { return s.Passed + s.Failed + s.Errored + s.Skipped }
+
+// Cases returns the cases that are kept, at most MaxCases: first those that failed or errored, then those that were skipped,
+// then those that passed; each kind in the order in which they were added.
+func (s *Summary) Cases() []Case {
+	others := slices.Clone(s.others)
+	slices.SortStableFunc(others, func(a, b *Case) int { return -cmp.Compare(a.Outcome, b.Outcome) })
+	kept := firstCases(slices.Concat(s.failing, others))
+	cases := make([]Case, len(kept))
+	for i, c := range kept {
+		cases[i] = *c
+	}
+	return cases
+}
+
+func copies(cases []*Case) []*Case {
+	copied := make([]*Case, len(cases))
+	for i, c := range cases {
+		copied[i] = new(*c)
+	}
+	return copied
+}
+
+func firstCases(cases []*Case) []*Case { return cases[:min(len(cases), MaxCases)] }

@@ -1,0 +1,213 @@
+package tap
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+const (
+	// maxBlocks is how many blocks of diagnostics are kept that no failing point has been seen for.
+	maxBlocks = 64
+	// maxTail is how many other lines of the standard error are kept, and maxTailLine how much of each.
+	maxTail     = 32
+	maxTailLine = 256
+	// maxWords is how much of them a message gets.
+	maxWords = results.MaxMessage * 3 / 4
+)
+
+// stderrLine reads the standard error. Perl's Test::More writes "#   Failed test 'adds numbers'" there and, in further
+// comments, why. When that comes, the test point may have been seen long ago, or may still be far away.
+func (r *Reader) stderrLine(line []byte) {
+	text := bytes.TrimLeft(line, " ")
+	if len(text) > 0 && text[0] == '#' {
+		comment := commentText(text)
+		if b, ok := parseBlock(comment); ok {
+			b.level = min((len(line)-len(text))/indentation, maxDepth+1)
+			r.queue.endBlock()
+			r.queue.begun = b
+			return
+		}
+		if r.queue.begun != nil && !isNoise(comment) {
+			r.queue.begun.said.add(comment)
+			return
+		}
+		if isNoise(comment) {
+			r.queue.endBlock()
+			return
+		}
+		text = comment
+	}
+	r.queue.endBlock()
+	if reason, ok := bytes.CutPrefix(text, []byte("FAILED--Further testing stopped:")); ok {
+		r.sink.Note(results.BailedOut, clip(string(bytes.TrimSpace(reason))))
+		return
+	}
+	if text = bytes.TrimSpace(text); len(text) > 0 {
+		line := string(text[:min(len(text), maxTailLine)])
+		r.tail.add(line)
+		r.queue.explainDeath(&r.tail, line)
+	}
+}
+
+// block is what the standard error says about a failing point.
+type block struct {
+	level int
+	name  string
+	said  excerpt
+}
+
+// parseBlock reads the first line of a block: Failed test 'NAME', or for a point without a name Failed test at FILE line N.
+func parseBlock(comment []byte) (*block, bool) {
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(comment, " "), []byte("Failed test "))
+	if !ok {
+		return nil, false
+	}
+	b := new(block)
+	if end := bytes.LastIndexByte(rest, '\''); end > 0 && rest[0] == '\'' {
+		b.name = clip(string(trim(rest[1:end])))
+		rest = bytes.TrimLeft(rest[end+1:], " ")
+	}
+	if len(rest) > 0 {
+		b.said.add(rest)
+	}
+	return b, true
+}
+
+// queue brings failing cases and what explains them together, whichever comes first.
+type queue struct {
+	sink *results.Summary
+	// waiting are failing cases that the sink keeps and that may still be explained.
+	waiting []*result
+	// begun is a block whose end has not been seen, blocks are those that no case has claimed yet.
+	begun  *block
+	blocks []*block
+}
+
+func (q *queue) add(res *result) {
+	if res.Outcome != results.Failed && res.Outcome != results.Errored {
+		q.sink.Add(res.Case)
+		return
+	}
+	q.blocks = slices.DeleteFunc(q.blocks, func(b *block) bool {
+		point := res.awaits(b)
+		if point != nil {
+			point.said = b.said
+		}
+		return point != nil
+	})
+	waits := *res
+	if waits.kept = q.sink.Add(res.complete()); waits.kept != nil && !res.explained() {
+		q.waiting = append(q.waiting, &waits)
+	}
+}
+
+// endBlock gives the block that has begun to the first case that awaits it.
+func (q *queue) endBlock() {
+	b := q.begun
+	if b == nil {
+		return
+	}
+	q.begun = nil
+	for _, res := range q.waiting {
+		if point := res.awaits(b); point != nil {
+			point.said = b.said
+			q.explain(res)
+			return
+		}
+	}
+	if len(q.blocks) == maxBlocks {
+		q.blocks = slices.Delete(q.blocks, 0, 1)
+	}
+	q.blocks = append(q.blocks, b)
+}
+
+// explainDeath gives the last words to a file that died, if the line that came last names it.
+func (q *queue) explainDeath(t *tail, line string) {
+	for _, res := range slices.Backward(q.waiting) {
+		if res.died != "" && res.words == "" && strings.Contains(line, res.died) {
+			res.words = t.naming(res.died)
+			q.explain(res)
+		}
+	}
+}
+
+// close explains as well as it can what still waits.
+func (q *queue) close(t *tail) {
+	for _, res := range slices.Backward(q.waiting) {
+		if res.died != "" && res.words == "" {
+			res.words = t.between(res.period, t.period)
+			q.explain(res)
+		}
+	}
+	q.waiting, q.blocks = nil, nil
+}
+
+// explain tells what is known of a case that waits, which it does no longer if that is all.
+func (q *queue) explain(res *result) {
+	res.kept.Explain(res.complete().Message)
+	if res.explained() {
+		q.waiting = slices.DeleteFunc(q.waiting, func(other *result) bool { return other == res })
+	}
+}
+
+// tail keeps the last lines of the standard error that are no diagnostics.
+type tail struct {
+	lines []tailLine
+	// period counts the documents that have ended.
+	period int
+}
+
+type tailLine struct {
+	text   string
+	period int
+}
+
+func (t *tail) add(line string) {
+	if len(t.lines) == maxTail {
+		t.lines = slices.Delete(t.lines, 0, 1)
+	}
+	t.lines = append(t.lines, tailLine{line, t.period})
+}
+
+// about returns what a file wrote last: lines up to one that names it, or else those of its period.
+func (t *tail) about(file string, period int) string {
+	if words := t.naming(file); words != "" {
+		return words
+	}
+	return t.between(period, period)
+}
+
+// naming takes the lines up to the last one that names a file, as far back as they came in one period.
+func (t *tail) naming(file string) string {
+	for i, line := range slices.Backward(t.lines) {
+		if !strings.Contains(line.text, file) {
+			continue
+		}
+		first := i
+		for first > 0 && t.lines[first-1].period == line.period {
+			first--
+		}
+		words := lastWords(t.lines[first : i+1])
+		t.lines = slices.Delete(t.lines, first, i+1)
+		return words
+	}
+	return ""
+}
+
+func (t *tail) between(first, last int) string {
+	return lastWords(slices.DeleteFunc(slices.Clone(t.lines), func(l tailLine) bool { return l.period < first || l.period > last }))
+}
+
+func lastWords(lines []tailLine) string {
+	words := ""
+	for _, line := range slices.Backward(lines) {
+		if len(words)+len(line.text) >= maxWords {
+			break
+		}
+		words = join(line.text, words)
+	}
+	return words
+}
