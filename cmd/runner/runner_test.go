@@ -1,0 +1,304 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+const asRunner = "RUNNER_TEST_AS_RUNNER"
+
+// TestMain makes the test binary the runner itself, or a test that reports results, when a test starts it as that.
+func TestMain(m *testing.M) {
+	if os.Getenv(asRunner) != "" {
+		os.Unsetenv(asRunner)
+		main()
+	}
+	if format := os.Getenv(asGenerator); format != "" {
+		flag.Parse()
+		if err := generate(format, *size); err != nil {
+			panic(err)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// ended is what a runner left.
+type ended struct {
+	code           int
+	stdout, stderr []byte
+	report         *results.Report
+}
+
+// runner is one that has been started on a shell script.
+type runner struct {
+	t              *testing.T
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	reportFile     string
+}
+
+func startRunner(t *testing.T, script string, flags ...string) *runner {
+	t.Helper()
+	dir := t.TempDir()
+	resultsDir := filepath.Join(dir, "results")
+	r := &runner{t: t, reportFile: filepath.Join(dir, "report")}
+	args := append([]string{"run", "--report=" + r.reportFile, "--grace=500ms"}, flags...)
+	r.cmd = exec.CommandContext(t.Context(), os.Args[0], append(args, "--", "sh", "-c", script)...)
+	r.cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"="+resultsDir)
+	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
+	r.cmd.WaitDelay = 20 * time.Second // whoever keeps the streams open after that is a hang
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *runner) end() ended {
+	r.t.Helper()
+	var exit *exec.ExitError
+	if err := r.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		r.t.Fatal(err)
+	}
+	return ended{r.cmd.ProcessState.ExitCode(), r.stdout.Bytes(), r.stderr.Bytes(), r.reported()}
+}
+
+// reported reads the report; nil if there is none. A runner that has just made the file has not reported yet.
+func (r *runner) reported() *results.Report {
+	r.t.Helper()
+	message, err := os.ReadFile(r.reportFile)
+	if err != nil || len(message) == 0 {
+		return nil
+	}
+	report, ok := results.Decode(string(message))
+	if !ok || len(message) > maxReport {
+		r.t.Errorf("the report is %d bytes long: %.300q", len(message), message)
+	}
+	return report
+}
+
+// words says what a report holds: FORMAT PASSED/FAILED/ERRORED/SKIPPED DEFECT.
+func words(report *results.Report) string {
+	if report == nil {
+		return "no report"
+	}
+	counts := fmt.Sprintf("%d/%d/%d/%d", report.Passed, report.Failed, report.Errored, report.Skipped)
+	final := ""
+	if !report.Final {
+		final = "not final"
+	}
+	return strings.Join(strings.Fields(fmt.Sprint(report.Format, " ", counts, " ", report.Defect, " ", final)), " ")
+}
+
+func TestWhatATestReportsIsRead(t *testing.T) {
+	const suite = `<testsuite><testcase name="a"/><testcase name="b"><failure message="no"/></testcase></testsuite>`
+	const events = `{"Action":"run","Package":"p","Test":"TestA"}\n{"Action":"pass","Package":"p","Test":"TestA"}\n{"Action":"pass","Package":"p"}\n`
+	tests := map[string]struct {
+		script string
+		flags  []string
+		code   int
+		want   string
+	}{
+		"TAP":                                  {`echo 1..2; echo ok 1 - a; echo not ok 2 - b; exit 1`, nil, 1, "TAP 1/1/0/0"},
+		"go test":                              {`printf '` + events + `'`, nil, 0, "GoTest 1/0/0/0"},
+		"a JUnit file":                         {`echo '` + suite + `' > $TESTRUN_RESULTS/a.xml`, nil, 0, "JUnit 1/1/0/0"},
+		"several JUnit files":                  {`mkdir -p $TESTRUN_RESULTS/x/y; for f in a x/b x/y/c; do echo '` + suite + `' > $TESTRUN_RESULTS/$f.xml; done`, nil, 0, "JUnit 3/3/0/0"},
+		"files go before streams":              {`echo '` + suite + `' > $TESTRUN_RESULTS/a.xml; echo 1..1; echo ok 1`, nil, 0, "JUnit 1/1/0/0"},
+		"XML of another kind is not read":      {`echo '<html/>' > $TESTRUN_RESULTS/a.xml; echo 1..1; echo ok 1`, nil, 0, "TAP 1/0/0/0"},
+		"a JUnit file that is cut":             {`echo '<testsuite><testcase name="a"/>' > $TESTRUN_RESULTS/a.xml`, nil, 0, "JUnit 1/0/0/0 Incomplete"},
+		"a pipe among the files":               {`mkfifo $TESTRUN_RESULTS/a.xml`, nil, 0, "0/0/0/0"},
+		"a link to elsewhere among the files":  {`ln -s /etc/passwd $TESTRUN_RESULTS/a.xml; ln -s / $TESTRUN_RESULTS/dir`, nil, 0, "0/0/0/0"},
+		"files at a path":                      {`mkdir $TESTRUN_RESULTS/x; for f in a x/b; do echo '` + suite + `' > $TESTRUN_RESULTS/$f.xml; done`, []string{"--format=JUnit", "--path=x/*.xml"}, 0, "JUnit 1/1/0/0"},
+		"no results":                           {`echo ok then`, nil, 0, "0/0/0/0"},
+		"no TAP though it is demanded":         {`echo hello`, []string{"--format=TAP"}, 0, "TAP 0/0/0/0"},
+		"TAP is not read when JUnit is wanted": {`echo 1..1; echo ok 1`, []string{"--format=JUnit"}, 0, "0/0/0/0"},
+		"a bail-out":                           {`echo 1..2; echo ok 1; echo 'Bail out! no database'; exit 0`, nil, 0, "TAP 1/0/0/0 BailedOut"},
+		"a plan that is not reached":           {`echo 1..2; echo ok 1`, nil, 0, "TAP 1/0/0/0 PlanNotReached"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := startRunner(t, test.script, test.flags...).end()
+			if got.code != test.code || words(got.report) != test.want {
+				t.Errorf("exit code %d, report %q, want %d, %q; stderr %q", got.code, words(got.report), test.code, test.want, got.stderr)
+			}
+		})
+	}
+}
+
+// Each of these tests behaves as tests should not. Its output has to arrive as it is all the same, and its verdict.
+func TestTheRunnerCopesWithTestsThatMisbehave(t *testing.T) {
+	const tap = `echo 1..2; echo ok 1 - a; echo not ok 2 - b; `
+	tests := map[string]struct {
+		script string
+		signal syscall.Signal // sent when the test has printed "ready"
+		code   int
+		stdout string
+		want   string
+	}{
+		"ignores SIGTERM":         {`trap '' TERM; ` + tap + `echo ready; while :; do sleep 0.05; done`, syscall.SIGTERM, 137, "1..2\nok 1 - a\nnot ok 2 - b\nready\n", "TAP 1/1/0/0"},
+		"ends well after SIGTERM": {`trap 'echo not ok 2 - b; exit 7' TERM; echo 1..2; echo ok 1 - a; echo ready; while :; do sleep 0.05; done`, syscall.SIGTERM, 7, "1..2\nok 1 - a\nready\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"kills itself":            {tap + `kill -9 $$`, 0, 137, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"forks children":          {tap + `for i in 1 2 3; do (sleep 60) & done; exit 1`, 0, 1, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"forks children into a session of their own": {tap + `setsid sleep 60 & setsid sh -c 'trap "" TERM; sleep 60' & sleep 0.1; exit 1`, 0, 1, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"closes stdout":                     {tap + `exec >&-; sleep 0.2; exit 4`, 0, 4, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"closes both streams":               {tap + `exec >&- 2>&-; sleep 0.2; exit 4`, 0, 4, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"prints 10 MB in one line":          {tap + `head -c 10000000 /dev/zero | tr '\0' x; echo; exit 1`, 0, 1, "1..2\nok 1 - a\nnot ok 2 - b\n" + strings.Repeat("x", 10_000_000) + "\n", "TAP 1/1/0/0"},
+		"prints 10 MB into a name":          {`echo 1..1; printf 'not ok 1 - '; head -c 10000000 /dev/zero | tr '\0' x; exit 1`, 0, 1, "1..1\nnot ok 1 - " + strings.Repeat("x", 10_000_000), "TAP 0/1/0/0"},
+		"prints what is not UTF-8":          {`printf '1..1\nnot ok 1 - \377\376\n# \300\n'; exit 1`, 0, 1, "1..1\nnot ok 1 - \xff\xfe\n# \xc0\n", "TAP 0/1/0/0"},
+		"prints NUL":                        {`printf '1..1\nnot ok 1 - a\000b\n\000\n'; exit 1`, 0, 1, "1..1\nnot ok 1 - a\x00b\n\x00\n", "TAP 0/1/0/0"},
+		"prints terminal escapes":           {`printf '1..1\nnot ok 1 - \033[31mred\033[0m\n\033]0;title\a'; exit 1`, 0, 1, "1..1\nnot ok 1 - \x1b[31mred\x1b[0m\n\x1b]0;title\a", "TAP 0/1/0/0"},
+		"ends without a line end":           {`printf '1..1\nok 1 - a'`, 0, 0, "1..1\nok 1 - a", "TAP 1/0/0/0"},
+		"is killed together with the shell": {tap + `sh -c 'kill -9 $PPID'; sleep 5`, 0, 137, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startRunner(t, test.script)
+			if test.signal != 0 {
+				r.signalWhenReady(test.signal)
+			}
+			got := r.end()
+			if got.code != test.code || words(got.report) != test.want {
+				t.Errorf("exit code %d, report %q, want %d, %q; stderr %q", got.code, words(got.report), test.code, test.want, got.stderr)
+			}
+			if string(got.stdout) != test.stdout {
+				t.Errorf("%d bytes arrived, want %d: %.200q", len(got.stdout), len(test.stdout), got.stdout)
+			}
+		})
+	}
+}
+
+// signalWhenReady waits for a provisional report, which follows what the test has printed.
+func (r *runner) signalWhenReady(sig syscall.Signal) {
+	r.t.Helper()
+	tooLate := time.After(20 * time.Second)
+	for r.reported() == nil {
+		select {
+		case <-tooLate:
+			r.t.Fatal("the runner reports nothing while the test runs")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err := r.cmd.Process.Signal(sig); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestChildrenThatWriteAfterTheTestHasEndedDoNotHoldItUp(t *testing.T) {
+	t.Parallel()
+	got := startRunner(t, `(while :; do echo '# still here'; done) & (while :; do echo why >&2; done) & echo 1..1; echo ok 1; sleep 0.2; exit 0`).end()
+	if got.code != 0 || words(got.report) != "TAP 1/0/0/0" {
+		t.Errorf("exit code %d, report %q", got.code, words(got.report))
+	}
+	for _, line := range []string{"# still here\n", "1..1\n", "ok 1\n"} {
+		if !bytes.Contains(got.stdout, []byte(line)) {
+			t.Errorf("%q was written before the end, and is missing in %.100q…", line, got.stdout)
+		}
+	}
+}
+
+func TestARunnerThatIsKilledLeavesWhatItHadRead(t *testing.T) {
+	t.Parallel()
+	r := startRunner(t, `echo 1..3; echo ok 1; echo not ok 2; echo '# why'; echo ok 3; exec sleep 60`)
+	r.signalWhenReady(syscall.SIGKILL)
+	if got := r.end(); words(got.report) != "TAP 1/1/0/0 not final" {
+		t.Errorf("report %q", words(got.report))
+	}
+}
+
+func TestACommandThatCannotBeStartedIsReportedAsSuch(t *testing.T) {
+	for name, test := range map[string]struct {
+		command string
+		code    int
+		says    string
+	}{
+		"not found":      {"no-such-program", 127, "not found"},
+		"not executable": {"/etc/passwd", 126, "permission denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startRunner(t, "", "--", test.command)
+			got := r.end()
+			if got.code != test.code || got.report == nil || !strings.Contains(got.report.NotStarted, test.says) || !strings.Contains(got.report.NotStarted, test.command) {
+				t.Errorf("exit code %d, report %+v, stderr %q", got.code, got.report, got.stderr)
+			}
+		})
+	}
+}
+
+func TestWithoutAFolderForFilesATestRunsUnlessItHasToLeaveSome(t *testing.T) {
+	for format, want := range map[string]struct {
+		code   int
+		stdout string
+	}{"Auto": {0, "it runs\n"}, "JUnit": {exitCannotRun, ""}} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "run", "--format="+format, "--report="+filepath.Join(t.TempDir(), "report"), "--", "echo", "it runs")
+		cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"=/dev/null/results")
+		stdout, err := cmd.Output()
+		if cmd.ProcessState.ExitCode() != want.code || string(stdout) != want.stdout {
+			t.Errorf("%s: exit code %d, %q (%v), want %d, %q", format, cmd.ProcessState.ExitCode(), stdout, err, want.code, want.stdout)
+		}
+	}
+}
+
+func TestACommandLineThatIsNoUseSaysWhy(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"walk"}, `there is no verb "walk": it is run or install`},
+		{[]string{"install"}, "install takes one argument: the file to copy the runner to"},
+		{[]string{"run", "--format=XML"}, `--format is "XML": it is one of Auto, TAP, JUnit, GoTest`},
+		{[]string{"run", "--speed=9"}, "flag provided but not defined: -speed"},
+		{[]string{"install", "/no/such/folder/runner"}, "installing the runner: open /no/such/folder/runner: no such file or directory"},
+	} {
+		if code, err := run(test.args); code == 0 || err == nil || err.Error() != test.says {
+			t.Errorf("%v: exit code %d, %v, want %q", test.args, code, err, test.says)
+		}
+	}
+}
+
+func TestTheInstalledRunnerIsTheSameProgram(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runner")
+	if code, err := run([]string{"install", path}); code != 0 || err != nil {
+		t.Fatal(code, err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, "run", "--report="+filepath.Join(t.TempDir(), "report"), "--", "sh", "-c", "exit 5")
+	cmd.Env = append(os.Environ(), asRunner+"=1")
+	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 5 {
+		t.Error(err)
+	}
+}
+
+func TestTheLastReportReplacesALongerOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report")
+	long, short := &results.Report{NotStarted: strings.Repeat("long ", 50)}, &results.Report{Final: true}
+	for _, report := range []*results.Report{long, short} {
+		if err := (terminationMessage{path}).report(report); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, short.Encode(maxReport)) {
+		t.Errorf("the file holds %q (%v)", got, err)
+	}
+}
+
+func TestTheRunnerSaysSoWhenItCannotReport(t *testing.T) {
+	r := startRunner(t, `echo 1..1; echo ok 1; exit 3`, "--report=/no/such/folder/report")
+	got := r.end()
+	if got.code != 3 || !strings.Contains(string(got.stderr), "the results cannot be reported") {
+		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+	}
+}

@@ -1,0 +1,88 @@
+//go:build linux
+
+package supervise
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// forwarded are the signals that one process sends to another to tell it something. Not among them are those that report on
+// the process that gets them (SIGSEGV, SIGPIPE, SIGCHLD…), and SIGURG, by which Go's scheduler interrupts its threads.
+var forwarded = append([]os.Signal{
+	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
+	unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR,
+}, realTime()...)
+
+// realTime returns the real-time signals, without the first three: the C libraries keep them for themselves.
+func realTime() []os.Signal {
+	var signals []os.Signal
+	for sig := unix.Signal(35); sig <= 64; sig++ {
+		signals = append(signals, sig)
+	}
+	return signals
+}
+
+// killAll kills every process but this one, as far as they are ours.
+func killAll() {
+	if os.Getpid() == 1 {
+		// The namespace is the container's own: all that is in it belongs to it.
+		_ = unix.Kill(-1, unix.SIGKILL)
+		return
+	}
+	for _, pid := range descendants(os.Getpid()) {
+		_ = unix.Kill(pid, unix.SIGKILL) // it may have ended by now
+	}
+}
+
+// descendants returns the processes below the given one, as /proc shows them.
+func descendants(pid int) []int {
+	children := make(map[int][]int)
+	for _, child := range processes() {
+		if parent, ok := parentOf(child); ok {
+			children[parent] = append(children[parent], child)
+		}
+	}
+	found := children[pid]
+	delete(children, pid)
+	for i := 0; i < len(found); i++ {
+		found = append(found, children[found[i]]...)
+		// Processes come and go while they are read. Whatever the parents seem to be, each is visited once.
+		delete(children, found[i])
+	}
+	return found
+}
+
+func processes() []int {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1) // as many as can be read
+	var pids []int
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// parentOf reads proc_pid_stat(5). The second field, in parentheses, is a name that may hold anything, parentheses as well.
+func parentOf(pid int) (int, bool) {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, false
+	}
+	text := string(stat)
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) < 2 {
+		return 0, false
+	}
+	parent, err := strconv.Atoi(fields[1])
+	return parent, err == nil
+}

@@ -1,0 +1,152 @@
+//go:build linux
+
+// Package supervise runs one command as the first process of a container would, and passes its streams through. What that
+// process owes to its children and to the kernel is in Linux' manual: pid_namespaces(7), signal(7), credentials(7), wait(2),
+// pipe(7) and prctl(2), PR_SET_CHILD_SUBREAPER.
+package supervise
+
+import (
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Command is what to run.
+type Command struct {
+	// Args are the program and its arguments. The program is looked up in PATH, as execvp(3) does.
+	Args []string
+	// Grace is the time from the first SIGTERM or SIGINT that arrives to the SIGKILL of all that is left.
+	Grace time.Duration
+	// Stdin is what the command reads.
+	Stdin *os.File
+	// Stdout and Stderr are where its output goes.
+	Stdout, Stderr Stream
+}
+
+// Result says how a command ended.
+type Result struct {
+	// ExitCode is the command's own, or 128 and the number of the signal that ended it.
+	ExitCode int
+	// Signal is the signal that ended the command; 0 if it exited by itself.
+	Signal syscall.Signal
+}
+
+// unkillable is how long a process may outlive its SIGKILL before it is left behind.
+const unkillable = 2 * time.Second
+
+// supervisor keeps all that concerns processes in one goroutine. So the command is never signaled once it has been reaped,
+// when its number may be another process's.
+type supervisor struct {
+	signals  chan os.Signal
+	children chan os.Signal // SIGCHLD: one stands for any number of them
+	pumps    []*pump
+
+	pid    int
+	ended  bool
+	status unix.WaitStatus
+}
+
+// Run runs the command to its end, and then ends what the command has left behind, as the kernel does when the first process
+// of a container ends. All that any of them wrote has been passed on when Run returns. An error is a *StartError.
+//
+// Signals that arrive are forwarded to the command. They stay caught after Run has returned, so that none of them interrupts
+// what the caller has left to do. The process must have no other children, and wait for none by itself.
+func Run(cmd Command) (Result, error) { return newSupervisor().run(cmd) }
+
+// newSupervisor returns a supervisor that has signals kept for the command, and orphans sent to this process.
+func newSupervisor() *supervisor {
+	s := &supervisor{signals: make(chan os.Signal, 2*len(forwarded)), children: make(chan os.Signal, 1)}
+	signal.Notify(s.signals, forwarded...)
+	signal.Notify(s.children, unix.SIGCHLD)
+	if os.Getpid() != 1 {
+		// Where it fails, orphans go to process 1 of the namespace, and are not killed at the end.
+		_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	}
+	return s
+}
+
+func (s *supervisor) run(cmd Command) (Result, error) {
+	defer signal.Stop(s.children)
+	if err := s.start(cmd); err != nil {
+		return Result{}, err
+	}
+	s.supervise(cmd.Grace)
+	s.killRest()
+	for _, p := range s.pumps {
+		p.finish()
+	}
+	for _, p := range s.pumps {
+		p.wait()
+	}
+	runtime.KeepAlive(cmd) // the files are used by their numbers
+	return s.result(), nil
+}
+
+// supervise returns when the command has ended, or when its time is up.
+func (s *supervisor) supervise(grace time.Duration) {
+	var timeUp <-chan time.Time
+	for !s.ended {
+		select {
+		case <-s.children:
+			s.reap()
+		case sig := <-s.signals:
+			_ = unix.Kill(s.pid, sig.(unix.Signal)) // it fails for a command that has changed its user: nothing to be done
+			if timeUp == nil && (sig == unix.SIGTERM || sig == unix.SIGINT) {
+				timeUp = time.After(grace)
+			}
+		case <-timeUp:
+			return
+		}
+	}
+}
+
+// reap collects the children that have ended, and says whether there are any left.
+func (s *supervisor) reap() bool {
+	for {
+		var status unix.WaitStatus
+		switch pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil); {
+		case err == unix.EINTR:
+		case err != nil:
+			return false
+		case pid == 0:
+			return true
+		case pid == s.pid:
+			s.ended, s.status = true, status
+		}
+	}
+}
+
+// killRest kills what is left, time and again: a process may have forked where killAll had looked already.
+func (s *supervisor) killRest() {
+	if !s.reap() {
+		return
+	}
+	killAll()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	giveUp := time.After(unkillable)
+	for s.reap() {
+		select {
+		case <-s.children:
+		case <-again.C:
+			killAll()
+		case <-giveUp:
+			return
+		}
+	}
+}
+
+func (s *supervisor) result() Result {
+	switch {
+	case !s.ended: // not even SIGKILL got through to it yet
+		return Result{ExitCode: 128 + int(unix.SIGKILL), Signal: unix.SIGKILL}
+	case s.status.Signaled():
+		return Result{ExitCode: 128 + int(s.status.Signal()), Signal: s.status.Signal()}
+	default:
+		return Result{ExitCode: s.status.ExitStatus()}
+	}
+}
