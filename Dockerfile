@@ -1,4 +1,4 @@
-# One image for each program of cmd/: docker build --build-arg BINARY=manager .
+# The two images: docker build --target manager . and docker build --target runner .
 #
 # The build runs on the builder's own platform and cross-compiles, so that no emulation is needed:
 # docker buildx build --platform linux/amd64,linux/arm64 .
@@ -10,15 +10,20 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 
 COPY . .
-ARG BINARY=manager
 ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/program ./cmd/$BINARY
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/manager ./cmd/runner
 
-FROM gcr.io/distroless/static:nonroot
-COPY --from=build /out/program /program
+# What reads the results of a test, in the test's own pod: one static program, which needs nothing beside it.
+FROM scratch AS runner
+COPY --from=build /out/runner /runner
 USER 65532:65532
-ENTRYPOINT ["/program"]
+ENTRYPOINT ["/runner"]
+
+FROM gcr.io/distroless/static:nonroot AS manager
+COPY --from=build /out/manager /manager
+USER 65532:65532
+ENTRYPOINT ["/manager"]

@@ -10,6 +10,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMG ?= testrun.dev/testrun:dev
+RUNNER_IMG ?= testrun.dev/runner:dev
 CLUSTER ?= local
 
 # Building asks nothing of git: the version is given with -ldflags.
@@ -17,6 +18,7 @@ GOFLAGS ?= -buildvcs=false
 export GOFLAGS
 
 LOCAL_CLUSTER := go run -C hack/cluster .
+RENDER := bin/tools/kustomize build config/default | sed -e 's|testrun.dev/testrun:dev|$(IMG)|' -e 's|testrun.dev/runner:dev|$(RUNNER_IMG)|'
 IN_LOCAL_CLUSTER := KUBECONFIG=$(CURDIR)/.cluster/kubeconfig PATH=$(CURDIR)/bin/k8s:$$PATH
 GO_TEST := $(CURDIR)/bin/tools/gotestsum --format=pkgname-and-test-fails --format-hide-empty-pkg --
 # The modules under hack/ that have tests, and are linted.
@@ -30,11 +32,11 @@ help:
 
 .PHONY: demo
 demo: bin/tools/kustomize ## See it work: a cluster, the operator, the samples (CLUSTER=local, current or kind)
-	@CLUSTER=$(CLUSTER) IMG=$(IMG) hack/demo.sh up
+	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) hack/demo.sh up
 
 .PHONY: demo-down
 demo-down: bin/tools/kustomize ## Remove what the demo made
-	@CLUSTER=$(CLUSTER) IMG=$(IMG) hack/demo.sh down
+	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) hack/demo.sh down
 
 ##@ Develop
 
@@ -44,16 +46,29 @@ test: bin/tools/gotestsum envtest-binaries ## Run the unit tests, and envtest ag
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
 
 .PHONY: test-e2e
-test-e2e: bin/tools/gotestsum cluster-deploy ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
+test-e2e: bin/tools/gotestsum cluster-deploy bin/images/test-tools.tar ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
+	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
 	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
+
+.PHONY: bench
+bench: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
+	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./cmd/runner
+
+FUZZTIME ?= 10m
+
+.PHONY: fuzz
+fuzz: ## Feed the readers of results with what nobody would write, for FUZZTIME each
+	for target in .:FuzzCut .:FuzzDecode tap:FuzzReader junit:FuzzRead gotest:FuzzReader; do \
+		go test ./internal/results/$${target%:*} -run='^$$' -fuzz="^$${target#*:}$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s; \
+	done
 
 .PHONY: envtest-binaries
 envtest-binaries:
 	$(LOCAL_CLUSTER) build kube-apiserver etcd kube-controller-manager kubectl
 
 .PHONY: build
-build: ## Build the operator: bin/manager
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/manager ./cmd/manager
+build: ## Build the operator, bin/manager, and what runs a test's command, bin/runner
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/manager ./cmd/runner
 
 .PHONY: generate
 generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API reference
@@ -112,8 +127,8 @@ uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every Test and 
 	bin/tools/kustomize build config/crd | kubectl delete --ignore-not-found -f -
 
 .PHONY: deploy
-deploy: bin/tools/kustomize ## Deploy the CRDs and the operator (IMG) to the current context's cluster
-	bin/tools/kustomize build config/default | sed 's|testrun.dev/testrun:dev|$(IMG)|' | kubectl apply -f -
+deploy: bin/tools/kustomize ## Deploy the CRDs and the operator (IMG, RUNNER_IMG) to the current context's cluster
+	$(RENDER) | kubectl apply -f -
 
 .PHONY: undeploy
 undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them every Test and TestRun
@@ -122,8 +137,9 @@ undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them
 ##@ Release
 
 .PHONY: image
-image: build ## Make the operator's image for the local cluster, without Docker: bin/images/testrun.tar
+image: build ## Make the images for the local cluster, without Docker: bin/images/testrun.tar and runner.tar
 	$(LOCAL_CLUSTER) image program --name testrun.dev/testrun:dev --output $(CURDIR)/bin/images/testrun.tar $(CURDIR)/bin/manager
+	$(LOCAL_CLUSTER) image program --name testrun.dev/runner:dev --output $(CURDIR)/bin/images/runner.tar $(CURDIR)/bin/runner
 
 .PHONY: demo-image
 demo-image: bin/images/perl.tar ## Make the image that the samples use, from Debian packages: bin/images/perl.tar
@@ -132,17 +148,23 @@ demo-image: bin/images/perl.tar ## Make the image that the samples use, from Deb
 bin/images/perl.tar:
 	$(LOCAL_CLUSTER) image debian --name docker.io/library/perl:5-slim --output $(CURDIR)/$@ perl dash coreutils
 
+# What speaks the formats of results for real: prove, go test and pytest.
+bin/images/test-tools.tar:
+	$(LOCAL_CLUSTER) image debian --name testrun.dev/test-tools:dev --output $(CURDIR)/$@ perl dash coreutils python3-pytest golang-go
+
 .PHONY: docker-build
-docker-build: ## Build the image IMG with Docker
-	docker build --build-arg VERSION=$(VERSION) --tag $(IMG) .
+docker-build: ## Build the images IMG and RUNNER_IMG with Docker
+	docker build --build-arg VERSION=$(VERSION) --target manager --tag $(IMG) .
+	docker build --target runner --tag $(RUNNER_IMG) .
 
 .PHONY: docker-buildx
-docker-buildx: ## Build the image IMG for amd64 and arm64, and push it
-	docker buildx build --build-arg VERSION=$(VERSION) --platform linux/amd64,linux/arm64 --tag $(IMG) --push .
+docker-buildx: ## Build the images IMG and RUNNER_IMG for amd64 and arm64, and push them
+	docker buildx build --build-arg VERSION=$(VERSION) --target manager --platform linux/amd64,linux/arm64 --tag $(IMG) --push .
+	docker buildx build --target runner --platform linux/amd64,linux/arm64 --tag $(RUNNER_IMG) --push .
 
 .PHONY: install-yaml
 install-yaml: bin/tools/kustomize ## Write all that `make deploy` applies into one file: bin/install.yaml
-	bin/tools/kustomize build config/default | sed 's|testrun.dev/testrun:dev|$(IMG)|' > bin/install.yaml
+	$(RENDER) > bin/install.yaml
 
 # The tools are built from the modules that pin them, and again only when a pin changes.
 

@@ -8,12 +8,12 @@ deployed() {
 	[[ -n $(kubectl -n testrun-system get deployment testrun-controller-manager --ignore-not-found -o name) ]]
 }
 
-go run -C hack/cluster . load-image "$PWD/bin/images/testrun.tar" "$PWD/bin/images/perl.tar"
+go run -C hack/cluster . load-image "$PWD"/bin/images/{testrun,runner,perl}.tar
 
 # The image keeps its name, so an operator that runs already has to be told to use the new one.
 restart=false
 if deployed; then restart=true; fi
 
-make deploy IMG=testrun.dev/testrun:dev
+make deploy IMG=testrun.dev/testrun:dev RUNNER_IMG=testrun.dev/runner:dev
 if $restart; then kubectl -n testrun-system rollout restart deployment testrun-controller-manager; fi
 kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m

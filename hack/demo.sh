@@ -2,7 +2,7 @@
 # The demo: a cluster, the operator in it, the samples, and what came of them.
 #
 #   CLUSTER=local    a Kubernetes that is built and run here (the default)
-#   CLUSTER=current  the cluster of your current kubectl context; IMG names an operator image that it can pull
+#   CLUSTER=current  the cluster of your current kubectl context; IMG and RUNNER_IMG name images that it can pull
 #   CLUSTER=kind     the kind cluster of your current kubectl context; needs docker
 #
 # Use it through `make demo` and `make demo-down`.
@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 
 CLUSTER=${CLUSTER:-local}
 IMG=${IMG:-testrun.dev/testrun:dev}
+RUNNER_IMG=${RUNNER_IMG:-testrun.dev/runner:dev}
 NAMESPACE=testrun-demo
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -35,11 +36,12 @@ deploy_local() {
 }
 
 deploy_current() {
-	[[ $IMG != testrun.dev/testrun:dev ]] || fail 'CLUSTER=current needs an operator image that your cluster can pull:
-  make docker-build IMG=registry.example.com/testrun:dev && docker push registry.example.com/testrun:dev
-  make demo CLUSTER=current IMG=registry.example.com/testrun:dev'
+	[[ $IMG != testrun.dev/testrun:dev && $RUNNER_IMG != testrun.dev/runner:dev ]] ||
+		fail 'CLUSTER=current needs images of the operator and of the runner that your cluster can pull:
+  make docker-buildx IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev
+  make demo CLUSTER=current IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev'
 	say "The operator $IMG, in the cluster of context $(kubectl config current-context)"
-	make deploy IMG="$IMG"
+	make deploy IMG="$IMG" RUNNER_IMG="$RUNNER_IMG"
 	kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m
 }
 
@@ -47,9 +49,9 @@ deploy_kind() {
 	local context
 	context=$(kubectl config current-context)
 	[[ $context == kind-* ]] || fail "the current kubectl context is $context, which is no kind cluster: kind create cluster"
-	make docker-build IMG="$IMG"
-	kind load docker-image "$IMG" --name "${context#kind-}"
-	make deploy IMG="$IMG"
+	make docker-build IMG="$IMG" RUNNER_IMG="$RUNNER_IMG"
+	kind load docker-image "$IMG" "$RUNNER_IMG" --name "${context#kind-}"
+	make deploy IMG="$IMG" RUNNER_IMG="$RUNNER_IMG"
 	kubectl -n testrun-system rollout restart deployment testrun-controller-manager
 	kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m
 }
@@ -71,6 +73,7 @@ run_with() {
 show_results() {
 	say 'What came of them'
 	show kubectl -n "$NAMESPACE" get testruns
+	show kubectl -n "$NAMESPACE" get testrun "$(run_with Failed)" -o jsonpath='{range .status.results.cases[?(@.outcome=="Failed")]}{.suite}: {.name}{"\n"}{.message}{"\n"}{end}'
 	show kubectl -n "$NAMESPACE" logs --tail=-1 -l "testrun.dev/run=$(run_with Failed)"
 }
 

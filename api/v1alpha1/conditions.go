@@ -67,23 +67,42 @@ const (
 const (
 	// ReasonRunning means that the test's container is running.
 	ReasonRunning = "Running"
+	// ReasonRetrying means that an attempt has ended and another one follows. A run whose test has not run yet is Pending.
+	ReasonRetrying = "Retrying"
 	// ReasonCancelling means that spec.cancel is set and the pod has been told to stop.
 	ReasonCancelling = "Cancelling"
 )
 
 // Reasons of a run that is Finished, beside those above that end a run which could not be started.
 const (
-	// ReasonTestPassed means that the test's container ended with exit code 0. Verdict Passed.
+	// ReasonTestPassed means that the test ended with exit code 0, and that no case it reported failed. Verdict Passed.
 	ReasonTestPassed = "TestPassed"
-	// ReasonTestFailed means that the test's container ended with another exit code. Verdict Failed.
+	// ReasonTestFailed means that the test ended with another exit code. Verdict Failed.
 	ReasonTestFailed = "TestFailed"
+	// ReasonCasesFailed means that cases failed although the test ended with exit code 0. Verdict Failed.
+	ReasonCasesFailed = "CasesFailed"
+	// ReasonCasesPassed means that the test ended with an exit code other than 0 although no case it reported failed. Verdict
+	// Failed.
+	ReasonCasesPassed = "CasesPassed"
+	// ReasonBailedOut means that the test gave up and said so. Verdict Failed.
+	ReasonBailedOut = "BailedOut"
+	// ReasonPlanNotReached means that the cases are not those that the test announced: it ended too early, for one. Verdict
+	// Failed.
+	ReasonPlanNotReached = "PlanNotReached"
+	// ReasonResultsIncomplete means that the results break off, or cannot be read to their end. Verdict Failed.
+	ReasonResultsIncomplete = "ResultsIncomplete"
 	// ReasonOutOfMemory means that the kernel killed the test for exceeding its memory limit. Verdict Failed.
 	ReasonOutOfMemory = "OutOfMemory"
 	// ReasonRunTimeout means that the pod was stopped when timeouts.run was over. Verdict TimedOut.
 	ReasonRunTimeout = "RunTimeout"
 	// ReasonCancelled means that spec.cancel ended the run. Verdict Cancelled.
 	ReasonCancelled = "Cancelled"
-	// ReasonInvalidParams means that the params do not fit the Test. Verdict Error, as for every reason below.
+	// ReasonNoResults means that the test reported no case in the format that results.format demands. Verdict Error, as for
+	// every reason below.
+	ReasonNoResults = "NoResults"
+	// ReasonInfrastructureFailed means that the test ended with one of retry.exitCodes.infrastructure: what it needs failed.
+	ReasonInfrastructureFailed = "InfrastructureFailed"
+	// ReasonInvalidParams means that the params do not fit the Test.
 	ReasonInvalidParams = "InvalidParams"
 	// ReasonJobInvalid means that the API server says that the Job can never be valid; the message quotes it.
 	ReasonJobInvalid = "JobInvalid"

@@ -17,6 +17,10 @@ const (
 	AnnotationContainer = "testrun.dev/container"
 	// AnnotationStartTimeout holds timeouts.start, as Go writes a duration.
 	AnnotationStartTimeout = "testrun.dev/start-timeout"
+	// AnnotationResultsFormat holds results.format, if the results are read; absent if the exit code alone decides.
+	AnnotationResultsFormat = "testrun.dev/results-format"
+	// AnnotationRetry holds retry with the defaults filled in, as JSON.
+	AnnotationRetry = "testrun.dev/retry"
 	// AnnotationTestGeneration holds the metadata.generation of the Test; absent when the run defines its test inline.
 	AnnotationTestGeneration = "testrun.dev/test-generation"
 )
@@ -32,6 +36,10 @@ const (
 	// EnvAttempt holds the attempt's number, counted from 1. Together with EnvUID it names one execution, ever.
 	EnvAttempt = "TESTRUN_ATTEMPT"
 )
+
+// EnvResults holds the path of a folder, empty at first, for the JUnit files of the test. The test's own container has it, if
+// its results are read and may be files.
+const EnvResults = "TESTRUN_RESULTS"
 
 // Annotations on a pod or a Job that the controller has told to stop: what the run ends with. They are set in the same write
 // as the stop itself.

@@ -12,6 +12,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || self.template.spec.containers.all(c, !has(c.restartPolicyRules) && (!has(c.restartPolicy) || c.restartPolicy == 'Never'))",message="a container's restartPolicy must be Never or left out, and it has no restartPolicyRules: a test is never restarted behind your back"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || !has(self.template.spec.activeDeadlineSeconds)",message="activeDeadlineSeconds must be left out: set timeouts.run instead"
 // +kubebuilder:validation:XValidation:rule="!has(self.container) || !has(self.template.spec) || self.template.spec.containers.exists(c, c.name == self.container)",message="container must be the name of one of template.spec.containers"
+// +kubebuilder:validation:XValidation:rule="!has(self.results) || !has(self.results.format) || self.results.format in ['Auto', 'None'] || !has(self.template.spec) || !self.template.spec.containers.exists(c, (has(self.container) ? c.name == self.container : c == self.template.spec.containers[0]) && (!has(c.command) || size(c.command) == 0))",message="a results.format other than Auto and None needs a command in the test's container: an image's own entrypoint is run as it is, and its results are not read"
 type TestSpec struct {
 	// description says to people what the test is for. Unset means no description.
 	//
@@ -48,6 +49,16 @@ type TestSpec struct {
 	//
 	// +optional
 	Timeouts Timeouts `json:"timeouts,omitzero"`
+
+	// retry says which attempts follow one that did not pass. Unset means the default of each field.
+	//
+	// +optional
+	Retry Retry `json:"retry,omitzero"`
+
+	// results say how the test reports its cases. Unset means format Auto.
+	//
+	// +optional
+	Results ResultsSpec `json:"results,omitzero"`
 }
 
 // ParamSpec defines one param of a test.

@@ -14,6 +14,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.testSpec) == has(oldSelf.testSpec) && (!has(self.testSpec) || self.testSpec == oldSelf.testSpec)",message="testSpec cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",message="params cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.retry) == has(oldSelf.retry)",message="retry cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec defines it.
@@ -40,6 +41,12 @@ type TestRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="has(self.start) == has(oldSelf.start) && (!has(self.start) || duration(self.start) == duration(oldSelf.start)) && has(self.run) == has(oldSelf.run) && (!has(self.run) || duration(self.run) == duration(oldSelf.run))",message="timeouts cannot be changed: create a new TestRun"
 	Timeouts Timeouts `json:"timeouts,omitzero"`
+
+	// retry overrides that of the test, field by field. Unset means the test's own.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="has(self.failure) == has(oldSelf.failure) && (!has(self.failure) || self.failure == oldSelf.failure) && has(self.disruption) == has(oldSelf.disruption) && (!has(self.disruption) || self.disruption == oldSelf.disruption) && has(self.exitCodes) == has(oldSelf.exitCodes) && (!has(self.exitCodes) || self.exitCodes == oldSelf.exitCodes) && has(self.backoff) == has(oldSelf.backoff) && (!has(self.backoff) || (has(self.backoff.base) == has(oldSelf.backoff.base) && (!has(self.backoff.base) || duration(self.backoff.base) == duration(oldSelf.backoff.base)) && has(self.backoff.factor) == has(oldSelf.backoff.factor) && (!has(self.backoff.factor) || self.backoff.factor == oldSelf.backoff.factor) && has(self.backoff.cap) == has(oldSelf.backoff.cap) && (!has(self.backoff.cap) || duration(self.backoff.cap) == duration(oldSelf.backoff.cap))))",message="retry cannot be changed: create a new TestRun"
+	Retry Retry `json:"retry,omitzero"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
 	// set, and not taken back. Unset means false.
@@ -175,6 +182,17 @@ type TestRunStatus struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,9}(h|m|s)){1,3}$')",message="must be a duration in whole seconds"
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
+	// flaky means that the run passed, after the test had failed in an earlier attempt. Unset means that it did not.
+	//
+	// +optional
+	Flaky *bool `json:"flaky,omitempty"`
+
+	// results are the cases that the test reported in the last attempt. Unset until the run has finished, and if none were
+	// found.
+	//
+	// +optional
+	Results Results `json:"results,omitzero"`
+
 	// attempts are the executions of the test, in order.
 	//
 	// +optional
@@ -236,6 +254,13 @@ type Attempt struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
+	// cases is the number of cases that passed over the number of all, such as 41/42. Unset if the test reported none.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=64
+	Cases string `json:"cases,omitempty"`
+
 	// verdict says how the attempt ended. Unset until it has.
 	//
 	// +optional
@@ -261,6 +286,7 @@ type Attempt struct {
 // +kubebuilder:printcolumn:name="Test",type=string,JSONPath=`.spec.testRef.name`,description="The Test that runs; empty for an inline definition"
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.phase`,description="Pending, InProgress or Finished"
 // +kubebuilder:printcolumn:name="Verdict",type=string,JSONPath=`.status.verdict`,description="How it ended: Passed, Failed, Error, TimedOut or Cancelled"
+// +kubebuilder:printcolumn:name="Cases",type=string,JSONPath=`.status.results.summary`,description="How many of the test's cases passed, of how many; empty if it reported none"
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Succeeded")].reason`,description="Why it is where it is; describe says more"
 // +kubebuilder:printcolumn:name="Duration",type=string,JSONPath=`.status.duration`,description="How long the test ran"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

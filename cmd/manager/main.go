@@ -36,6 +36,8 @@ type options struct {
 	leaderNamespace string
 	concurrency     int
 	testGracePeriod time.Duration
+	runnerImage     string
+	runnerMount     string
 }
 
 func main() {
@@ -47,6 +49,9 @@ func main() {
 	flag.StringVar(&opts.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader's Lease; needed outside a cluster only.")
 	flag.IntVar(&opts.concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
 	flag.DurationVar(&opts.testGracePeriod, "test-grace-period", 30*time.Second, "How long a run waits for a Test that does not exist.")
+	flag.StringVar(&opts.runnerImage, "runner-image", "", "Image of the runner, which reads a test's results; test pods pull it.")
+	flag.StringVar(&opts.runnerMount, "runner-mount", mountAuto,
+		"How the runner gets into a test's pod: image-volume, init-container, or auto, which is an image volume from Kubernetes 1.35 on.")
 	logOptions := zap.Options{}
 	logOptions.BindFlags(flag.CommandLine)
 	flag.Parse()
@@ -72,6 +77,10 @@ func run(ctx context.Context, opts options) error {
 	}
 	config.QPS = -1 // the API server's priority and fairness limits us, per flow, and knows better how much
 	config.UserAgent = "testrun-manager/" + version
+	runner, err := newRunner(config, opts)
+	if err != nil {
+		return err
+	}
 
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
@@ -93,6 +102,7 @@ func run(ctx context.Context, opts options) error {
 		Clock:           clock.RealClock{},
 		Metrics:         testrun.NewMetrics(metrics.Registry),
 		TestGracePeriod: opts.testGracePeriod,
+		Runner:          runner,
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr, opts.concurrency); err != nil {
 		return fmt.Errorf("setting up the controller: %w", err)
@@ -100,7 +110,7 @@ func run(ctx context.Context, opts options) error {
 	if err := addHealthChecks(mgr); err != nil {
 		return err
 	}
-	ctrl.Log.Info("Starting the manager", "version", version)
+	ctrl.Log.Info("Starting the manager", "version", version, "runnerImage", runner.Image, "runnerMount", runner.Mount)
 	return mgr.Start(ctx)
 }
 

@@ -60,7 +60,7 @@ func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *
 	err := r.Client.Create(ctx, job)
 	switch {
 	case err == nil:
-		r.jobsSeen.Add(run.UID, nil)
+		r.jobsSeen.Add(attemptOf(run), nil)
 		log.FromContext(ctx).Info("Created the Job", "job", job.Name)
 		return nil
 	case apierrors.IsAlreadyExists(err):
@@ -84,7 +84,7 @@ func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name s
 	owner := metav1.GetControllerOf(job)
 	switch {
 	case owner != nil && owner.UID == run.UID:
-		r.jobsSeen.Add(run.UID, nil)
+		r.jobsSeen.Add(attemptOf(run), nil)
 		return nil
 	case owner != nil && owner.Kind == "TestRun" && owner.Name == run.Name:
 		return &refusal{v1alpha1.ReasonJobNameTaken, false, fmt.Errorf("the name %s still belongs to the Job of a deleted run of the same name", name)}

@@ -22,6 +22,8 @@ type plan struct {
 	stop *state
 	// deleteRun deletes the run, and with it all that it owns.
 	deleteRun bool
+	// attemptEnd is how the attempt ended, if another one follows; the run goes on.
+	attemptEnd *state
 	// state is what the status is to say; nil leaves the status as it is.
 	state *state
 	// requeueAfter asks for another look even if nothing changes. Zero does not.
@@ -56,13 +58,14 @@ var rules = []rule{
 	// A run that is over.
 	beingDeleted,    // nothing: Kubernetes' garbage collector takes what the run owns
 	afterFinish,     // a verdict never changes; ttlAfterFinished deletes the run
+	stillEnding,     // the pod counts as failed, and the test's container has not ended: wait for what it leaves
 	stoppedByUs,     // what was stopped ends with the reason for which it was stopped
-	ranTooLong,      // the kubelet stopped the pod at timeouts.run → TimedOut
-	wasDisrupted,    // the cluster took the pod away → Error
+	ranTooLong,      // the kubelet stopped the pod at timeouts.run → TimedOut, or another attempt
+	wasDisrupted,    // the cluster took the pod away → Error, or another attempt
 	podWasDeleted,   // somebody took the pod away → Error
-	neverRan,        // the pod ended without having run the test → Error
-	testEnded,       // the exit code decides: Passed or Failed
-	jobEnded,        // the Job ended, and its pod is gone
+	neverRan,        // the pod ended without having run the test → Error; another attempt if its node rejected or forgot it
+	testEnded,       // exit code and results decide: Passed or Failed, or Error without the results that are demanded; or another attempt
+	jobEnded,        // the Job ended, and its pod is gone → Error, or another attempt
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
 	startTooSlow,    // timeouts.start is over → Error, with what Kubernetes said
@@ -70,6 +73,9 @@ var rules = []rule{
 	// A run that is on its way.
 	isRunning,  // → InProgress
 	isStarting, // → Pending, at which step
+
+	// A run between two attempts.
+	nextAttemptDue, // create the Job of the next one, as the last one was, when the backoff is over
 
 	// A run that has no Job yet.
 	testNotFound,  // → Pending; Error once the grace period is over
@@ -109,6 +115,16 @@ func afterFinish(seen observation, now time.Time) (plan, bool) {
 	return plan{deleteRun: true}, true
 }
 
+// stillEnding: a kubelet may call a pod failed while it still stops the containers. A node that is lost never says how they
+// ended, so the wait has an end.
+func stillEnding(seen observation, now time.Time) (plan, bool) {
+	if !podHasFailed(seen.pod) || testContainer(seen).Running == nil {
+		return plan{}, false
+	}
+	left := endsBy(seen.pod).Sub(now)
+	return plan{requeueAfter: left}, left > 0
+}
+
 // stoppedByUs: a pod that had begun to run the test is waited for, so that its exit code and its end are known.
 func stoppedByUs(seen observation, _ time.Time) (plan, bool) {
 	if state := stopOfJob(seen.job); state != nil {
@@ -134,8 +150,8 @@ func ranTooLong(seen observation, _ time.Time) (plan, bool) {
 		return plan{state: finished(v1alpha1.VerdictError, reason,
 			fmt.Sprintf("The pod was stopped after %s (timeouts.run) and the test had not started. %s", limit, message))}, true
 	}
-	return plan{state: finished(v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout,
-		fmt.Sprintf("The test was stopped after %s (timeouts.run)", limit))}, true
+	return orAnotherAttempt(seen, finished(v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout,
+		fmt.Sprintf("The test was stopped after %s (timeouts.run)", limit))), true
 }
 
 func wasDisrupted(seen observation, _ time.Time) (plan, bool) {
@@ -146,8 +162,8 @@ func wasDisrupted(seen observation, _ time.Time) (plan, bool) {
 	if target == nil || target.Status != corev1.ConditionTrue || testEndedBefore(seen, target.LastTransitionTime.Time) {
 		return plan{}, false
 	}
-	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted,
-		fmt.Sprintf("The cluster took the pod away. %s: %s", target.Reason, target.Message))}, true
+	return orAnotherAttempt(seen, finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted,
+		fmt.Sprintf("The cluster took the pod away. %s: %s", target.Reason, target.Message))), true
 }
 
 // podWasDeleted: a pod that is on no node never gets to one once it is being deleted, so there is nothing to wait for.
@@ -167,14 +183,14 @@ func neverRan(seen observation, _ time.Time) (plan, bool) {
 	if !podHasEnded(seen.pod) || testHasRun(seen) {
 		return plan{}, false
 	}
-	return plan{state: causeOfNotRunning(seen)}, true
+	return orAnotherAttempt(seen, causeOfNotRunning(seen)), true
 }
 
 func testEnded(seen observation, _ time.Time) (plan, bool) {
 	if !podHasEnded(seen.pod) {
 		return plan{}, false
 	}
-	return plan{state: verdictOfExit(seen)}, true
+	return orAnotherAttempt(seen, verdictOfExit(seen)), true
 }
 
 func jobEnded(seen observation, _ time.Time) (plan, bool) {
@@ -182,11 +198,11 @@ func jobEnded(seen observation, _ time.Time) (plan, bool) {
 	switch {
 	case end == nil || seen.pod != nil:
 		return plan{}, false
-	case end.Type == batchv1.JobComplete:
+	case end.Type == batchv1.JobComplete && formatReadOf(seen.job) == v1alpha1.ResultsNone:
 		return plan{state: finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "The Job completed; its pod is gone")}, true
 	default:
-		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost,
-			fmt.Sprintf("The Job's pod is gone, and with it how the test ended. %s: %s", end.Reason, end.Message))}, true
+		return orAnotherAttempt(seen, finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost,
+			fmt.Sprintf("The Job's pod is gone, and with it how the test ended. %s: %s", end.Reason, end.Message))), true
 	}
 }
 
@@ -200,6 +216,8 @@ func cancelRequested(seen observation, _ time.Time) (plan, bool) {
 		return plan{}, false
 	}
 	switch {
+	case seen.job == nil && lastEnded(seen.run.Status) != nil:
+		return plan{state: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled between two attempts")}, true
 	case seen.job == nil:
 		return plan{state: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled before it started")}, true
 	case !testHasRun(seen):

@@ -74,6 +74,11 @@ func overWithTTL(run *v1alpha1.TestRun) {
 	run.Spec.TTLAfterFinished = &metav1.Duration{Duration: time.Hour}
 }
 
+// once leaves a run only one attempt.
+func once(run *v1alpha1.TestRun) { run.Spec.Retry.Disruption = ptr.To[int32](0) }
+
+func byExitCode(run *v1alpha1.TestRun) { run.Spec.TestSpec.Results.Format = v1alpha1.ResultsNone }
+
 func withUnknownParam(run *v1alpha1.TestRun) {
 	run.Spec.Params = []v1alpha1.Param{{Name: "NO", Value: ptr.To("")}}
 }
@@ -139,6 +144,14 @@ func exited(code int32, at time.Duration) func(*corev1.Pod) {
 		}
 		container(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, StartedAt: after(0), FinishedAt: after(at)}})
 	}
+}
+
+// failsWhileItRuns is what a kubelet may say of a pod that is stopped at its deadline.
+func failsWhileItRuns(pod *corev1.Pod) {
+	deadlineExceeded(pod)
+	pod.Status.Phase = corev1.PodFailed
+	pod.Spec.TerminationGracePeriodSeconds = ptr.To[int64](5)
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: after(0)})
 }
 
 func notExecuted(pod *corev1.Pod) {
@@ -214,32 +227,36 @@ func TestDecide(t *testing.T) {
 		"what a pod was stopped for ends a run that ran":       {seen: aRun(cancelled).withPod(exited(143, 0), deadlineExceeded, stoppedFor(cancel)), says: "Finished Cancelled Cancelled"},
 		"a pod that ended before the stop has its own verdict": {seen: aRun(cancelled).withPod(exited(0, 0), stoppedFor(cancel)), says: "Finished Passed TestPassed"},
 
-		"the kubelet's deadline is the run timeout":               {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
-		"a test that catches the stop and exits 0 timed out":      {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
-		"the deadline before the test ran is an error":            {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
-		"a container ended by the deadline before it was made":    {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error PullingImage"},
-		"a container that its node forgot is lost":                {seen: aRun().withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
-		"the deadline before the test ran quotes what was stored": {seen: aRun(storedUnready).withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error VolumeNotReady"},
-		"an evicted pod is disrupted":                             {seen: aRun().withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
-		"a test that failed before the eviction failed":           {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a test that passed during the eviction passed":           {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
-		"a pod deleted while it ran is an error":                  {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
-		"a pod deleted without a node is an error":                {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
-		"a pod that is being deleted is waited for":               {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
-		"a test that failed before its pod's deletion failed":     {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a command that cannot be executed never ran":             {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
-		"a failed init container is not the test's failure":       {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
-		"a pod that the node did not admit never ran":             {seen: aRun().withPod(rejected), says: "Finished Error PodRejected"},
-		"an exit code other than 0 fails":                         {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
-		"a Job that failed without a pod is lost":                 {seen: aRun().withJob(jobFailed), says: "Finished Error PodLost"},
-		"a Job that completed without a pod passed":               {seen: aRun().withJob(jobComplete), says: "Finished Passed TestPassed"},
-		"a Job that vanished is an error":                         {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
-		"a Job that vanished is an error, cancelled or not":       {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
-		"cancel without a Job ends the run":                       {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
-		"cancel without a Test ends the run":                      {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
-		"cancel before the test runs stops and ends":              {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
-		"cancel while the test runs stops and waits":              {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
-		"cancel is asked of a pod once":                           {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
+		"a pod that failed before its container has ended is waited for": {seen: aRun().withPod(running, failsWhileItRuns), now: soon, requeue: 14 * time.Second},
+		"a pod whose container never ends is not waited for any longer":  {seen: aRun().withPod(running, failsWhileItRuns), now: 15 * time.Second, says: "Finished TimedOut RunTimeout"},
+		"what a pod was stopped for is not said before it has ended":     {seen: aRun(cancelled).withPod(running, failsWhileItRuns, stoppedFor(cancel)), now: soon, requeue: 14 * time.Second},
+		"the kubelet's deadline is the run timeout":                      {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"a test that catches the stop and exits 0 timed out":             {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
+		"the deadline before the test ran is an error":                   {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
+		"a container ended by the deadline before it was made":           {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error PullingImage"},
+		"a container that its node forgot is lost":                       {seen: aRun(once).withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
+		"the deadline before the test ran quotes what was stored":        {seen: aRun(storedUnready).withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error VolumeNotReady"},
+		"an evicted pod is disrupted":                                    {seen: aRun(once).withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
+		"a test that failed before the eviction failed":                  {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a test that passed during the eviction passed":                  {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
+		"a pod deleted while it ran is an error":                         {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod deleted without a node is an error":                       {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
+		"a pod that is being deleted is waited for":                      {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
+		"a test that failed before its pod's deletion failed":            {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
+		"a command that cannot be executed never ran":                    {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
+		"a failed init container is not the test's failure":              {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
+		"a pod that the node did not admit never ran":                    {seen: aRun(once).withPod(rejected), says: "Finished Error PodRejected"},
+		"an exit code other than 0 fails":                                {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},
+		"a Job that failed without a pod is lost":                        {seen: aRun(once).withJob(jobFailed), says: "Finished Error PodLost"},
+		"a Job that completed without a pod lost its results":            {seen: aRun(once).withJob(jobComplete), says: "Finished Error PodLost"},
+		"a Job that completed, whose exit code decides, passed":          {seen: aRun(byExitCode).withJob(jobComplete), says: "Finished Passed TestPassed"},
+		"a Job that vanished is an error":                                {seen: aRun().jobGone(), says: "Finished Error JobDeleted"},
+		"a Job that vanished is an error, cancelled or not":              {seen: aRun(cancelled).jobGone(), says: "Finished Error JobDeleted"},
+		"cancel without a Job ends the run":                              {seen: aRun(cancelled), says: "Finished Cancelled Cancelled"},
+		"cancel without a Test ends the run":                             {seen: aRun(cancelled, ofATest), says: "Finished Cancelled Cancelled"},
+		"cancel before the test runs stops and ends":                     {seen: aRun(cancelled).withPod(onANode), does: "stop", says: "Finished Cancelled Cancelled"},
+		"cancel while the test runs stops and waits":                     {seen: aRun(cancelled).withPod(running), does: "stop", says: "InProgress  Cancelling"},
+		"cancel is asked of a pod once":                                  {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)), says: "InProgress  Cancelling"},
 
 		"a pod that has gone while its test ran is waited for": {seen: aRun(hasRun).withJob(), now: tooLate},
 		"cancel when the pod has gone stops the Job and ends":  {seen: aRun(hasRun, cancelled).withJob(), does: "stop", says: "Finished Cancelled Cancelled"},

@@ -5,6 +5,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -44,6 +45,19 @@ func podHasEnded(pod *corev1.Pod) bool {
 	return podHasFailed(pod) || (pod != nil && pod.Status.Phase == corev1.PodSucceeded)
 }
 
+// reportMargin is how long a kubelet may take to report the end of a container.
+const reportMargin = 10 * time.Second
+
+// endsBy is when the containers of a pod that has failed must have ended: its grace period after it became unready.
+func endsBy(pod *corev1.Pod) time.Time {
+	ready := podCondition(pod, corev1.PodReady)
+	if ready == nil || ready.Status == corev1.ConditionTrue {
+		return time.Time{}
+	}
+	grace := time.Duration(ptr.Deref(pod.Spec.TerminationGracePeriodSeconds, 0)) * time.Second
+	return ready.LastTransitionTime.Add(grace + reportMargin)
+}
+
 func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev1.PodCondition {
 	for i := range pod.Status.Conditions {
 		if pod.Status.Conditions[i].Type == conditionType {
@@ -75,12 +89,26 @@ func testContainer(seen observation) corev1.ContainerState {
 	return corev1.ContainerState{}
 }
 
+// recordOf is what the status says of the attempt whose Job is seen; empty if it says nothing. A finished run may have a Job
+// beyond its last attempt.
+func recordOf(seen observation) v1alpha1.Attempt {
+	if seen.job == nil {
+		return currentAttempt(seen.run.Status)
+	}
+	for _, attempt := range seen.run.Status.Attempts {
+		if attempt.Job == seen.job.Name {
+			return attempt
+		}
+	}
+	return v1alpha1.Attempt{}
+}
+
 // testHasRun says whether the test's container runs, or did. One whose command could not be executed did not, nor one that
 // the kubelet ended before it was made: that has no time of start, unless the status remembers one.
 func testHasRun(seen observation) bool {
 	container := testContainer(seen)
 	switch end := container.Terminated; {
-	case container.Running != nil, currentAttempt(seen.run.Status).StartTime != nil:
+	case container.Running != nil, recordOf(seen).StartTime != nil:
 		return true
 	case end == nil, end.Reason == reasonStartError, end.Reason == reasonContainerCannotRun:
 		return false
@@ -103,10 +131,17 @@ func startDeadline(seen observation) (time.Time, time.Duration) {
 		return seen.job.CreationTimestamp.Add(limit), limit
 	}
 	refused := currentAttempt(seen.run.Status).CreateTime
-	if refused.IsZero() || (seen.run.Spec.TestSpec == nil && seen.test == nil) {
+	limit := time.Duration(0)
+	switch {
+	case refused.IsZero():
+		return time.Time{}, 0
+	case seen.lastJob != nil:
+		limit = startTimeoutOf(seen.lastJob)
+	case seen.run.Spec.TestSpec != nil || seen.test != nil:
+		limit = definitionOf(seen).startTimeout
+	default:
 		return time.Time{}, 0
 	}
-	limit := definitionOf(seen).startTimeout
 	return refused.Add(limit), limit
 }
 

@@ -30,6 +30,7 @@ type definition struct {
 	test         *v1alpha1.Test
 	startTimeout time.Duration
 	runTimeout   time.Duration
+	retry        retryPolicy
 }
 
 // definitionOf resolves the definition. One must exist: the run's testSpec, or the Test.
@@ -41,6 +42,7 @@ func definitionOf(seen observation) definition {
 	own, tests := seen.run.Spec.Timeouts, def.spec.Timeouts
 	def.startTimeout = firstDuration(defaultStartTimeout, own.Start, tests.Start)
 	def.runTimeout = firstDuration(defaultRunTimeout, own.Run, tests.Run)
+	def.retry = resolveRetry(seen.run.Spec.Retry, def.spec.Retry)
 	return def
 }
 
@@ -74,7 +76,7 @@ func paramValues(def definition, given []v1alpha1.Param) ([]corev1.EnvVar, error
 		case len(param.Enum) > 0 && !slices.Contains(param.Enum, ptr.Deref(value, "")):
 			return nil, fmt.Errorf("param %s is %q; it must be one of: %s", param.Name, ptr.Deref(value, ""), strings.Join(param.Enum, ", "))
 		}
-		env = append(env, literalEnv(param.Name, ptr.Deref(value, "")))
+		env = append(env, corev1.EnvVar{Name: param.Name, Value: literal(ptr.Deref(value, ""))})
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		return nil, fmt.Errorf("the Test defines no param %s; it defines: %s", name, paramNames(def.spec.Params))
@@ -93,11 +95,6 @@ func paramNames(params []v1alpha1.ParamSpec) string {
 	return strings.Join(names, ", ")
 }
 
-// literalEnv is a variable whose value arrives as it is: Kubernetes expands $(NAME) in values too, and $$ stands for $.
-func literalEnv(name, value string) corev1.EnvVar {
-	return corev1.EnvVar{Name: name, Value: strings.ReplaceAll(value, "$", "$$")}
-}
-
 func jobName(run *v1alpha1.TestRun, attempt int32) string {
 	return fmt.Sprintf("%s-%d", run.Name, attempt)
 }
@@ -113,8 +110,9 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 		v1alpha1.LabelAttempt: strconv.Itoa(int(attempt)),
 	}
 	annotations := map[string]string{
-		v1alpha1.AnnotationContainer:    testContainerName(def.spec),
+		v1alpha1.AnnotationContainer:    testContainerOf(def.spec, def.spec.Template.Spec.Containers).Name,
 		v1alpha1.AnnotationStartTimeout: def.startTimeout.String(),
+		v1alpha1.AnnotationRetry:        def.retry.encode(),
 	}
 	if def.test != nil {
 		labels[v1alpha1.LabelTest] = def.test.Name
@@ -134,6 +132,14 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 			containers[i].Env = withEnv(containers[i].Env, env)
 		}
 	}
+	if format := formatToRead(def.spec); format != v1alpha1.ResultsNone {
+		annotations[v1alpha1.AnnotationResultsFormat] = string(format)
+		test := testContainerOf(def.spec, pod.Containers)
+		seen.runner.addTo(pod, test, def.spec.Results, format)
+		if format == v1alpha1.ResultsAuto || format == v1alpha1.ResultsJUnit {
+			test.Env = withEnv(test.Env, []corev1.EnvVar{resultsDir(run, attempt)})
+		}
+	}
 
 	return &batchv1.Job{
 		ObjectMeta: metav1.ObjectMeta{
@@ -143,11 +149,57 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 			Annotations:     annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("TestRun"))},
 		},
-		Spec: batchv1.JobSpec{
-			BackoffLimit:         ptr.To[int32](0),
-			PodReplacementPolicy: ptr.To(batchv1.Failed),
-			Template:             *template,
+		Spec: jobSpec(*template),
+	}
+}
+
+// jobAgain renders the Job of a further attempt: the last one's, with what is an attempt's own. The labels that Kubernetes has
+// put on its pods name that Job, and nothing else may have them.
+func jobAgain(run *v1alpha1.TestRun, last *batchv1.Job, attempt int32) *batchv1.Job {
+	number := strconv.Itoa(int(attempt))
+	template := last.Spec.Template.DeepCopy()
+	for _, label := range []string{
+		batchv1.ControllerUidLabel, batchv1.JobNameLabel, "controller-uid", "job-name",
+	} {
+		delete(template.Labels, label)
+	}
+	template.Labels = merged(template.Labels, map[string]string{v1alpha1.LabelAttempt: number})
+	own := map[string]string{v1alpha1.EnvAttempt: number, v1alpha1.EnvResults: resultsDir(run, attempt).Value}
+	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
+		for i := range containers {
+			for j := range containers[i].Env {
+				if value, ok := own[containers[i].Env[j].Name]; ok {
+					containers[i].Env[j].Value = value
+				}
+			}
+		}
+	}
+	job := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            jobName(run, attempt),
+			Namespace:       run.Namespace,
+			Labels:          merged(last.Labels, map[string]string{v1alpha1.LabelAttempt: number}),
+			Annotations:     map[string]string{},
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("TestRun"))},
 		},
+		Spec: jobSpec(*template),
+	}
+	for _, key := range []string{
+		v1alpha1.AnnotationContainer, v1alpha1.AnnotationStartTimeout, v1alpha1.AnnotationRetry, v1alpha1.AnnotationResultsFormat,
+		v1alpha1.AnnotationTestGeneration,
+	} {
+		if value, ok := last.Annotations[key]; ok {
+			job.Annotations[key] = value
+		}
+	}
+	return job
+}
+
+func jobSpec(template corev1.PodTemplateSpec) batchv1.JobSpec {
+	return batchv1.JobSpec{
+		BackoffLimit:         ptr.To[int32](0),
+		PodReplacementPolicy: ptr.To(batchv1.Failed),
+		Template:             template,
 	}
 }
 
@@ -171,11 +223,14 @@ func withEnv(templates, ours []corev1.EnvVar) []corev1.EnvVar {
 	return env
 }
 
-func testContainerName(spec *v1alpha1.TestSpec) string {
-	if spec.Container != "" {
-		return spec.Container
+// testContainerOf picks the container that is the test.
+func testContainerOf(spec *v1alpha1.TestSpec, containers []corev1.Container) *corev1.Container {
+	for i := range containers {
+		if containers[i].Name == spec.Container {
+			return &containers[i]
+		}
 	}
-	return spec.Template.Spec.Containers[0].Name
+	return &containers[0]
 }
 
 func merged(base, over map[string]string) map[string]string {

@@ -2,6 +2,7 @@ package testrun
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -39,8 +41,24 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 		{Name: "prove", Image: builders.Image, Env: []corev1.EnvVar{{Name: "LANG", Value: "POSIX"}, {Name: "URL", Value: "http://$(TESTRUN_NAME)"}}},
 	}
 
+	junit := builders.TestSpec("prove --formatter TAP::Formatter::JUnit > $TESTRUN_RESULTS/prove.xml")
+	junit.Results = v1alpha1.ResultsSpec{Format: v1alpha1.ResultsJUnit, Path: "re$(ports)/**/*.xml"}
+	junit.Template.Spec.TerminationGracePeriodSeconds = nil
+	junit.Template.Spec.Containers[0].TerminationMessagePath = "/tmp/ended"
+	junit.Template.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{
+		Privileged: ptr.To(false), RunAsUser: ptr.To[int64](1000), RunAsNonRoot: ptr.To(true), ReadOnlyRootFilesystem: ptr.To(true),
+		Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"NET_BIND_SERVICE"}},
+	}
+	junit.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}
+	junit.Template.Spec.InitContainers = []corev1.Container{{Name: "fetch", Image: builders.Image}}
+	byExitCode := builders.TestSpec("prove t/")
+	byExitCode.Results.Format = v1alpha1.ResultsNone
+
 	tests := map[string]observation{
-		"inline": {run: builders.TestRun("smoke").Build()},
+		"image-volume":   {run: builders.TestRun("smoke").Running(junit).Build()},
+		"init-container": {run: builders.TestRun("smoke").Running(junit).Build(), runner: Runner{Mount: InitContainer}},
+		"format-none":    {run: builders.TestRun("smoke").Running(byExitCode).Build()},
+		"inline":         {run: builders.TestRun("smoke").Build()},
 		"test-with-params": {
 			run:  builders.TestRun("smoke").Of("suite").Param("TARGET", "costs $(TESTRUN_UID) $$").RunTimeout(5 * time.Minute).Build(),
 			test: suite,
@@ -49,6 +67,7 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 	}
 	for name, seen := range tests {
 		t.Run(name, func(t *testing.T) {
+			seen.runner = Runner{Image: "testrun.dev/runner:dev", Mount: cmp.Or(seen.runner.Mount, ImageVolume)}
 			seen.run.UID = "6f2c0f0e-0000-4000-8000-000000000000"
 			before := seen.run.DeepCopy()
 			got, err := yaml.Marshal(newJob(seen, firstAttempt))

@@ -11,6 +11,7 @@ import (
 // holds the name of an object.
 type Metrics struct {
 	finished *prometheus.CounterVec
+	flaky    prometheus.Counter
 	waiting  prometheus.Histogram
 	running  prometheus.Histogram
 	runs     *prometheus.GaugeVec
@@ -23,6 +24,10 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "testrun_runs_finished_total",
 			Help: "Runs that finished, by verdict: Passed, Failed, Error, TimedOut or Cancelled.",
 		}, []string{"verdict"}),
+		flaky: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "testrun_runs_flaky_total",
+			Help: "Runs that passed after their test had failed in an earlier attempt.",
+		}),
 		waiting: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "testrun_run_waiting_seconds",
 			Help:    "Time from the creation of a run until its test's container ran.",
@@ -38,7 +43,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Help: "Runs that exist, by phase: Pending, InProgress or Finished.",
 		}, []string{"phase"}),
 	}
-	registry.MustRegister(m.finished, m.waiting, m.running, m.runs)
+	registry.MustRegister(m.finished, m.flaky, m.waiting, m.running, m.runs)
 	for _, phase := range v1alpha1.Phases {
 		m.runs.WithLabelValues(string(phase))
 	}
@@ -54,6 +59,9 @@ func (m *Metrics) observe(run *v1alpha1.TestRun, next v1alpha1.TestRunStatus) {
 		return
 	}
 	m.finished.WithLabelValues(string(next.Verdict)).Inc()
+	if next.Flaky != nil {
+		m.flaky.Inc()
+	}
 	if next.Duration != nil {
 		m.running.Observe(next.Duration.Seconds())
 	}

@@ -24,6 +24,8 @@ type observation struct {
 	test *v1alpha1.Test
 	// job is the attempt's Job; nil when it does not exist.
 	job *batchv1.Job
+	// lastJob is the Job of the attempt before, if that has ended and the next one has no Job yet; nil when it does not exist.
+	lastJob *batchv1.Job
 	// jobVanished says that the attempt's Job existed, and does not any more.
 	jobVanished bool
 	// pod is the Job's pod; nil when there is none.
@@ -33,6 +35,8 @@ type observation struct {
 	warnings []warning
 	// testGracePeriod is how long the run waits for its Test.
 	testGracePeriod time.Duration
+	// runner is what reads a test's results.
+	runner Runner
 }
 
 // warning is what is read of a Warning event.
@@ -40,7 +44,7 @@ type warning struct{ reason, message string }
 
 // observe reads what decide needs, and writes nothing.
 func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
-	seen := observation{run: run, testGracePeriod: r.TestGracePeriod}
+	seen := observation{run: run, testGracePeriod: r.TestGracePeriod, runner: r.Runner}
 	if !run.DeletionTimestamp.IsZero() {
 		return seen, nil
 	}
@@ -49,11 +53,9 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now tim
 		return seen, err
 	}
 	if seen.job == nil {
-		seen.jobVanished = r.vanished(run)
-		seen.test, err = r.readTest(ctx, run)
-		return seen, err
+		return r.observeWithoutJob(ctx, seen)
 	}
-	r.jobsSeen.Add(run.UID, nil)
+	r.jobsSeen.Add(attemptOf(run), nil)
 	if seen.pod, err = r.readPod(ctx, seen.job); err != nil {
 		return seen, err
 	}
@@ -63,22 +65,53 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now tim
 	return seen, err
 }
 
-// vanished says whether the run's Job, which does not exist now, has existed before: the status says so, or, between the
+// observeWithoutJob reads what the attempt's Job is to be made of.
+func (r *Reconciler) observeWithoutJob(ctx context.Context, seen observation) (observation, error) {
+	var err error
+	if seen.jobVanished = r.vanished(seen.run); seen.jobVanished {
+		return seen, nil
+	}
+	if last := lastEnded(seen.run.Status); last != nil && seen.run.Status.Phase != v1alpha1.PhaseFinished {
+		// The cache knows nothing of the Job's template.
+		seen.lastJob, err = ownJob(ctx, r.APIReader, seen.run, last.Number)
+		return seen, err
+	}
+	seen.test, err = r.readTest(ctx, seen.run)
+	return seen, err
+}
+
+// vanished says whether the attempt's Job, which does not exist now, has existed before: the status says so, or, between the
 // creation of the Job and the next write of the status, this process remembers.
 func (r *Reconciler) vanished(run *v1alpha1.TestRun) bool {
-	_, remembered := r.jobsSeen.Get(run.UID)
+	_, remembered := r.jobsSeen.Get(attemptOf(run))
 	return remembered || currentAttempt(run.Status).Job != ""
 }
 
-// readJob finds the attempt's Job. That there is none is believed only of the API server, since the cache may lag. A Job
-// of that name that is not the run's does not count.
+// attemptOf names the current attempt of a run.
+func attemptOf(run *v1alpha1.TestRun) string {
+	return fmt.Sprintf("%s/%d", run.UID, currentAttempt(run.Status).Number)
+}
+
+// readJob finds the attempt's Job. That there is none is believed only of the API server, since the cache may lag.
 func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
-	key := client.ObjectKey{Namespace: run.Namespace, Name: jobName(run, currentAttempt(run.Status).Number)}
-	job := &batchv1.Job{}
-	err := r.Client.Get(ctx, key, job)
-	if apierrors.IsNotFound(err) && run.Status.Phase != v1alpha1.PhaseFinished {
-		err = r.APIReader.Get(ctx, key, job)
+	number := currentAttempt(run.Status).Number
+	if run.Status.Phase == v1alpha1.PhaseFinished {
+		// Another controller may have begun one more attempt while this one finished the run.
+		if job, err := ownJob(ctx, r.Client, run, number+1); job != nil || err != nil {
+			return job, err
+		}
+		return ownJob(ctx, r.Client, run, number)
 	}
+	if job, err := ownJob(ctx, r.Client, run, number); job != nil || err != nil {
+		return job, err
+	}
+	return ownJob(ctx, r.APIReader, run, number)
+}
+
+// ownJob reads the Job of the attempt; nil if there is none. A Job of that name that is not the run's does not count.
+func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, attempt int32) (*batchv1.Job, error) {
+	job := &batchv1.Job{}
+	err := reader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: jobName(run, attempt)}, job)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil

@@ -35,8 +35,10 @@ type Reconciler struct {
 	Metrics *Metrics
 	// TestGracePeriod is how long a run waits for a Test that does not exist.
 	TestGracePeriod time.Duration
+	// Runner is what reads a test's results.
+	Runner Runner
 
-	// jobsSeen holds the UIDs of runs whose Job exists or existed, until their status says so too: see vanished.
+	// jobsSeen holds the attempts whose Job exists or existed, until the status says so too: see vanished.
 	jobsSeen *lru.Cache
 }
 

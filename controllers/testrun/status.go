@@ -2,16 +2,18 @@ package testrun
 
 import (
 	"errors"
-	"strings"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// maxMessage bounds every message on a run, in bytes.
+// maxMessage bounds every message on a run, in bytes as results.Size counts them.
 const maxMessage = 1024
 
 // nextStatus computes the whole status of the run. It is pure. When there is nothing to say, because the plan is silent or
@@ -29,8 +31,14 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 	case applyErr != nil:
 		return status
 	}
-	if to == nil || isBackwards(status.Phase, to.phase) {
+	if to == nil {
 		return status
+	}
+	if isBackwards(status.Phase, to.phase) {
+		if currentAttempt(status).Number == firstAttempt {
+			return status
+		}
+		to = inProgress(to.reason, to.message) // a further attempt on its way
 	}
 
 	status.ObservedGeneration = seen.run.Generation
@@ -38,13 +46,19 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 	if seen.job != nil {
 		status.TestGeneration = testGenerationOf(seen.job)
 	}
-	if seen.job != nil || refused != nil || len(status.Attempts) > 0 {
-		status.Attempts = []v1alpha1.Attempt{nextAttempt(seen, to, now)}
+	if seen.job != nil || refused != nil || isRecorded(seen.run.Status) {
+		status.Attempts = withAttempt(status.Attempts, nextAttempt(seen, endOfAttempt(plan, to), now))
 	}
-	status.StartTime = startTimeOf(seen, status.StartTime)
+	if status.StartTime == nil {
+		status.StartTime = startTimeOf(seen, nil)
+	}
 	if to.phase == v1alpha1.PhaseFinished {
+		if to.verdict == v1alpha1.VerdictPassed && spent(status, failureBudget) > 0 {
+			status.Flaky = ptr.To(true)
+		}
 		status.FinishTime = finishTimeOf(seen, now)
 		status.Duration = durationBetween(status.StartTime, status.FinishTime)
+		status.Results = resultsOf(reportOf(seen))
 	}
 	setConditions(&status, seen.run, to, now)
 	return status
@@ -57,20 +71,57 @@ func stateOfRefusal(refused *refusal) *state {
 	return pending(refused.reason, refused.Error())
 }
 
-// isBackwards guards the one promise about phases: a stale cache must not make a run that is in progress pending again.
+// isBackwards guards the one promise about phases: neither a stale cache nor a further attempt makes a run that is in progress
+// pending again.
 func isBackwards(from, to v1alpha1.Phase) bool {
 	return from == v1alpha1.PhaseInProgress && to == v1alpha1.PhasePending
 }
 
-// currentAttempt is the run's last attempt, or the first one, if it has not been recorded yet.
+// currentAttempt is the attempt that a run is at, recorded or not. A run that has finished stays at its last one.
 func currentAttempt(status v1alpha1.TestRunStatus) v1alpha1.Attempt {
-	if n := len(status.Attempts); n > 0 {
+	n := len(status.Attempts)
+	switch {
+	case n == 0:
+		return v1alpha1.Attempt{Number: firstAttempt}
+	case status.Attempts[n-1].Verdict != "" && status.Phase != v1alpha1.PhaseFinished:
+		return v1alpha1.Attempt{Number: status.Attempts[n-1].Number + 1}
+	default:
 		return status.Attempts[n-1]
 	}
-	return v1alpha1.Attempt{Number: firstAttempt}
 }
 
-func nextAttempt(seen observation, to *state, now time.Time) v1alpha1.Attempt {
+// lastEnded is the last attempt that has ended; nil if none has.
+func lastEnded(status v1alpha1.TestRunStatus) *v1alpha1.Attempt {
+	for i := range slices.Backward(status.Attempts) {
+		if status.Attempts[i].Verdict != "" {
+			return &status.Attempts[i]
+		}
+	}
+	return nil
+}
+
+// isRecorded says whether the attempt that the run is at is in the status.
+func isRecorded(status v1alpha1.TestRunStatus) bool {
+	n := len(status.Attempts)
+	return n > 0 && status.Attempts[n-1].Number == currentAttempt(status).Number
+}
+
+func withAttempt(attempts []v1alpha1.Attempt, attempt v1alpha1.Attempt) []v1alpha1.Attempt {
+	if n := len(attempts); n > 0 && attempts[n-1].Number == attempt.Number {
+		attempts = attempts[:n-1]
+	}
+	return append(attempts, attempt)
+}
+
+// endOfAttempt is how the attempt ended; nil if it has not.
+func endOfAttempt(plan plan, to *state) *state {
+	if plan.attemptEnd == nil && to.phase == v1alpha1.PhaseFinished {
+		return to
+	}
+	return plan.attemptEnd
+}
+
+func nextAttempt(seen observation, end *state, now time.Time) v1alpha1.Attempt {
 	attempt := currentAttempt(*seen.run.Status.DeepCopy())
 	if seen.job != nil {
 		attempt.Job = seen.job.Name
@@ -83,12 +134,13 @@ func nextAttempt(seen observation, to *state, now time.Time) v1alpha1.Attempt {
 		attempt.Pod, attempt.Node = seen.pod.Name, seen.pod.Spec.NodeName
 	}
 	attempt.StartTime = startTimeOf(seen, attempt.StartTime)
-	if end := testContainer(seen).Terminated; end != nil && testHasRun(seen) {
-		attempt.ExitCode = &end.ExitCode
+	if container := testContainer(seen).Terminated; container != nil && testHasRun(seen) {
+		attempt.ExitCode = &container.ExitCode
 	}
-	if to.phase == v1alpha1.PhaseFinished {
+	if end != nil {
 		attempt.FinishTime = finishTimeOf(seen, now)
-		attempt.Verdict, attempt.Reason = to.verdict, to.reason
+		attempt.Verdict, attempt.Reason = end.verdict, end.reason
+		attempt.Cases = resultsOf(reportOf(seen)).Summary
 	}
 	return attempt
 }
@@ -127,8 +179,8 @@ func secondsOf(t time.Time) *metav1.Time {
 
 // setConditions says in conditions what the phase and the verdict say.
 func setConditions(status *v1alpha1.TestRunStatus, run *v1alpha1.TestRun, to *state, now time.Time) {
-	message := bounded(to.message)
-	if to.phase == v1alpha1.PhasePending && currentReason(*status) == to.reason {
+	message := results.Cut(to.message, maxMessage)
+	if to.phase != v1alpha1.PhaseFinished && currentReason(*status) == to.reason {
 		// Kubernetes words the same trouble in changing ways: that alone is not worth a write.
 		message = currentMessage(*status)
 	}
@@ -185,14 +237,4 @@ func currentMessage(status v1alpha1.TestRunStatus) string {
 		return condition.Message
 	}
 	return ""
-}
-
-// bounded cuts a message that is too long, with a mark, and repairs what is not UTF-8.
-func bounded(message string) string {
-	const mark = "…"
-	message = strings.ToValidUTF8(message, "\uFFFD")
-	if len(message) <= maxMessage {
-		return message
-	}
-	return strings.ToValidUTF8(message[:maxMessage-len(mark)], "") + mark
 }

@@ -39,7 +39,7 @@ func TestTheSameStateAgainChangesNothing(t *testing.T) {
 }
 
 func TestATestThatRanIsKnownToHaveRunWhateverItsNodeForgets(t *testing.T) {
-	seen := aRun().withPod(running).storing(plan{state: inProgress(v1alpha1.ReasonRunning, "")}, nil, 0)
+	seen := aRun(once).withPod(running).storing(plan{state: inProgress(v1alpha1.ReasonRunning, "")}, nil, 0)
 	for name, forget := range map[string]func(*corev1.Pod){
 		"how it ended": func(pod *corev1.Pod) { exited(137, 0)(pod); neverMade(pod) },
 		"all of it":    func(pod *corev1.Pod) { pod.Status.Phase, pod.Status.ContainerStatuses = corev1.PodFailed, nil },

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // errStale means that the API server knows more than the cache did: the reconcile has to be done again.
@@ -73,7 +74,7 @@ func withStopRequest(annotations map[string]string, why *state) map[string]strin
 	return merged(annotations, map[string]string{
 		v1alpha1.AnnotationStopVerdict: string(why.verdict),
 		v1alpha1.AnnotationStopReason:  why.reason,
-		v1alpha1.AnnotationStopMessage: bounded(why.message),
+		v1alpha1.AnnotationStopMessage: results.Cut(why.message, maxMessage),
 	})
 }
 

@@ -2,27 +2,120 @@ package testrun
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// verdictOfExit turns the end of the test's container into a verdict. The pod has ended, and the test has run.
+// verdictOfExit turns the end of the test's container, and what the runner reported, into a verdict. The pod has ended, and
+// the test has run.
 func verdictOfExit(seen observation) *state {
 	end := testContainer(seen).Terminated
 	switch {
 	case end == nil, end.Reason == reasonContainerStatusUnknown:
 		return forgotten(seen.pod)
-	case end.ExitCode == 0:
-		return finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "The test ended with exit code 0")
-	case end.Reason == reasonOOMKilled:
+	case end.Reason == reasonOOMKilled && end.ExitCode != 0:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory,
 			fmt.Sprintf("The test exceeded its memory limit and was killed (exit code %d)", end.ExitCode))
-	default:
-		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("The test ended with exit code %d", end.ExitCode))
+	case slices.Contains(retryPolicyOf(seen.job).Infrastructure, end.ExitCode):
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonInfrastructureFailed,
+			fmt.Sprintf("The test says with exit code %d that what it needs failed", end.ExitCode))
 	}
+	format := formatReadOf(seen.job)
+	report := reportOf(seen)
+	switch {
+	case format == v1alpha1.ResultsNone:
+		return verdictOfExitCode(end.ExitCode)
+	case report == nil || report.NotStarted == "" && report.Defect == "" && report.Total() == 0:
+		if format != v1alpha1.ResultsAuto {
+			return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("%s (exit code %d)", noResults[format], end.ExitCode))
+		}
+		return verdictOfExitCode(end.ExitCode)
+	default:
+		return verdictOfReport(report, end.ExitCode)
+	}
+}
+
+func verdictOfExitCode(code int32) *state {
+	if code == 0 {
+		return finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "The test ended with exit code 0")
+	}
+	return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("The test ended with exit code %d", code))
+}
+
+// noResults says of each format that can be demanded what was looked for, and where.
+var noResults = map[v1alpha1.ResultsFormat]string{
+	v1alpha1.ResultsTAP:    "No TAP was found on the test's standard output: prove, for one, prints it with -v only",
+	v1alpha1.ResultsGoTest: "No events of go test were found on the test's standard output: it prints them with -json only",
+	v1alpha1.ResultsJUnit:  "No JUnit file with a case in it was found below $" + v1alpha1.EnvResults + " (see results.path)",
+}
+
+// reasonsOfDefects gives the API's word for each defect of results.
+var reasonsOfDefects = map[results.Defect]string{
+	results.BailedOut:      v1alpha1.ReasonBailedOut,
+	results.PlanNotReached: v1alpha1.ReasonPlanNotReached,
+	results.Incomplete:     v1alpha1.ReasonResultsIncomplete,
+}
+
+// verdictOfReport: results that are not whole never pass, and neither does an exit code other than 0.
+func verdictOfReport(report *results.Report, code int32) *state {
+	failed := report.Failed + report.Errored
+	counts := countsOf(report)
+	switch {
+	case report.NotStarted != "":
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "The command could not be executed. "+report.NotStarted)
+	case report.Defect != "":
+		return finished(v1alpha1.VerdictFailed, reasonsOfDefects[report.Defect],
+			fmt.Sprintf("%s. %s (exit code %d)", strings.TrimSuffix(report.DefectMessage, "."), counts, code))
+	case !report.Final:
+		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete,
+			fmt.Sprintf("The test was killed before all of its results were read. %s (exit code %d)", counts, code))
+	case failed > 0 && code == 0:
+		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, counts+" although the test ended with exit code 0")
+	case failed > 0:
+		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("%s (exit code %d)", counts, code))
+	case code != 0:
+		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesPassed,
+			fmt.Sprintf("%s, and yet the test ended with exit code %d", counts, code))
+	default:
+		return finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, counts)
+	}
+}
+
+// firstFailing is how many failing cases a message names.
+const firstFailing = 3
+
+// countsOf says in words how the cases ended, and names the first that failed.
+func countsOf(report *results.Report) string {
+	failed := report.Failed + report.Errored
+	counts := fmt.Sprintf("%d of %d cases passed", report.Passed, report.Total())
+	if failed > 0 {
+		counts = fmt.Sprintf("%d of %d cases failed", failed, report.Total())
+	}
+	if report.Skipped > 0 {
+		counts += fmt.Sprintf(", %d skipped", report.Skipped)
+	}
+	var names []string
+	for _, c := range report.Cases() {
+		if isFailing(c.Outcome) && len(names) < firstFailing {
+			names = append(names, strings.Trim(c.Suite+": "+c.Name, ": "))
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return counts
+	case int64(len(names)) < failed:
+		names = append(names, "…")
+	}
+	return counts + ": " + strings.Join(names, ", ")
+}
+
+func isFailing(outcome results.Outcome) bool {
+	return outcome == results.Failed || outcome == results.Errored
 }
 
 // causeOfNotRunning says why a pod ended without having run the test.

@@ -115,6 +115,7 @@ func TestTheTableTellsTheTruth(t *testing.T) {
 	namespace := apiserver.Namespace(t)
 	run := builders.TestRun("nightly").In(namespace).Of("unit").Finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed).Build()
 	run.Status.Duration = &metav1.Duration{Duration: 63 * time.Second}
+	run.Status.Results = v1alpha1.Results{Format: v1alpha1.ResultsTAP, Summary: "41/42", Total: 42, Passed: 41, Failed: 1}
 	run.Status.Attempts = []v1alpha1.Attempt{
 		{Number: 1, Job: "nightly-1", Node: "a", Verdict: v1alpha1.VerdictFailed, ExitCode: ptr.To[int32](1)},
 		{Number: 2, Job: "nightly-2", Node: "b", Verdict: v1alpha1.VerdictFailed, ExitCode: ptr.To[int32](1)},
@@ -135,11 +136,11 @@ func TestTheTableTellsTheTruth(t *testing.T) {
 	}{
 		{
 			"testruns",
-			[]string{"Name", "Test", "Status", "Verdict", "Reason", "Duration", "Age"},
+			[]string{"Name", "Test", "Status", "Verdict", "Cases", "Reason", "Duration", "Age"},
 			[]string{"Attempts", "Node", "Message"},
 			[][]any{
-				{"nightly", "unit", "Finished", "Failed", "TestFailed", "1m3s", 2.0, "b", "the message of TestFailed"},
-				{"waiting", nil, "Pending", nil, "Waiting", nil, nil, nil, "No controller has reported on this run yet"},
+				{"nightly", "unit", "Finished", "Failed", "41/42", "TestFailed", "1m3s", 2.0, "b", "the message of TestFailed"},
+				{"waiting", nil, "Pending", nil, nil, "Waiting", nil, nil, nil, "No controller has reported on this run yet"},
 			},
 		},
 		{"tests", []string{"Name", "Description", "Age"}, nil, [][]any{{"unit", "The unit tests"}}},

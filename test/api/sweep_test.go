@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -30,6 +31,7 @@ var hostileValues = []string{
 	`"1e99"`, `"1e-99"`, `"1e400"`, `"1e-400"`, `"1e2147483647"`, `"1e99999999999999999999"`,
 	`"` + strings.Repeat("9", 400) + `"`, `"0.` + strings.Repeat("0", 400) + `1"`,
 	`"5m"`, `"-5m"`, `"5d"`, `"1.5h"`, `"99999h99999h99999h"`, `"99999999999h"`, `"1us"`,
+	`"1.5ms"`, `"99999.999999999h99999.999999999h99999.999999999h"`, `"Auto"`,
 	`"2026-01-31T10:00:00Z"`, `"2026-01-31T10:00:00"`, `"2026-01-31T10:00:00.123456789+01:00"`, `"2026-01-31t10:00:00z"`,
 	`"2026-01-31 10:00:00Z"`, `"2026-01-31T10:00:00,5Z"`, `"2026-01-31T10:00Z"`, `"2026-02-31T10:00:00Z"`, `"2026-01-31"`,
 	`"2026-01-31T24:00:00Z"`, `"2026-01-31T10:00:60Z"`, `"2026-01-31T10:00:00+0100"`, `"99999-01-31T10:00:00Z"`,
@@ -196,7 +198,7 @@ func minimal(node apiextensionsv1.JSONSchemaProps) any {
 		}
 		return object
 	}
-	return "a"
+	return strings.Repeat("a", int(max(1, ptr.Deref(node.MinLength, 1))))
 }
 
 // collect walks schema and Go type side by side and groups the paths by sort. In a path, [] is an item and {} an entry.

@@ -37,7 +37,14 @@ const (
 	notAContainer = `SPEC: Invalid value: container must be the name of one of template.spec.containers`
 	badParamName  = `a param's name becomes an environment variable: use letters, digits and _, not starting with a digit`
 	reservedName  = `names that start with TESTRUN_ are reserved`
-	notInEnum     = `SPEC.params[0]: Invalid value: default must be one of enum`
+	withCommand   = `containers: [{name: test, image: perl, command: [prove]}]`
+	needsCommand  = `SPEC: Invalid value: a results.format other than Auto and None needs a command in the test's container: an image's own entrypoint is run as it is, and its results are not read`
+	pathForFiles  = `SPEC.results: Invalid value: path says where JUnit files are: leave it out with format TAP, GoTest or None`
+	badPath       = `path is relative to $TESTRUN_RESULTS and stays below it: no leading /, no .., and no signs of patterns but * and ?`
+
+	badBackoff = `write whole hours, minutes and seconds, such as 0s, 90s or 5m: no days, no fractions, not negative`
+
+	notInEnum = `SPEC.params[0]: Invalid value: default must be one of enum`
 )
 
 var definitionRefusals = []definitionRefusal{
@@ -93,4 +100,32 @@ var definitionRefusals = []definitionRefusal{
 
 	{refusal: refusal{"a start timeout of zero", `{POD, timeouts: {start: 1s}}`, `{POD, timeouts: {start: 0m}}`, `SPEC.timeouts.start: Invalid value: "0m": ` + badTimeout}},
 	{refusal: refusal{"a negative run timeout", `{POD, timeouts: {run: 10m}}`, `{POD, timeouts: {run: -10m}}`, `SPEC.timeouts.run: Invalid value: "-10m": ` + badTimeout}},
+
+	{refusal: refusal{
+		"a format that nobody reads", pod(withCommand, `, results: {format: JUnit}`), pod(withCommand, `, results: {format: XUnit}`),
+		`SPEC.results.format: Unsupported value: "XUnit": supported values: "Auto", "TAP", "JUnit", "GoTest", "None"`,
+	}},
+	{refusal: refusal{"a format without a command", pod(withCommand, `, results: {format: TAP}`), pod(container, `, results: {format: TAP}`), needsCommand}},
+	{refusal: refusal{
+		"a format with an empty command", pod(container, `, results: {format: None}`),
+		pod(`containers: [{name: test, image: perl, command: []}]`, `, results: {format: GoTest}`), needsCommand,
+	}},
+	{refusal: refusal{
+		"a format without a command in the container that is the test",
+		pod(`containers: [{name: test, image: perl}, {name: db, image: postgres, command: [check]}]`, `, container: db, results: {format: TAP}`),
+		pod(`containers: [{name: test, image: perl, command: [prove]}, {name: db, image: postgres}]`, `, container: db, results: {format: TAP}`), needsCommand,
+	}},
+	{refusal: refusal{"a path for what is no file", pod(withCommand, `, results: {format: JUnit, path: a.xml}`), pod(withCommand, `, results: {format: TAP, path: a.xml}`), pathForFiles}},
+	{refusal: refusal{"a path from the root", pod(withCommand, `, results: {path: "tmp/*.xml"}`), pod(withCommand, `, results: {path: "/tmp/*.xml"}`), `SPEC.results.path: Invalid value: "/tmp/*.xml": ` + badPath}},
+	{refusal: refusal{"a path that leaves the folder", pod(withCommand, `, results: {path: "a..b/**/..c"}`), pod(withCommand, `, results: {path: "a/../../b"}`), `SPEC.results.path: Invalid value: "a/../../b": ` + badPath}},
+	{refusal: refusal{"a path with a list of characters", pod(withCommand, `, results: {path: "a?.xml"}`), pod(withCommand, `, results: {path: "a[0-9].xml"}`), `SPEC.results.path: Invalid value: "a[0-9].xml": ` + badPath}},
+	{refusal: refusal{"a path with a backslash", pod(withCommand, `, results: {path: "a b.xml"}`), pod(withCommand, `, results: {path: 'a\b.xml'}`), `SPEC.results.path: Invalid value: "a\\b.xml": ` + badPath}},
+	{refusal: refusal{"results that say nothing", `{POD, results: {format: Auto}}`, `{POD, results: {}}`, `SPEC.results: Invalid value: 0: SPEC.results in body should have at least 1 properties`}},
+
+	{refusal: refusal{"a backoff in days", `{POD, retry: {backoff: {base: 0s}}}`, `{POD, retry: {backoff: {base: 1d}}}`, `SPEC.retry.backoff.base: Invalid value: "1d": ` + badBackoff}},
+	{refusal: refusal{"a backoff with a negative cap", `{POD, retry: {backoff: {cap: 1h30m}}}`, `{POD, retry: {backoff: {cap: -1m}}}`, `SPEC.retry.backoff.cap: Invalid value: "-1m": ` + badBackoff}},
+	{refusal: refusal{"too many attempts", `{POD, retry: {failure: 10}}`, `{POD, retry: {failure: 11}}`, `SPEC.retry.failure: Invalid value: 11: SPEC.retry.failure in body should be less than or equal to 10`}},
+	{refusal: refusal{"fewer attempts than none", `{POD, retry: {disruption: 0}}`, `{POD, retry: {disruption: -1}}`, `SPEC.retry.disruption: Invalid value: -1: SPEC.retry.disruption in body should be greater than or equal to 0`}},
+	{refusal: refusal{"exit code 0 as a failure", `{POD, retry: {exitCodes: {permanent: [1, 255]}}}`, `{POD, retry: {exitCodes: {permanent: [0]}}}`, `SPEC.retry.exitCodes.permanent[0]: Invalid value: 0: SPEC.retry.exitCodes.permanent[0] in body should be greater than or equal to 1`}},
+	{refusal: refusal{"an exit code twice", `{POD, retry: {exitCodes: {infrastructure: [75]}}}`, `{POD, retry: {exitCodes: {infrastructure: [75, 75]}}}`, `SPEC.retry.exitCodes.infrastructure[1]: Duplicate value: 75`}},
 }

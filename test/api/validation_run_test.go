@@ -92,6 +92,8 @@ var runRefusals = []refusal{
 		`spec.params: Invalid value: 0: spec.params in body should have at least 1 items`,
 	},
 
+	{"a backoff of the run in days", ref(`, retry: {backoff: {base: 1s}}`), ref(`, retry: {backoff: {base: 1d}}`), `spec.retry.backoff.base: Invalid value: "1d": ` + badBackoff},
+	{"a cap of the run in days", ref(`, retry: {backoff: {cap: 1s}}`), ref(`, retry: {backoff: {cap: 1d}}`), `spec.retry.backoff.cap: Invalid value: "1d": ` + badBackoff},
 	{
 		"a negative start timeout", ref(`, timeouts: {start: 5m}`), ref(`, timeouts: {start: -5m}`),
 		`spec.timeouts.start: Invalid value: "-5m": ` + badTimeout,

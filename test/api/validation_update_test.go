@@ -16,6 +16,8 @@ const (
 	newTestSpec      = `spec: Invalid value: testSpec cannot be changed: create a new TestRun`
 	newParams        = `spec: Invalid value: params cannot be changed: create a new TestRun`
 	newTimeouts      = `spec: Invalid value: timeouts cannot be changed: create a new TestRun`
+	newRetry         = `spec: Invalid value: retry cannot be changed: create a new TestRun`
+	newRetryValue    = `spec.retry: Invalid value: retry cannot be changed: create a new TestRun`
 	newTimeoutsValue = `spec.timeouts: Invalid value: timeouts cannot be changed: create a new TestRun`
 	uncancelled      = `spec: Invalid value: cancel cannot be taken back: create a new TestRun`
 )
@@ -41,6 +43,16 @@ var changes = []struct {
 	{name: "params removed", before: ref(`, params: [{name: A, value: x}]`), after: ref(``), want: newParams},
 	{name: "timeouts with another value", before: ref(`, timeouts: {run: 1h}`), after: ref(`, timeouts: {run: 2h}`), want: newTimeoutsValue},
 	{name: "timeouts with one more", before: ref(`, timeouts: {run: 1h}`), after: ref(`, timeouts: {run: 1h, start: 1m}`), want: newTimeoutsValue},
+	{name: "retry added", before: ref(``), after: ref(`, retry: {failure: 1}`), want: newRetry},
+	{name: "retry removed", before: ref(`, retry: {failure: 1}`), after: ref(``), want: newRetry},
+	{name: "retry with another value", before: ref(`, retry: {failure: 1}`), after: ref(`, retry: {failure: 2}`), want: newRetryValue},
+	{name: "retry with one more", before: ref(`, retry: {failure: 1}`), after: ref(`, retry: {failure: 1, disruption: 0}`), want: newRetryValue},
+	{name: "retry with another backoff", before: ref(`, retry: {backoff: {base: 1s, factor: 2, cap: 1m}}`), after: ref(`, retry: {backoff: {base: 1s, factor: 3, cap: 1m}}`), want: newRetryValue},
+	{name: "retry with another base", before: ref(`, retry: {backoff: {base: 1s}}`), after: ref(`, retry: {backoff: {base: 2s}}`), want: newRetryValue},
+	{name: "retry with another cap", before: ref(`, retry: {backoff: {cap: 1m}}`), after: ref(`, retry: {backoff: {cap: 2m}}`), want: newRetryValue},
+	{name: "retry with another exit code", before: ref(`, retry: {exitCodes: {permanent: [2]}}`), after: ref(`, retry: {exitCodes: {permanent: [3]}}`), want: newRetryValue},
+	{name: "retry with a backoff removed", before: ref(`, retry: {failure: 1, backoff: {cap: 1m}}`), after: ref(`, retry: {failure: 1}`), want: newRetryValue},
+	{name: "retry written in another way", before: ref(`, retry: {failure: 1, backoff: {base: 90s, cap: 60m}}`), after: ref(`, retry: {failure: 1, backoff: {base: 1m30s, cap: 1h0m0s}}`)},
 	{name: "timeouts added", before: ref(``), after: ref(`, timeouts: {run: 1h}`), want: newTimeouts},
 	{name: "timeouts removed", before: ref(`, timeouts: {run: 1h}`), after: ref(``), want: newTimeouts},
 

@@ -65,6 +65,18 @@ func (b *TestRunBuilder) RunTimeout(d time.Duration) *TestRunBuilder {
 	return b
 }
 
+// Retry gives the run further attempts after failures and after disruptions, each a second after the last one.
+func (b *TestRunBuilder) Retry(failure, disruption int32) *TestRunBuilder {
+	b.Spec.Retry = v1alpha1.Retry{
+		Failure: &failure, Disruption: &disruption,
+		Backoff: v1alpha1.Backoff{Base: &metav1.Duration{Duration: time.Second}, Factor: 1},
+	}
+	return b
+}
+
+// Once leaves the run one attempt, whatever ends it.
+func (b *TestRunBuilder) Once() *TestRunBuilder { return b.Retry(0, 0) }
+
 // TTL sets ttlAfterFinished.
 func (b *TestRunBuilder) TTL(d time.Duration) *TestRunBuilder {
 	b.Spec.TTLAfterFinished = &metav1.Duration{Duration: d}

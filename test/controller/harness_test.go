@@ -72,6 +72,7 @@ func (w *world) startController() (stop func()) {
 		Clock:           clock.RealClock{},
 		Metrics:         testrun.NewMetrics(w.registry),
 		TestGracePeriod: 7 * time.Second,
+		Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.must(reconciler.SetupWithManager(ctx, mgr, 4))

@@ -14,32 +14,48 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 )
 
 func TestAPassingRunCostsThreeWrites(t *testing.T) {
-	w := withController(t)
-	w.create(builders.TestRun("smoke").Build())
-	pod := w.execute("smoke")
-	running := w.inProgress("smoke")
-	checkConditions(t, running)
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
-	run := w.finished("smoke", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	report := &results.Report{Format: results.TAP, Final: true}
+	report.Add(results.Case{Name: "a", Outcome: results.Passed})
+	for name, test := range map[string]struct {
+		format  v1alpha1.ResultsFormat
+		message string
+		shows   string
+	}{
+		"with the runner":    {v1alpha1.ResultsTAP, string(report.Encode(4096)), "1/1"},
+		"without the runner": {v1alpha1.ResultsNone, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := withController(t)
+			run := builders.TestRun("smoke").Build()
+			run.Spec.TestSpec.Results.Format = test.format
+			w.create(run)
+			pod := w.execute("smoke")
+			checkConditions(t, w.inProgress("smoke"))
+			w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0, Message: test.message})
+			run = w.finished("smoke", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 
-	attempt := run.Status.Attempts[0]
-	if attempt.Job != "smoke-1" || attempt.Pod != pod.Name || attempt.Node != nodeName || *attempt.ExitCode != 0 || attempt.Verdict != v1alpha1.VerdictPassed {
-		t.Errorf("the attempt is %+v", attempt)
-	}
-	if run.Status.StartTime == nil || run.Status.FinishTime == nil || run.Status.Duration == nil || run.Status.ObservedGeneration != run.Generation {
-		t.Errorf("the status is %+v", run.Status)
-	}
-	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
-	w.eventually("both events are written", func() bool { _, events := w.writes.split(); return events == 2 })
-	toObjects, _ := w.writes.split()
-	want := []string{"POST jobs", "PATCH testruns/status", "PATCH testruns/status"}
-	if !slices.Equal(toObjects, want) {
-		t.Errorf("the run cost %q, want %q", toObjects, want)
+			attempt := run.Status.Attempts[0]
+			if attempt.Job != "smoke-1" || attempt.Pod != pod.Name || attempt.Node != nodeName || *attempt.ExitCode != 0 || attempt.Verdict != v1alpha1.VerdictPassed {
+				t.Errorf("the attempt is %+v", attempt)
+			}
+			status := run.Status
+			if status.StartTime == nil || status.FinishTime == nil || status.Duration == nil || status.ObservedGeneration != run.Generation || status.Results.Summary != test.shows {
+				t.Errorf("the status is %+v", status)
+			}
+			w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+			w.eventually("both events are written", func() bool { _, events := w.writes.split(); return events == 2 })
+			toObjects, _ := w.writes.split()
+			want := []string{"POST jobs", "PATCH testruns/status", "PATCH testruns/status"}
+			if !slices.Equal(toObjects, want) {
+				t.Errorf("the run cost %q, want %q", toObjects, want)
+			}
+		})
 	}
 }
 
@@ -76,7 +92,7 @@ func TestHowTheContainerEndsDecides(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := withController(t)
-			w.create(builders.TestRun("run").Build())
+			w.create(builders.TestRun("run").Once().Build())
 			pod := w.schedule("run")
 			w.exit(pod, test.end)
 			w.finished("run", test.verdict, test.reason)

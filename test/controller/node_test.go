@@ -13,16 +13,22 @@ import (
 
 const nodeName = "node-1"
 
-// pod returns the pod that the Job controller made for the run.
+// pod returns the pod that the Job controller made for the run's first attempt.
 func (w *world) pod(run string) *corev1.Pod {
+	w.t.Helper()
+	return w.podOf(run, "1")
+}
+
+func (w *world) podOf(run, attempt string) *corev1.Pod {
 	w.t.Helper()
 	pods := &corev1.PodList{}
 	w.eventually("the pod of "+run+" exists", func() bool {
-		w.must(w.client.List(w.ctx, pods, client.InNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelRun: run}))
+		w.must(w.client.List(w.ctx, pods, client.InNamespace(w.namespace),
+			client.MatchingLabels{v1alpha1.LabelRun: run, v1alpha1.LabelAttempt: attempt}))
 		return len(pods.Items) > 0
 	})
 	if len(pods.Items) > 1 {
-		w.t.Fatalf("run %s has %d pods", run, len(pods.Items))
+		w.t.Fatalf("attempt %s of run %s has %d pods", attempt, run, len(pods.Items))
 	}
 	return &pods.Items[0]
 }
@@ -50,7 +56,12 @@ func (w *world) report(pod *corev1.Pod, change func(*corev1.PodStatus)) {
 // execute takes the run's pod to a node and starts its containers.
 func (w *world) execute(run string) *corev1.Pod {
 	w.t.Helper()
-	pod := w.schedule(run)
+	return w.start(w.schedule(run))
+}
+
+// start starts the containers of the pod.
+func (w *world) start(pod *corev1.Pod) *corev1.Pod {
+	w.t.Helper()
 	w.report(pod, func(status *corev1.PodStatus) {
 		status.Phase = corev1.PodRunning
 		setCondition(status, corev1.PodReadyToStartContainers, corev1.ConditionTrue, "", "")

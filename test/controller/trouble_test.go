@@ -257,7 +257,7 @@ func TestAPodThatGoesAwayIsAnErrorAndNotAFailure(t *testing.T) {
 	})
 	t.Run("evicted", func(t *testing.T) {
 		w := withController(t)
-		w.create(builders.TestRun("run").Build())
+		w.create(builders.TestRun("run").Once().Build())
 		pod := w.execute("run")
 		w.report(pod, func(status *corev1.PodStatus) {
 			setCondition(status, corev1.DisruptionTarget, corev1.ConditionTrue, "EvictionByEvictionAPI", "node is drained")
@@ -270,7 +270,7 @@ func TestAPodThatGoesAwayIsAnErrorAndNotAFailure(t *testing.T) {
 	})
 	t.Run("rejected by the node", func(t *testing.T) {
 		w := withController(t)
-		w.create(builders.TestRun("run").Build())
+		w.create(builders.TestRun("run").Once().Build())
 		w.report(w.schedule("run"), func(status *corev1.PodStatus) {
 			status.Phase, status.Reason, status.Message = corev1.PodFailed, "OutOfcpu", "Node didn't have enough resource"
 		})

@@ -87,7 +87,7 @@ func obstacles() map[string]obstacle {
 			reason: v1alpha1.ReasonJobInvalid, quotes: []string{"containers[0].image: Required value"}, atOnce: true,
 		},
 		"the command is not there": {
-			spec:   executing("no-such-program"),
+			spec:   byExitCode(executing("no-such-program")), // the runner would have run, and said the same
 			reason: v1alpha1.ReasonStartFailed, quotes: []string{`exec: "no-such-program": executable file not found`}, atOnce: true,
 		},
 		"an init container fails": {

@@ -35,10 +35,11 @@ type history struct {
 	watches sync.WaitGroup
 }
 
-// parent is what a Job or a pod was made for: a run, by its name and, of a Job, the run's UID, of a pod, the Job's.
+// parent is what a Job or a pod was made for: an attempt of a run, by their names and, of a Job, the run's UID, of a pod, the
+// Job's.
 type parent struct {
-	run string
-	uid types.UID
+	run, attempt string
+	uid          types.UID
 }
 
 type stepTaken struct {
@@ -124,7 +125,8 @@ func (h *history) noteChild(of map[parent]map[types.UID]bool, child client.Objec
 	if owner == nil {
 		return
 	}
-	made := parent{child.GetLabels()[v1alpha1.LabelRun], owner.UID}
+	labels := child.GetLabels()
+	made := parent{labels[v1alpha1.LabelRun], labels[v1alpha1.LabelAttempt], owner.UID}
 	if of[made] == nil {
 		of[made] = map[types.UID]bool{}
 	}
@@ -185,7 +187,7 @@ func (h *history) was(run string, phase v1alpha1.Phase, reason string) bool {
 	return slices.ContainsFunc(h.of(run), func(step stepTaken) bool { return step.phase == phase && step.reason == reason })
 }
 
-// check holds what is promised of every run: one Job, one pod, and phases that only ever move forward to one verdict.
+// check holds what is promised of every run: one Job and one pod for each attempt, and phases that only ever move forward to one verdict.
 func (h *history) check(t *testing.T) {
 	t.Helper()
 	for _, problem := range h.problems {
@@ -194,7 +196,7 @@ func (h *history) check(t *testing.T) {
 	for kind, children := range map[string]map[parent]map[types.UID]bool{"Jobs": h.jobs, "pods": h.pods} {
 		for made, uids := range children {
 			if len(uids) > 1 {
-				t.Errorf("run %s had %d %s, want one ever: %v", made.run, len(uids), kind, uids)
+				t.Errorf("attempt %s of run %s had %d %s, want one ever: %v", made.attempt, made.run, len(uids), kind, uids)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func TestKubectlGetShowsWhatAUserAsksFor(t *testing.T) {
 	w.pendingWith("stuck", "Unschedulable")
 
 	shows(t, "kubectl get testruns", w.mustKubectl("get", "testruns"),
-		`^NAME +TEST +STATUS +VERDICT +REASON +DURATION +AGE$`,
+		`^NAME +TEST +STATUS +VERDICT +CASES +REASON +DURATION +AGE$`,
 		`^red +suite +Finished +Failed +TestFailed +\d+s +\d+s$`,
 		`^green +Finished +Passed +TestPassed +\d+s +\d+s$`,
 		`^stuck +Pending +Unschedulable +\d+s$`)

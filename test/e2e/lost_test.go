@@ -73,7 +73,7 @@ func TestAPodDeletedByHandIsAnErrorAndNeverMadeAgain(t *testing.T) {
 
 func TestAnEvictedPodIsDisruptedAndNotFailed(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("evicted").Running(builders.TestSpec(forEver)).Build())
+	w.create(builders.TestRun("evicted").Running(builders.TestSpec(forEver)).Once().Build())
 	w.inProgress("evicted")
 	w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod("evicted"), &policyv1.Eviction{}))
 	w.finished("evicted", v1alpha1.VerdictError, v1alpha1.ReasonDisrupted, "EvictionByEvictionAPI")
@@ -83,7 +83,7 @@ func TestAnEvictedPodIsDisruptedAndNotFailed(t *testing.T) {
 // No other test may run meanwhile: a drained node takes no pods.
 func TestADrainedNodeDisruptsTheRun(t *testing.T) {
 	w := newSerialWorld(t)
-	w.create(builders.TestRun("drained").Running(builders.TestSpec(forEver)).Build())
+	w.create(builders.TestRun("drained").Running(builders.TestSpec(forEver)).Once().Build())
 	w.inProgress("drained")
 	node := w.pod("drained").Spec.NodeName
 	defer w.mustKubectl("uncordon", node)

@@ -65,14 +65,16 @@ func (w *world) scaleOperator(replicas int32) (before int32) {
 	return before
 }
 
-// start starts a manager and returns what kills it, without any warning. When the test ends it is killed anyway.
-func (m managers) start(t *testing.T) (kill func()) {
+// start starts a manager, with further flags, and returns what kills it, without any warning. When the test ends it is
+// killed anyway.
+func (m managers) start(t *testing.T, flags ...string) (kill func()) {
 	t.Helper()
 	output, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(m.binary, "--kubeconfig="+m.kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0")
+	flags = append(flags, "--kubeconfig="+m.kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0", "--runner-image=testrun.dev/runner:dev")
+	command := exec.Command(m.binary, flags...)
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {

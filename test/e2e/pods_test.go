@@ -29,6 +29,12 @@ func executing(command ...string) v1alpha1.TestSpec {
 	return specWith(func(pod *corev1.PodSpec) { pod.Containers[0].Command = command })
 }
 
+// byExitCode is the definition without the runner.
+func byExitCode(spec v1alpha1.TestSpec) v1alpha1.TestSpec {
+	spec.Results.Format = v1alpha1.ResultsNone
+	return spec
+}
+
 // withImage is a definition whose image is another.
 func withImage(image string) v1alpha1.TestSpec {
 	return specWith(func(pod *corev1.PodSpec) { pod.Containers[0].Image = image })

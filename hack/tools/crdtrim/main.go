@@ -55,7 +55,7 @@ func (s sizes) String() string {
 }
 
 func (s sizes) check() error {
-	if s.yaml > sizeLimit || s.annotation > sizeLimit {
+	if s.annotation > sizeLimit {
 		return fmt.Errorf("too big for kubectl apply: %s", s)
 	}
 	return nil

@@ -1,0 +1,59 @@
+package testrun
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+// formatReadOf reads back what newJob wrote.
+func formatReadOf(job *batchv1.Job) v1alpha1.ResultsFormat {
+	return v1alpha1.ResultsFormat(cmp.Or(job.Annotations[v1alpha1.AnnotationResultsFormat], string(v1alpha1.ResultsNone)))
+}
+
+// reportOf is what the runner left in the termination message of the test's container, or nil.
+func reportOf(seen observation) *results.Report {
+	end := testContainer(seen).Terminated
+	if end == nil || formatReadOf(seen.job) == v1alpha1.ResultsNone {
+		return nil
+	}
+	report, _ := results.Decode(end.Message)
+	return report
+}
+
+// resultsOf is the report as the status shows it; empty when there is none, or no case in it. What Decode returns is bounded,
+// and so is this.
+func resultsOf(report *results.Report) v1alpha1.Results {
+	if report == nil || report.Format == "" || report.Total() == 0 {
+		return v1alpha1.Results{}
+	}
+	shown := v1alpha1.Results{
+		Format:  v1alpha1.ResultsFormat(report.Format),
+		Summary: fmt.Sprintf("%d/%d", report.Passed, report.Total()),
+		Total:   report.Total(), Passed: report.Passed, Failed: report.Failed, Errored: report.Errored, Skipped: report.Skipped,
+		Duration: durationOf(report.Duration),
+	}
+	for _, c := range report.Cases() {
+		shown.Cases = append(shown.Cases, v1alpha1.Case{
+			Name: c.Name, Suite: c.Suite, Outcome: v1alpha1.Outcome(c.Outcome), Duration: durationOf(c.Duration), Message: c.Message,
+		})
+	}
+	if int64(len(shown.Cases)) < shown.Total {
+		shown.Truncated = ptr.To(true)
+	}
+	return shown
+}
+
+func durationOf(d time.Duration) *metav1.Duration {
+	if d == 0 {
+		return nil
+	}
+	return &metav1.Duration{Duration: d}
+}

@@ -1,0 +1,212 @@
+package testrun
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+func retrying(failure, disruption int32) func(*v1alpha1.TestRun) {
+	return func(run *v1alpha1.TestRun) {
+		run.Spec.Retry = v1alpha1.Retry{
+			Failure: &failure, Disruption: &disruption,
+			Backoff: v1alpha1.Backoff{Base: &metav1.Duration{Duration: time.Second}, Factor: 3, Cap: &metav1.Duration{Duration: 5 * time.Second}},
+
+			ExitCodes: v1alpha1.ExitCodes{Permanent: []int32{2}, Infrastructure: []int32{75}},
+		}
+	}
+}
+
+// How attempts end.
+var (
+	passes       = []func(*corev1.Pod){exited(0, 0)}
+	fails        = []func(*corev1.Pod){exited(1, 0)}
+	isEvicted    = []func(*corev1.Pod){exited(137, time.Second), disruptedAt(0)}
+	timesOut     = []func(*corev1.Pod){exited(143, 0), deadlineExceeded}
+	failsForGood = []func(*corev1.Pod){exited(2, 0)}
+	lacks        = []func(*corev1.Pod){exited(75, 0)}
+	isDeleted    = []func(*corev1.Pod){exited(143, time.Second), podDeletedAt(0)}
+	rejects      = []func(*corev1.Pod){rejected}
+)
+
+// live plays a run whose attempts end as given, and returns it when it has finished. Its status and Jobs are stored as a server
+// would; time passes as the plans ask.
+func live(t *testing.T, s *scene, ends ...[]func(*corev1.Pod)) *v1alpha1.TestRun {
+	t.Helper()
+	now := t0
+	step := func(want string) {
+		t.Helper()
+		plan := decide(s.observation, now)
+		if got := deed(plan); got != want {
+			t.Fatalf("at %s it does %q, want %q", now.Sub(t0), got, want)
+		}
+		s.run.Status = nextStatus(s.observation, plan, nil, now)
+		if plan.create != nil {
+			s.job, s.lastJob, s.pod = plan.create, nil, nil
+			s.job.CreationTimestamp = metav1.NewTime(now)
+		}
+		now = now.Add(plan.requeueAfter)
+	}
+	for i, end := range ends {
+		if i > 0 {
+			s.job, s.lastJob, s.pod = nil, s.job, nil
+			step("") // the backoff
+		}
+		step("create")
+		s.pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprint(s.job.Name, "-x")}}
+		running(s.pod)
+		step("")
+		s.pod.Status = corev1.PodStatus{}
+		for _, change := range end {
+			change(s.pod)
+		}
+		step("")
+	}
+	return s.run
+}
+
+func TestTheCauseDecidesFromWhichBudgetAnotherAttemptIsPaid(t *testing.T) {
+	type ends = [][]func(*corev1.Pod)
+	tests := map[string]struct {
+		failure, disruption int32
+		ends                ends
+		says                string
+		flaky               bool
+	}{
+		"passing needs no other":                 {2, 2, ends{passes}, "Passed TestPassed", false},
+		"failing has none by default":            {0, 2, ends{fails}, "Failed TestFailed", false},
+		"failing, then passing, is flaky":        {1, 0, ends{fails, passes}, "Passed TestPassed", true},
+		"failing until the budget is spent":      {2, 2, ends{fails, fails, fails}, "Failed TestFailed", false},
+		"a timeout is a failure":                 {1, 2, ends{timesOut, timesOut}, "TimedOut RunTimeout", false},
+		"an eviction, then passing, is no flake": {0, 1, ends{isEvicted, passes}, "Passed TestPassed", false},
+		"evicted until the budget is spent":      {5, 2, ends{isEvicted, isEvicted, isEvicted}, "Error Disrupted", false},
+		"an eviction does not spend failures":    {1, 1, ends{isEvicted, fails, passes}, "Passed TestPassed", true},
+		"a failure does not spend disruptions":   {1, 1, ends{fails, isEvicted, fails}, "Failed TestFailed", false},
+		"a permanent exit code has no other":     {5, 5, ends{fails, failsForGood}, "Failed TestFailed", false},
+		"infrastructure's own exit code":         {0, 1, ends{lacks, passes}, "Passed TestPassed", false},
+		"infrastructure that stays away":         {5, 1, ends{lacks, lacks}, "Error InfrastructureFailed", false},
+		"a pod deleted by hand has no other":     {5, 5, ends{isDeleted}, "Error PodDeleted", false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			run := live(t, aRun(retrying(test.failure, test.disruption)), test.ends...)
+			if got := fmt.Sprint(run.Status.Verdict, " ", currentReason(run.Status)); run.Status.Phase != v1alpha1.PhaseFinished || got != test.says {
+				t.Errorf("it is %s %s, want Finished %s", run.Status.Phase, got, test.says)
+			}
+			if got := ptr.Deref(run.Status.Flaky, false); got != test.flaky {
+				t.Errorf("flaky is %t", got)
+			}
+			if len(run.Status.Attempts) != len(test.ends) {
+				t.Fatalf("%d attempts, want %d", len(run.Status.Attempts), len(test.ends))
+			}
+			for i, attempt := range run.Status.Attempts {
+				if int(attempt.Number) != i+1 || attempt.Job != fmt.Sprintf("smoke-%d", i+1) || attempt.Pod != attempt.Job+"-x" ||
+					attempt.Verdict == "" || attempt.Reason == "" || attempt.StartTime == nil || attempt.FinishTime == nil || attempt.ExitCode == nil {
+					t.Errorf("attempt %d is %+v", i+1, attempt)
+				}
+			}
+		})
+	}
+}
+
+func TestARunThatNeverRanStaysPendingBetweenAttempts(t *testing.T) {
+	s := aRun(retrying(0, 1)).withPod(rejects...)
+	status := nextStatus(s.observation, decide(s.observation, t0), nil, t0)
+	if status.Phase != v1alpha1.PhasePending || currentReason(status) != v1alpha1.ReasonRetrying {
+		t.Errorf("it is %s (%s)", status.Phase, currentReason(status))
+	}
+}
+
+func TestAFurtherAttemptThatIsSlowToStartSaysSoWithoutGoingBack(t *testing.T) {
+	s := aRun(retrying(1, 0))
+	live(t, s, fails)
+	s.job, s.lastJob, s.pod = nil, s.job, nil
+	now := t0.Add(time.Minute)
+	s.job = decide(s.observation, now).create
+	s.job.CreationTimestamp, s.lastJob = metav1.NewTime(now), nil
+	s.pod = &corev1.Pod{}
+	unschedulable(s.pod)
+	now = now.Add(10 * time.Second)
+	status := nextStatus(s.observation, decide(s.observation, now), nil, now)
+	if status.Phase != v1alpha1.PhaseInProgress || currentReason(status) != v1alpha1.ReasonUnschedulable || len(status.Attempts) != 2 {
+		t.Errorf("it is %s (%s) with %d attempts", status.Phase, currentReason(status), len(status.Attempts))
+	}
+}
+
+func TestACancelledRunHasNoOtherAttempt(t *testing.T) {
+	s := aRun(retrying(3, 3))
+	live(t, s, fails)
+	s.run.Spec.Cancel = ptr.To(true)
+	s.job, s.lastJob, s.pod = nil, s.job, nil
+	plan := decide(s.observation, t0.Add(time.Hour))
+	status := nextStatus(s.observation, plan, nil, t0.Add(time.Hour))
+	if got := words(plan.state); got != "Finished Cancelled Cancelled" || plan.state.message != "Cancelled between two attempts" || len(status.Attempts) != 1 || status.Attempts[0].Verdict != v1alpha1.VerdictFailed {
+		t.Errorf("between attempts it says %q, attempts %+v", got, status.Attempts)
+	}
+	if got := words(decide(aRun(retrying(3, 3), cancelled).withPod(fails...).observation, t0).state); got != "Finished Failed TestFailed" {
+		t.Errorf("when it has failed by itself it says %q", got)
+	}
+}
+
+func TestWithoutTheLastJobThereIsNothingToRunAgain(t *testing.T) {
+	s := aRun(retrying(1, 0))
+	live(t, s, fails)
+	s.job, s.pod = nil, nil
+	if got := words(decide(s.observation, t0.Add(time.Hour)).state); got != "Finished Error JobDeleted" {
+		t.Errorf("it says %q", got)
+	}
+}
+
+func TestBackoffGrowsUpToItsCap(t *testing.T) {
+	policy := resolveRetry(v1alpha1.Retry{}, v1alpha1.Retry{})
+	var waits []time.Duration
+	for attempt := range int32(8) {
+		waits = append(waits, policy.backoff(attempt+1)/time.Second)
+	}
+	if want := []time.Duration{10, 20, 40, 80, 160, 300, 300, 300}; !slices.Equal(waits, want) {
+		t.Errorf("it waits %d seconds, want %d", waits, want)
+	}
+}
+
+func TestTheRunsRetryGoesBeforeTheTestsFieldByField(t *testing.T) {
+	own := v1alpha1.Retry{Failure: ptr.To[int32](0), Backoff: v1alpha1.Backoff{Factor: 1}}
+	own.ExitCodes.Infrastructure = []int32{75}
+	tests := v1alpha1.Retry{ExitCodes: v1alpha1.ExitCodes{Permanent: []int32{2}, Infrastructure: []int32{7}}, Failure: ptr.To[int32](3), Disruption: ptr.To[int32](4), Backoff: v1alpha1.Backoff{Factor: 5, Base: &metav1.Duration{Duration: time.Minute}}}
+	want := retryPolicy{Failure: 0, Disruption: 4, Base: time.Minute, Factor: 1, Cap: 5 * time.Minute, Permanent: []int32{2}, Infrastructure: []int32{75}}
+	if got := resolveRetry(own, tests); !reflect.DeepEqual(got, want) {
+		t.Errorf("it is %+v, want %+v", got, want)
+	}
+}
+
+func TestAFurtherJobIsTheLastOneWithAnotherNumber(t *testing.T) {
+	s := aRun(retrying(1, 1))
+	first := newJob(s.observation, 1)
+	stored := first.DeepCopy() // as Kubernetes keeps it
+	stored.UID, stored.ResourceVersion = "uid", "7"
+	stored.Annotations[v1alpha1.AnnotationStopReason] = "old"
+	stored.Spec.Suspend, stored.Spec.Selector = ptr.To(true), &metav1.LabelSelector{MatchLabels: map[string]string{"controller-uid": "uid"}}
+	for _, label := range []string{"controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"} {
+		stored.Spec.Template.Labels[label] = "old"
+	}
+	got, err := yaml.Marshal(jobAgain(s.run, stored, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := yaml.Marshal(newJob(s.observation, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("it is\n%s\nwant\n%s", got, want)
+	}
+}

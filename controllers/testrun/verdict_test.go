@@ -1,0 +1,169 @@
+package testrun
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+func reading(format v1alpha1.ResultsFormat) func(*v1alpha1.TestRun) {
+	return func(run *v1alpha1.TestRun) { run.Spec.TestSpec.Results.Format = format }
+}
+
+// reported is the termination message with which the runner ends.
+func reported(change ...func(*results.Report)) string {
+	report := &results.Report{Format: results.TAP, Final: true}
+	for _, change := range change {
+		change(report)
+	}
+	return string(report.Encode(4096))
+}
+
+func cases(outcomes ...results.Outcome) func(*results.Report) {
+	return func(report *results.Report) {
+		for i, outcome := range outcomes {
+			report.Add(results.Case{Suite: "t/a.t", Name: fmt.Sprintf("case %d", i+1), Outcome: outcome})
+		}
+	}
+}
+
+func noted(defect results.Defect, message string) func(*results.Report) {
+	return func(report *results.Report) { report.Note(defect, message) }
+}
+
+func notFinal(report *results.Report) { report.Final = false }
+
+func notStarted(report *results.Report) { report.NotStarted = `exec: "prova": not found in PATH` }
+
+func noFormat(report *results.Report) { report.Format = "" }
+
+func saying(message string) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Status.ContainerStatuses[0].State.Terminated.Message = message }
+}
+
+func TestExitCodeAndResultsDecideTogether(t *testing.T) {
+	const passed, failed, errored, skipped = results.Passed, results.Failed, results.Errored, results.Skipped
+	tests := map[string]struct {
+		format  v1alpha1.ResultsFormat
+		code    int32
+		message string
+		says    string // VERDICT REASON: MESSAGE
+		shows   string // status.results.summary
+	}{
+		"all cases passed":         {"", 0, reported(cases(passed, passed)), "Passed TestPassed: 2 of 2 cases passed", "2/2"},
+		"skipped is not failed":    {"", 0, reported(cases(passed, skipped)), "Passed TestPassed: 1 of 2 cases passed, 1 skipped", "1/2"},
+		"all skipped":              {"TAP", 0, reported(cases(skipped)), "Passed TestPassed: 0 of 1 cases passed, 1 skipped", "0/1"},
+		"cases failed":             {"", 1, reported(cases(passed, failed)), "Failed TestFailed: 1 of 2 cases failed: t/a.t: case 2 (exit code 1)", "1/2"},
+		"many failed":              {"", 4, reported(cases(failed, errored, failed, failed)), "Failed TestFailed: 4 of 4 cases failed: t/a.t: case 1, t/a.t: case 2, t/a.t: case 3, … (exit code 4)", "0/4"},
+		"failed with exit code 0":  {"", 0, reported(cases(passed, failed)), "Failed CasesFailed: 1 of 2 cases failed: t/a.t: case 2 although the test ended with exit code 0", "1/2"},
+		"errored with exit code 0": {"", 0, reported(cases(errored)), "Failed CasesFailed: 1 of 1 cases failed: t/a.t: case 1 although the test ended with exit code 0", "0/1"},
+		"passed with exit code 2":  {"", 2, reported(cases(passed)), "Failed CasesPassed: 1 of 1 cases passed, and yet the test ended with exit code 2", "1/1"},
+		"bailed out":               {"", 0, reported(cases(passed), noted(results.BailedOut, "no database")), "Failed BailedOut: no database. 1 of 1 cases passed (exit code 0)", "1/1"},
+		"plan not reached":         {"", 0, reported(cases(passed), noted(results.PlanNotReached, "planned 2, ran 1.")), "Failed PlanNotReached: planned 2, ran 1. 1 of 1 cases passed (exit code 0)", "1/1"},
+		"broken off":               {"JUnit", 0, reported(noted(results.Incomplete, "a.xml breaks off")), "Failed ResultsIncomplete: a.xml breaks off. 0 of 0 cases passed (exit code 0)", ""},
+		"killed while it ran":      {"", 137, reported(cases(passed), notFinal), "Failed ResultsIncomplete: The test was killed before all of its results were read. 1 of 1 cases passed (exit code 137)", "1/1"},
+		"command not found":        {"", 127, reported(notStarted, noFormat), `Error StartFailed: The command could not be executed. exec: "prova": not found in PATH`, ""},
+
+		"nothing reported, and none demanded":      {"", 0, reported(noFormat), "Passed TestPassed: The test ended with exit code 0", ""},
+		"nothing reported, and it failed":          {"", 3, reported(noFormat), "Failed TestFailed: The test ended with exit code 3", ""},
+		"killed with nothing reported":             {"", 137, reported(noFormat, notFinal), "Failed TestFailed: The test ended with exit code 137", ""},
+		"no TAP where it is demanded":              {"TAP", 0, reported(noFormat), "Error NoResults: No TAP was found on the test's standard output: prove, for one, prints it with -v only (exit code 0)", ""},
+		"no events where they are demanded":        {"GoTest", 1, reported(noFormat), "Error NoResults: No events of go test were found on the test's standard output: it prints them with -json only (exit code 1)", ""},
+		"no files where they are demanded":         {"JUnit", 0, reported(noFormat), "Error NoResults: No JUnit file with a case in it was found below $TESTRUN_RESULTS (see results.path) (exit code 0)", ""},
+		"the runner's report was lost":             {"", 0, "", "Passed TestPassed: The test ended with exit code 0", ""},
+		"the report was lost where it is demanded": {"TAP", 0, "", "Error NoResults: No TAP was found on the test's standard output: prove, for one, prints it with -v only (exit code 0)", ""},
+		"somebody else's message":                  {"", 0, `{"testrun": "no"}`, "Passed TestPassed: The test ended with exit code 0", ""},
+		"nobody reads results":                     {"None", 0, reported(cases(failed)), "Passed TestPassed: The test ended with exit code 0", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			seen := aRun(reading(test.format)).withPod(exited(test.code, 0), saying(test.message))
+			plan := decide(seen.observation, t0)
+			if got := fmt.Sprintf("%s %s: %s", plan.state.verdict, plan.state.reason, plan.state.message); got != test.says {
+				t.Errorf("it says\n%s, want\n%s", got, test.says)
+			}
+			status := nextStatus(seen.observation, plan, nil, t0)
+			if got := status.Results.Summary; got != test.shows || status.Results.Truncated != nil {
+				t.Errorf("it shows %q, truncated %v, want %q, all of it", got, status.Results.Truncated, test.shows)
+			}
+		})
+	}
+}
+
+func TestARunThatWasStoppedShowsWhatItHadReported(t *testing.T) {
+	seen := aRun().withPod(exited(143, 0), deadlineExceeded, saying(reported(cases(results.Passed))))
+	plan := decide(seen.observation, t0)
+	status := nextStatus(seen.observation, plan, nil, t0)
+	if got := words(plan.state); got != "Finished TimedOut RunTimeout" || status.Results.Summary != "1/1" {
+		t.Errorf("it says %q and shows %q", got, status.Results.Summary)
+	}
+}
+
+func TestOutOfMemoryIsSaidWhateverWasReported(t *testing.T) {
+	seen := aRun().withPod(exited(137, 0), saying(reported(cases(results.Passed))))
+	seen.pod.Status.ContainerStatuses[0].State.Terminated.Reason = reasonOOMKilled
+	if got := words(decide(seen.observation, t0).state); got != "Finished Failed OutOfMemory" {
+		t.Errorf("it says %q", got)
+	}
+}
+
+// The whole way, from what a test reports to what is stored.
+func TestTheStatusStaysUnder32KiBWhateverATestReports(t *testing.T) {
+	for name, text := range map[string]string{
+		"long Unicode":      strings.Repeat("Füße 試験 🧪 ", 500),
+		"escapes of JSON":   strings.Repeat(`<&>"\`, 500),
+		"control":           strings.Repeat("\x00\x1b[31m\u2028", 500),
+		"invalid UTF-8":     strings.Repeat("\xff\xfe", 500),
+		"hard to compress":  hardToCompress(4000),
+		"nothing but lines": strings.Repeat("a\n", 2000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			message := reported(func(report *results.Report) {
+				for range 100_000 {
+					report.Add(results.Case{Name: text, Suite: text, Outcome: results.Failed, Message: text, Duration: 123456 * time.Millisecond})
+				}
+				report.Note(results.PlanNotReached, text)
+			})
+			if len(message) > 4096 {
+				t.Errorf("the termination message is %d bytes long", len(message))
+			}
+			checkSize(t, message)
+		})
+	}
+}
+
+func hardToCompress(length int) string {
+	random := rand.New(rand.NewPCG(1, 2))
+	text := make([]rune, length)
+	for i := range text {
+		text[i] = rune(0x4e00 + random.IntN(0x5000)) // Chinese characters
+	}
+	return string(text)
+}
+
+// checkSize finishes a run with that termination message.
+func checkSize(t *testing.T, message string) {
+	t.Helper()
+	seen := aRun().withPod(exited(1, 0), saying(message))
+	status := nextStatus(seen.observation, decide(seen.observation, t0), nil, t0)
+	stored, err := json.Marshal(status)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes of status, %d cases of %d", len(stored), len(status.Results.Cases), status.Results.Total)
+	// The attempts of a run that has used up all of its retries take up the rest.
+	if len(stored) > 18<<10 {
+		t.Errorf("the status is %d bytes long", len(stored))
+	}
+	if len(status.Results.Cases) == 0 || status.Results.Truncated == nil {
+		t.Errorf("%d cases are shown, truncated %v", len(status.Results.Cases), status.Results.Truncated)
+	}
+}
