@@ -69,6 +69,9 @@ const (
 	ReasonRunning = "Running"
 	// ReasonRetrying means that an attempt has ended and another one follows. A run whose test has not run yet is Pending.
 	ReasonRetrying = "Retrying"
+	// ReasonNodeUnreachable means that the node of the pod does not answer, so that nobody knows how the test is. When
+	// timeouts.unreachable is over it ends the attempt with verdict Error, and the run unless retry.unreachable is Replace.
+	ReasonNodeUnreachable = "NodeUnreachable"
 	// ReasonCancelling means that spec.cancel is set and the pod has been told to stop.
 	ReasonCancelling = "Cancelling"
 )
@@ -102,6 +105,8 @@ const (
 	ReasonNoResults = "NoResults"
 	// ReasonInfrastructureFailed means that the test ended with one of retry.exitCodes.infrastructure: what it needs failed.
 	ReasonInfrastructureFailed = "InfrastructureFailed"
+	// ReasonRunNotFound means that the run named by rerunOf does not exist, or the one that that repeats.
+	ReasonRunNotFound = "RunNotFound"
 	// ReasonInvalidParams means that the params do not fit the Test.
 	ReasonInvalidParams = "InvalidParams"
 	// ReasonJobInvalid means that the API server says that the Job can never be valid; the message quotes it.

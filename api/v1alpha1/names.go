@@ -17,6 +17,8 @@ const (
 	AnnotationContainer = "testrun.dev/container"
 	// AnnotationStartTimeout holds timeouts.start, as Go writes a duration.
 	AnnotationStartTimeout = "testrun.dev/start-timeout"
+	// AnnotationUnreachableTimeout holds timeouts.unreachable, as Go writes a duration.
+	AnnotationUnreachableTimeout = "testrun.dev/unreachable-timeout"
 	// AnnotationResultsFormat holds results.format, if the results are read; absent if the exit code alone decides.
 	AnnotationResultsFormat = "testrun.dev/results-format"
 	// AnnotationRetry holds retry with the defaults filled in, as JSON.

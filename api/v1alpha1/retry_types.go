@@ -25,6 +25,13 @@ type Retry struct {
 	// +kubebuilder:validation:Maximum=10
 	Disruption *int32 `json:"disruption,omitempty"`
 
+	// unreachable says what to do about a node that has been silent for timeouts.unreachable while the test runs on it. Wait
+	// ends the run: whether the test still runs there is not known, so that no other attempt may begin. Replace begins another
+	// attempt, paid from disruption, and the two may run at the same time for a while. Unset means Wait.
+	//
+	// +optional
+	Unreachable UnreachablePolicy `json:"unreachable,omitempty"`
+
 	// backoff says how long to wait before the next attempt. Unset means the default of each field.
 	//
 	// +optional
@@ -35,6 +42,19 @@ type Retry struct {
 	// +optional
 	ExitCodes ExitCodes `json:"exitCodes,omitzero"`
 }
+
+// UnreachablePolicy says what to do about an attempt whose node is silent.
+//
+// +kubebuilder:validation:Enum=Wait;Replace
+type UnreachablePolicy string
+
+// The policies for an attempt whose node is silent.
+const (
+	// UnreachableWait never begins an attempt while the one before may still run.
+	UnreachableWait UnreachablePolicy = "Wait"
+	// UnreachableReplace begins another attempt although the one before may still run.
+	UnreachableReplace UnreachablePolicy = "Replace"
+)
 
 // ExitCodes gives a meaning to exit codes of the test.
 //

@@ -123,6 +123,13 @@ type Timeouts struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative"
 	Run *metav1.Duration `json:"run,omitempty"`
+
+	// unreachable limits the time for which a node may be silent while the test runs on it. What happens then is said by
+	// retry.unreachable. Unset means 10m.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative"
+	Unreachable *metav1.Duration `json:"unreachable,omitempty"`
 }
 
 // Test is a definition that any number of TestRuns can refer to. It does nothing by itself. Changing or deleting it does

@@ -6,26 +6,34 @@ import (
 
 // TestRunSpec asks for one execution of a test. It cannot be changed, but for cancel and ttlAfterFinished.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.testRef) != has(self.testSpec)",message="set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)"
+// +kubebuilder:validation:XValidation:rule="[has(self.testRef), has(self.testSpec), has(self.rerunOf)].filter(x, x).size() == 1",message="set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)"
+// +kubebuilder:validation:XValidation:rule="!has(self.rerunOf) || !(has(self.params) || has(self.timeouts) || has(self.retry))",message="rerunOf repeats a run as that was asked for: leave out params, timeouts and retry"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.params) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || !has(self.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",message="params holds a value that is not in the enum of testSpec.params"
 // +kubebuilder:validation:XValidation:rule="has(self.testRef) == has(oldSelf.testRef) && (!has(self.testRef) || self.testRef == oldSelf.testRef)",message="testRef cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.testSpec) == has(oldSelf.testSpec) && (!has(self.testSpec) || self.testSpec == oldSelf.testSpec)",message="testSpec cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.rerunOf) == has(oldSelf.rerunOf) && (!has(self.rerunOf) || self.rerunOf == oldSelf.rerunOf)",message="rerunOf cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",message="params cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.retry) == has(oldSelf.retry)",message="retry cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
-	// testRef names the Test to run. Unset means that testSpec defines it.
+	// testRef names the Test to run. Unset means that testSpec or rerunOf defines it.
 	//
 	// +optional
 	TestRef *TestReference `json:"testRef,omitempty"` //nolint:kubeapilinter // a pointer says plainly that there may be none
 
-	// testSpec defines the test inline. Unset means that testRef names it.
+	// testSpec defines the test inline. Unset means that testRef or rerunOf names it.
 	//
 	// +optional
 	TestSpec *TestSpec `json:"testSpec,omitempty"`
+
+	// rerunOf names a run to repeat: this one asks for what that one asked for, its test, params, timeouts and retry. A Test is
+	// taken as it is now. Unset means that the run repeats none.
+	//
+	// +optional
+	RerunOf *RunReference `json:"rerunOf,omitempty"` //nolint:kubeapilinter // a pointer says plainly that there may be none
 
 	// params are values for the params that the test defines. Unset means the default of each.
 	//
@@ -39,13 +47,13 @@ type TestRunSpec struct {
 	// timeouts override those of the test, one by one. Unset means the test's own.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="has(self.start) == has(oldSelf.start) && (!has(self.start) || duration(self.start) == duration(oldSelf.start)) && has(self.run) == has(oldSelf.run) && (!has(self.run) || duration(self.run) == duration(oldSelf.run))",message="timeouts cannot be changed: create a new TestRun"
+	// +kubebuilder:validation:XValidation:rule="has(self.start) == has(oldSelf.start) && (!has(self.start) || duration(self.start) == duration(oldSelf.start)) && has(self.run) == has(oldSelf.run) && (!has(self.run) || duration(self.run) == duration(oldSelf.run)) && has(self.unreachable) == has(oldSelf.unreachable) && (!has(self.unreachable) || duration(self.unreachable) == duration(oldSelf.unreachable))",message="timeouts cannot be changed: create a new TestRun"
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
 	// retry overrides that of the test, field by field. Unset means the test's own.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="has(self.failure) == has(oldSelf.failure) && (!has(self.failure) || self.failure == oldSelf.failure) && has(self.disruption) == has(oldSelf.disruption) && (!has(self.disruption) || self.disruption == oldSelf.disruption) && has(self.exitCodes) == has(oldSelf.exitCodes) && (!has(self.exitCodes) || self.exitCodes == oldSelf.exitCodes) && has(self.backoff) == has(oldSelf.backoff) && (!has(self.backoff) || (has(self.backoff.base) == has(oldSelf.backoff.base) && (!has(self.backoff.base) || duration(self.backoff.base) == duration(oldSelf.backoff.base)) && has(self.backoff.factor) == has(oldSelf.backoff.factor) && (!has(self.backoff.factor) || self.backoff.factor == oldSelf.backoff.factor) && has(self.backoff.cap) == has(oldSelf.backoff.cap) && (!has(self.backoff.cap) || duration(self.backoff.cap) == duration(oldSelf.backoff.cap))))",message="retry cannot be changed: create a new TestRun"
+	// +kubebuilder:validation:XValidation:rule="has(self.failure) == has(oldSelf.failure) && (!has(self.failure) || self.failure == oldSelf.failure) && has(self.disruption) == has(oldSelf.disruption) && (!has(self.disruption) || self.disruption == oldSelf.disruption) && has(self.unreachable) == has(oldSelf.unreachable) && (!has(self.unreachable) || self.unreachable == oldSelf.unreachable) && has(self.exitCodes) == has(oldSelf.exitCodes) && (!has(self.exitCodes) || self.exitCodes == oldSelf.exitCodes) && has(self.backoff) == has(oldSelf.backoff) && (!has(self.backoff) || (has(self.backoff.base) == has(oldSelf.backoff.base) && (!has(self.backoff.base) || duration(self.backoff.base) == duration(oldSelf.backoff.base)) && has(self.backoff.factor) == has(oldSelf.backoff.factor) && (!has(self.backoff.factor) || self.backoff.factor == oldSelf.backoff.factor) && has(self.backoff.cap) == has(oldSelf.backoff.cap) && (!has(self.backoff.cap) || duration(self.backoff.cap) == duration(oldSelf.backoff.cap))))",message="retry cannot be changed: create a new TestRun"
 	Retry Retry `json:"retry,omitzero"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
@@ -70,6 +78,17 @@ type TestReference struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test"
+	Name string `json:"name,omitempty"`
+}
+
+// RunReference names a TestRun of the run's own namespace.
+type RunReference struct {
+	// name is the name of the TestRun.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=58
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run"
 	Name string `json:"name,omitempty"`
 }
 
@@ -283,6 +302,7 @@ type Attempt struct {
 // +kubebuilder:selectablefield:JSONPath=`.status.phase`
 // +kubebuilder:selectablefield:JSONPath=`.status.verdict`
 // +kubebuilder:selectablefield:JSONPath=`.spec.testRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.rerunOf.name`
 // +kubebuilder:printcolumn:name="Test",type=string,JSONPath=`.spec.testRef.name`,description="The Test that runs; empty for an inline definition"
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.phase`,description="Pending, InProgress or Finished"
 // +kubebuilder:printcolumn:name="Verdict",type=string,JSONPath=`.status.verdict`,description="How it ended: Passed, Failed, Error, TimedOut or Cancelled"
@@ -292,6 +312,7 @@ type Attempt struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Attempts",type=integer,priority=1,JSONPath=`.status.attempts[-1:].number`,description="The number of the last attempt"
 // +kubebuilder:printcolumn:name="Node",type=string,priority=1,JSONPath=`.status.attempts[-1:].node`,description="The node of the last attempt"
+// +kubebuilder:printcolumn:name="Rerun of",type=string,priority=1,JSONPath=`.spec.rerunOf.name`,description="The run that this one repeats"
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58",message="the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63"
 type TestRun struct {

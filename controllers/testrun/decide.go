@@ -66,11 +66,13 @@ var rules = []rule{
 	neverRan,        // the pod ended without having run the test → Error; another attempt if its node rejected or forgot it
 	testEnded,       // exit code and results decide: Passed or Failed, or Error without the results that are demanded; or another attempt
 	jobEnded,        // the Job ended, and its pod is gone → Error, or another attempt
+	nodeLost,        // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
 	startTooSlow,    // timeouts.start is over → Error, with what Kubernetes said
 
 	// A run that is on its way.
+	nodeSilent, // → InProgress, and nobody knows how the test is
 	isRunning,  // → InProgress
 	isStarting, // → Pending, at which step
 
@@ -78,6 +80,7 @@ var rules = []rule{
 	nextAttemptDue, // create the Job of the next one, as the last one was, when the backoff is over
 
 	// A run that has no Job yet.
+	runNotFound,   // the run that is to be repeated → Error
 	testNotFound,  // → Pending; Error once the grace period is over
 	paramsInvalid, // → Error
 	start,         // create the Job
@@ -137,7 +140,7 @@ func stoppedByUs(seen observation, _ time.Time) (plan, bool) {
 	if testHasRun(seen) && !(podHasEnded(seen.pod) && seen.pod.Status.Reason == reasonDeadlineExceeded) {
 		return plan{}, false
 	}
-	return plan{state: state}, true
+	return orAnotherAttempt(seen, state), true
 }
 
 func ranTooLong(seen observation, _ time.Time) (plan, bool) {
@@ -211,7 +214,7 @@ func jobVanished(seen observation, _ time.Time) (plan, bool) {
 		fmt.Sprintf("Job %s was deleted before the run had finished", jobName(seen.run, currentAttempt(seen.run.Status).Number)))}, seen.jobVanished
 }
 
-func cancelRequested(seen observation, _ time.Time) (plan, bool) {
+func cancelRequested(seen observation, now time.Time) (plan, bool) {
 	if seen.run.Spec.Cancel == nil || !*seen.run.Spec.Cancel {
 		return plan{}, false
 	}
@@ -227,7 +230,10 @@ func cancelRequested(seen observation, _ time.Time) (plan, bool) {
 		state := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled; the test's pod is gone")
 		return plan{stop: state, state: state}, true
 	case stopOfPod(seen.pod) != nil:
-		return plan{state: inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop")}, true
+		return plan{
+			state:        inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop"),
+			requeueAfter: max(0, overdueAt(seen).Sub(now)),
+		}, seen.silentSince.IsZero() // a silent node has not heard of it
 	default:
 		return plan{
 			stop:  finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled while the test ran"),
@@ -252,13 +258,17 @@ func startTooSlow(seen observation, now time.Time) (plan, bool) {
 	return plan{stop: state, state: state}, true
 }
 
-// isRunning: when the pod has gone, the Job controller is about to end the Job, and until then there is nothing to tell.
-func isRunning(seen observation, _ time.Time) (plan, bool) {
+// isRunning: when the pod has gone, the Job controller is about to end the Job, and until then there is nothing to tell. A pod
+// that is overdue is worth another look: see mayBeSilent.
+func isRunning(seen observation, now time.Time) (plan, bool) {
 	if !testHasRun(seen) || seen.pod == nil {
 		return plan{}, testHasRun(seen)
 	}
-	return plan{state: inProgress(v1alpha1.ReasonRunning,
-		fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName))}, true
+	return plan{
+		state: inProgress(v1alpha1.ReasonRunning,
+			fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName)),
+		requeueAfter: max(0, overdueAt(seen).Sub(now)),
+	}, true
 }
 
 func isStarting(seen observation, now time.Time) (plan, bool) {
@@ -273,11 +283,19 @@ func isStarting(seen observation, now time.Time) (plan, bool) {
 	return plan{state: pending(step.reason, step.message), requeueAfter: deadline.Sub(now)}, true
 }
 
-func testNotFound(seen observation, now time.Time) (plan, bool) {
-	if seen.run.Spec.TestRef == nil || seen.test != nil {
+func runNotFound(seen observation, _ time.Time) (plan, bool) {
+	if seen.asked.RerunOf == nil {
 		return plan{}, false
 	}
-	message := fmt.Sprintf("There is no Test %q in namespace %s", seen.run.Spec.TestRef.Name, seen.run.Namespace)
+	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonRunNotFound, fmt.Sprintf(
+		"TestRun %q, which is to be repeated, does not exist in namespace %s, or leads back to itself", seen.asked.RerunOf.Name, seen.run.Namespace))}, true
+}
+
+func testNotFound(seen observation, now time.Time) (plan, bool) {
+	if seen.asked.TestRef == nil || seen.test != nil {
+		return plan{}, false
+	}
+	message := fmt.Sprintf("There is no Test %q in namespace %s", seen.asked.TestRef.Name, seen.run.Namespace)
 	created := seen.run.CreationTimestamp.Time
 	if left := created.Add(seen.testGracePeriod).Sub(now); left > 0 {
 		waited := plan{requeueAfter: left}
@@ -293,7 +311,7 @@ func testNotFound(seen observation, now time.Time) (plan, bool) {
 }
 
 func paramsInvalid(seen observation, _ time.Time) (plan, bool) {
-	if _, err := paramValues(definitionOf(seen), seen.run.Spec.Params); err != nil {
+	if _, err := paramValues(definitionOf(seen), seen.asked.Params); err != nil {
 		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams, err.Error())}, true
 	}
 	return plan{}, false

@@ -28,7 +28,7 @@ func aRun(change ...func(*v1alpha1.TestRun)) *scene {
 	for _, change := range change {
 		change(run)
 	}
-	return &scene{observation{run: run, testGracePeriod: 30 * time.Second}}
+	return &scene{observation{run: run, asked: run.Spec, testGracePeriod: 30 * time.Second}}
 }
 
 func (s *scene) withJob(conditions ...batchv1.JobCondition) *scene {
@@ -63,10 +63,20 @@ func (s *scene) jobStopped(why *state) *scene {
 	return s
 }
 
+// nodeSilentSince0 says that the pod's node has not been heard of since t0.
+func (s *scene) nodeSilentSince0() *scene {
+	s.silentSince = t0
+	return s
+}
+
 func cancelled(run *v1alpha1.TestRun) { run.Spec.Cancel = ptr.To(true) }
 func deleted(run *v1alpha1.TestRun)   { run.DeletionTimestamp = ptr.To(after(0)) }
 func ofATest(run *v1alpha1.TestRun) {
 	run.Spec.TestSpec, run.Spec.TestRef = nil, &v1alpha1.TestReference{Name: "suite"}
+}
+
+func repeating(run *v1alpha1.TestRun) {
+	run.Spec = v1alpha1.TestRunSpec{RerunOf: &v1alpha1.RunReference{Name: "gone"}}
 }
 
 func overWithTTL(run *v1alpha1.TestRun) {
@@ -126,6 +136,10 @@ func running(pod *corev1.Pod) {
 	ready(pod)
 	pod.Status.Phase = corev1.PodRunning
 	container(pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: after(0)}})
+}
+
+func acceptedAt(at time.Duration) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) { pod.Status.StartTime = ptr.To(after(at)) }
 }
 
 func waits(reason, message string) func(*corev1.Pod) {
@@ -277,6 +291,16 @@ func TestDecide(t *testing.T) {
 		"init containers that run":                             {seen: aRun().withPod(ready, notInitialized), now: late, says: "Pending  Initializing", requeue: 50 * time.Second},
 		"an image that cannot be pulled":                       {seen: aRun().withPod(waits("ErrImagePull", "no")), now: late, says: "Pending  ImagePullFailed", requeue: 50 * time.Second},
 		"a ConfigMap that is missing":                          {seen: aRun().withPod(waits("CreateContainerConfigError", "no")), now: late, says: "Pending  ContainerConfigError", requeue: 50 * time.Second},
+
+		"a node that is silent is given time":                   {seen: aRun().withPod(running).nodeSilentSince0(), now: soon, says: "InProgress  NodeUnreachable", requeue: 10*time.Minute - soon},
+		"a node that is silent for too long ends the run":       {seen: aRun().withPod(running).nodeSilentSince0(), now: 10 * time.Minute, does: "stop", says: "Finished Error NodeUnreachable"},
+		"a cancelled run stops its pod on a silent node":        {seen: aRun(cancelled).withPod(running).nodeSilentSince0(), now: soon, does: "stop", says: "InProgress  Cancelling"},
+		"a cancelled run waits for its silent node":             {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)).nodeSilentSince0(), now: soon, says: "InProgress  NodeUnreachable", requeue: 10*time.Minute - soon},
+		"a cancelled run does not wait for its node for ever":   {seen: aRun(cancelled).withPod(running, stoppedFor(cancel)).nodeSilentSince0(), now: 10 * time.Minute, does: "stop", says: "Finished Cancelled Cancelled"},
+		"a pod whose time is long over is looked at again":      {seen: aRun().withPod(running, acceptedAt(0)), now: soon, says: "InProgress  Running", requeue: time.Hour + time.Minute - soon},
+		"a cancelled pod that goes on running is looked at too": {seen: aRun(cancelled).withPod(running, acceptedAt(0), stoppedFor(cancel)), now: soon, says: "InProgress  Cancelling", requeue: time.Hour + time.Minute - soon},
+
+		"a run to repeat that is missing is an error": {seen: aRun(repeating), says: "Finished Error RunNotFound"},
 
 		"a missing Test is not told at once":      {seen: aRun(ofATest), now: soon, requeue: 4 * time.Second},
 		"a missing Test is waited for":            {seen: aRun(ofATest), now: late, says: "Pending  TestNotFound", requeue: 20 * time.Second},

@@ -137,7 +137,7 @@ func startDeadline(seen observation) (time.Time, time.Duration) {
 		return time.Time{}, 0
 	case seen.lastJob != nil:
 		limit = startTimeoutOf(seen.lastJob)
-	case seen.run.Spec.TestSpec != nil || seen.test != nil:
+	case seen.asked.TestSpec != nil || seen.test != nil:
 		limit = definitionOf(seen).startTimeout
 	default:
 		return time.Time{}, 0

@@ -21,6 +21,8 @@ const (
 
 	defaultStartTimeout = 10 * time.Minute
 	defaultRunTimeout   = time.Hour
+
+	defaultUnreachableTimeout = 10 * time.Minute
 )
 
 // definition is what a run executes: the Test as it is now, or the inline one, with the run's own timeouts.
@@ -30,19 +32,22 @@ type definition struct {
 	test         *v1alpha1.Test
 	startTimeout time.Duration
 	runTimeout   time.Duration
-	retry        retryPolicy
+	// unreachableTimeout is how long the node may be silent.
+	unreachableTimeout time.Duration
+	retry              retryPolicy
 }
 
-// definitionOf resolves the definition. One must exist: the run's testSpec, or the Test.
+// definitionOf resolves the definition. One must exist: the testSpec that is asked for, or the Test.
 func definitionOf(seen observation) definition {
-	def := definition{spec: seen.run.Spec.TestSpec, test: seen.test}
+	def := definition{spec: seen.asked.TestSpec, test: seen.test}
 	if def.spec == nil {
 		def.spec = &seen.test.Spec
 	}
-	own, tests := seen.run.Spec.Timeouts, def.spec.Timeouts
+	own, tests := seen.asked.Timeouts, def.spec.Timeouts
 	def.startTimeout = firstDuration(defaultStartTimeout, own.Start, tests.Start)
 	def.runTimeout = firstDuration(defaultRunTimeout, own.Run, tests.Run)
-	def.retry = resolveRetry(seen.run.Spec.Retry, def.spec.Retry)
+	def.unreachableTimeout = firstDuration(defaultUnreachableTimeout, own.Unreachable, tests.Unreachable)
+	def.retry = resolveRetry(seen.asked.Retry, def.spec.Retry)
 	return def
 }
 
@@ -102,7 +107,7 @@ func jobName(run *v1alpha1.TestRun, attempt int32) string {
 // newJob renders the Job of an attempt. It holds all that is needed of the definition from then on.
 func newJob(seen observation, attempt int32) *batchv1.Job {
 	run, def := seen.run, definitionOf(seen)
-	params, _ := paramValues(def, run.Spec.Params) // paramsInvalid has ruled an error out
+	params, _ := paramValues(def, seen.asked.Params) // paramsInvalid has ruled an error out
 	template := def.spec.Template.DeepCopy()
 
 	labels := map[string]string{
@@ -113,6 +118,8 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 		v1alpha1.AnnotationContainer:    testContainerOf(def.spec, def.spec.Template.Spec.Containers).Name,
 		v1alpha1.AnnotationStartTimeout: def.startTimeout.String(),
 		v1alpha1.AnnotationRetry:        def.retry.encode(),
+
+		v1alpha1.AnnotationUnreachableTimeout: def.unreachableTimeout.String(),
 	}
 	if def.test != nil {
 		labels[v1alpha1.LabelTest] = def.test.Name
@@ -186,7 +193,7 @@ func jobAgain(run *v1alpha1.TestRun, last *batchv1.Job, attempt int32) *batchv1.
 	}
 	for _, key := range []string{
 		v1alpha1.AnnotationContainer, v1alpha1.AnnotationStartTimeout, v1alpha1.AnnotationRetry, v1alpha1.AnnotationResultsFormat,
-		v1alpha1.AnnotationTestGeneration,
+		v1alpha1.AnnotationTestGeneration, v1alpha1.AnnotationUnreachableTimeout,
 	} {
 		if value, ok := last.Annotations[key]; ok {
 			job.Annotations[key] = value
@@ -246,12 +253,20 @@ func merged(base, over map[string]string) map[string]string {
 // wholeSeconds rounds up.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
-// startTimeoutOf reads back what newJob wrote. Somebody may have changed the annotation: then the default holds.
 func startTimeoutOf(job *batchv1.Job) time.Duration {
-	if limit, err := time.ParseDuration(job.Annotations[v1alpha1.AnnotationStartTimeout]); err == nil {
+	return durationIn(job, v1alpha1.AnnotationStartTimeout, defaultStartTimeout)
+}
+
+func unreachableTimeoutOf(job *batchv1.Job) time.Duration {
+	return durationIn(job, v1alpha1.AnnotationUnreachableTimeout, defaultUnreachableTimeout)
+}
+
+// durationIn reads back what newJob wrote. Somebody may have changed the annotation: then the default holds.
+func durationIn(job *batchv1.Job, annotation string, fallback time.Duration) time.Duration {
+	if limit, err := time.ParseDuration(job.Annotations[annotation]); err == nil {
 		return limit
 	}
-	return defaultStartTimeout
+	return fallback
 }
 
 // testGenerationOf reads back what newJob wrote; 0 for an inline definition.

@@ -20,7 +20,9 @@ import (
 // observation is all that a decision is based on.
 type observation struct {
 	run *v1alpha1.TestRun
-	// test is the Test that the run refers to; nil when it does not exist, or when the run defines its test inline.
+	// asked is what the run asks for: its own spec, or that of the run that it repeats. It is empty if there is no such run.
+	asked v1alpha1.TestRunSpec
+	// test is the Test that asked refers to; nil when it does not exist, or when the run defines its test inline.
 	test *v1alpha1.Test
 	// job is the attempt's Job; nil when it does not exist.
 	job *batchv1.Job
@@ -30,6 +32,8 @@ type observation struct {
 	jobVanished bool
 	// pod is the Job's pod; nil when there is none.
 	pod *corev1.Pod
+	// silentSince is when the pod's node stopped to look after the pod; zero while it does.
+	silentSince time.Time
 	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
 	// are read only for an attempt that is slow to start.
 	warnings []warning
@@ -59,8 +63,11 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now tim
 	if seen.pod, err = r.readPod(ctx, seen.job); err != nil {
 		return seen, err
 	}
-	if isSlowToStart(seen, now) {
+	switch {
+	case isSlowToStart(seen, now):
 		seen.warnings, err = r.readWarnings(ctx, seen)
+	case mayBeSilent(seen, now):
+		seen.silentSince, err = r.readSilence(ctx, seen, now)
 	}
 	return seen, err
 }
@@ -76,8 +83,34 @@ func (r *Reconciler) observeWithoutJob(ctx context.Context, seen observation) (o
 		seen.lastJob, err = ownJob(ctx, r.APIReader, seen.run, last.Number)
 		return seen, err
 	}
-	seen.test, err = r.readTest(ctx, seen.run)
+	if seen.run.Status.Phase == v1alpha1.PhaseFinished {
+		return seen, nil
+	}
+	if seen.asked, err = r.readAsked(ctx, seen.run); err != nil {
+		return seen, err
+	}
+	seen.test, err = r.readTest(ctx, seen.run.Namespace, seen.asked.TestRef)
 	return seen, err
+}
+
+// maxReruns bounds how many runs are looked at to find the one that was first. Names may be used again, and so form a circle.
+const maxReruns = 100
+
+// readAsked finds what the run asks for: a run that repeats another one asks for what that one asked for.
+func (r *Reconciler) readAsked(ctx context.Context, run *v1alpha1.TestRun) (v1alpha1.TestRunSpec, error) {
+	asked := run.Spec
+	for range maxReruns {
+		if asked.RerunOf == nil {
+			return asked, nil
+		}
+		repeated := &v1alpha1.TestRun{}
+		found, err := r.read(ctx, client.ObjectKey{Namespace: run.Namespace, Name: asked.RerunOf.Name}, repeated)
+		if err != nil || !found {
+			return v1alpha1.TestRunSpec{RerunOf: asked.RerunOf}, err
+		}
+		asked = repeated.Spec
+	}
+	return asked, nil
 }
 
 // vanished says whether the attempt's Job, which does not exist now, has existed before: the status says so, or, between the
@@ -152,24 +185,32 @@ func firstPod(ctx context.Context, reader client.Reader, job *batchv1.Job, ofJob
 	return &first, nil
 }
 
-// readTest reads the Test that the run refers to. That it does not exist is believed only of the API server.
-func (r *Reconciler) readTest(ctx context.Context, run *v1alpha1.TestRun) (*v1alpha1.Test, error) {
-	if run.Spec.TestRef == nil || run.Status.Phase == v1alpha1.PhaseFinished {
+// readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none.
+func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alpha1.TestReference) (*v1alpha1.Test, error) {
+	if ref == nil {
 		return nil, nil
 	}
-	key := client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.TestRef.Name}
 	test := &v1alpha1.Test{}
-	err := r.Client.Get(ctx, key, test)
+	found, err := r.read(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, test)
+	if !found {
+		return nil, err
+	}
+	return test, nil
+}
+
+// read reads an object and says whether it exists. That it does not is believed only of the API server.
+func (r *Reconciler) read(ctx context.Context, key client.ObjectKey, obj client.Object) (found bool, err error) {
+	err = r.Client.Get(ctx, key, obj)
 	if apierrors.IsNotFound(err) {
-		err = r.APIReader.Get(ctx, key, test)
+		err = r.APIReader.Get(ctx, key, obj)
 	}
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, nil
+		return false, nil
 	case err != nil:
-		return nil, fmt.Errorf("reading the Test: %w", err)
+		return false, fmt.Errorf("reading %s: %w", key.Name, err)
 	}
-	return test, nil
+	return true, nil
 }
 
 // readWarnings reads what Kubernetes said about an attempt that is slow to start. A quota that is exhausted and a volume

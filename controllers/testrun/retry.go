@@ -1,6 +1,7 @@
 package testrun
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -36,6 +37,7 @@ var budgets = map[string]budget{
 	v1alpha1.ReasonDisrupted:            disruptionBudget,
 	v1alpha1.ReasonPodRejected:          disruptionBudget,
 	v1alpha1.ReasonPodLost:              disruptionBudget,
+	v1alpha1.ReasonNodeUnreachable:      disruptionBudget,
 	v1alpha1.ReasonInfrastructureFailed: disruptionBudget,
 }
 
@@ -54,6 +56,8 @@ type retryPolicy struct {
 	Base       time.Duration `json:"base"`
 	Factor     int           `json:"factor"`
 	Cap        time.Duration `json:"cap"`
+	// Replace allows an attempt to begin while the one before may still run on a node that is silent.
+	Replace bool `json:"replace,omitempty"`
 	// Permanent and Infrastructure are exit codes.
 	Permanent      []int32 `json:"permanent,omitempty"`
 	Infrastructure []int32 `json:"infrastructure,omitempty"`
@@ -67,6 +71,8 @@ func resolveRetry(own, tests v1alpha1.Retry) retryPolicy {
 		Base:       firstDuration(defaultBackoffBase, own.Backoff.Base, tests.Backoff.Base),
 		Factor:     int(firstNumber(defaultBackoffFactor, nonZero(own.Backoff.Factor), nonZero(tests.Backoff.Factor))),
 		Cap:        firstDuration(defaultBackoffCap, own.Backoff.Cap, tests.Backoff.Cap),
+
+		Replace: cmp.Or(own.Unreachable, tests.Unreachable) == v1alpha1.UnreachableReplace,
 
 		Permanent:      firstList(own.ExitCodes.Permanent, tests.ExitCodes.Permanent),
 		Infrastructure: firstList(own.ExitCodes.Infrastructure, tests.ExitCodes.Infrastructure),

@@ -137,10 +137,10 @@ func TestTheTableTellsTheTruth(t *testing.T) {
 		{
 			"testruns",
 			[]string{"Name", "Test", "Status", "Verdict", "Cases", "Reason", "Duration", "Age"},
-			[]string{"Attempts", "Node", "Message"},
+			[]string{"Attempts", "Node", "Rerun of", "Message"},
 			[][]any{
-				{"nightly", "unit", "Finished", "Failed", "41/42", "TestFailed", "1m3s", 2.0, "b", "the message of TestFailed"},
-				{"waiting", nil, "Pending", nil, nil, "Waiting", nil, nil, nil, "No controller has reported on this run yet"},
+				{"nightly", "unit", "Finished", "Failed", "41/42", "TestFailed", "1m3s", 2.0, "b", nil, "the message of TestFailed"},
+				{"waiting", nil, "Pending", nil, nil, "Waiting", nil, nil, nil, nil, "No controller has reported on this run yet"},
 			},
 		},
 		{"tests", []string{"Name", "Description", "Age"}, nil, [][]any{{"unit", "The unit tests"}}},

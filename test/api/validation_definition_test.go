@@ -122,6 +122,8 @@ var definitionRefusals = []definitionRefusal{
 	{refusal: refusal{"a path with a backslash", pod(withCommand, `, results: {path: "a b.xml"}`), pod(withCommand, `, results: {path: 'a\b.xml'}`), `SPEC.results.path: Invalid value: "a\\b.xml": ` + badPath}},
 	{refusal: refusal{"results that say nothing", `{POD, results: {format: Auto}}`, `{POD, results: {}}`, `SPEC.results: Invalid value: 0: SPEC.results in body should have at least 1 properties`}},
 
+	{refusal: refusal{"an unreachable timeout in days", `{POD, timeouts: {unreachable: 24h}}`, `{POD, timeouts: {unreachable: 1d}}`, `SPEC.timeouts.unreachable: Invalid value: "1d": ` + badTimeout}},
+	{refusal: refusal{"an unknown policy for silent nodes", `{POD, retry: {unreachable: Replace}}`, `{POD, retry: {unreachable: Retry}}`, `SPEC.retry.unreachable: Unsupported value: "Retry": supported values: "Wait", "Replace"`}},
 	{refusal: refusal{"a backoff in days", `{POD, retry: {backoff: {base: 0s}}}`, `{POD, retry: {backoff: {base: 1d}}}`, `SPEC.retry.backoff.base: Invalid value: "1d": ` + badBackoff}},
 	{refusal: refusal{"a backoff with a negative cap", `{POD, retry: {backoff: {cap: 1h30m}}}`, `{POD, retry: {backoff: {cap: -1m}}}`, `SPEC.retry.backoff.cap: Invalid value: "-1m": ` + badBackoff}},
 	{refusal: refusal{"too many attempts", `{POD, retry: {failure: 10}}`, `{POD, retry: {failure: 11}}`, `SPEC.retry.failure: Invalid value: 11: SPEC.retry.failure in body should be less than or equal to 10`}},

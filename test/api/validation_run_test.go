@@ -3,13 +3,20 @@ package api
 import "strings"
 
 const (
-	badTimeout  = `write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative`
-	badTTL      = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative`
+	badTimeout    = `write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative`
+	badTTL        = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative`
+	notOneOfThree = `spec: Invalid value: set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)`
+	asItWas       = `spec: Invalid value: rerunOf repeats a run as that was asked for: leave out params, timeouts and retry`
+	badRunName    = `no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run`
+
 	badTestName = `no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test`
 )
 
 // ref is the spec of a run of the Test unit, with more of the spec behind it.
 func ref(more string) string { return "{testRef: {name: unit}" + more + "}" }
+
+// rerun is the spec of a run that repeats the run red, with more of the spec behind it.
+func rerun(more string) string { return "{rerunOf: {name: red}" + more + "}" }
 
 // inline is the spec of a run that defines its own test with these params, with more of the spec behind it.
 func inline(params, more string) string {
@@ -17,14 +24,14 @@ func inline(params, more string) string {
 }
 
 var runRefusals = []refusal{
-	{
-		"neither testRef nor testSpec", ref(`, cancel: false`), `{cancel: false}`,
-		`spec: Invalid value: set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)`,
-	},
-	{
-		"both testRef and testSpec", `{testSpec: {POD}}`, `{testRef: {name: unit}, testSpec: {POD}}`,
-		`spec: Invalid value: set exactly one of testRef (the name of a Test) and testSpec (a definition of its own)`,
-	},
+	{"neither testRef nor testSpec nor rerunOf", ref(`, cancel: false`), `{cancel: false}`, notOneOfThree},
+	{"both testRef and testSpec", `{testSpec: {POD}}`, `{testRef: {name: unit}, testSpec: {POD}}`, notOneOfThree},
+	{"both testRef and rerunOf", rerun(``), `{testRef: {name: unit}, rerunOf: {name: red}}`, notOneOfThree},
+	{"rerunOf with params", rerun(`, ttlAfterFinished: 1h`), rerun(`, params: [{name: A, value: x}]`), asItWas},
+	{"rerunOf with timeouts", rerun(`, cancel: true`), rerun(`, timeouts: {run: 1h}`), asItWas},
+	{"rerunOf with retry", rerun(``), rerun(`, retry: {failure: 1}`), asItWas},
+	{"rerunOf without a name", rerun(``), `{rerunOf: {}}`, `spec.rerunOf.name: Required value`},
+	{"rerunOf with a name that is not one", rerun(``), `{rerunOf: {name: "Not a Name!"}}`, `spec.rerunOf.name: Invalid value: "Not a Name!": ` + badRunName},
 	{
 		"a testRef without a name", ref(""), `{testRef: {}}`,
 		`spec.testRef.name: Required value`,
@@ -93,6 +100,7 @@ var runRefusals = []refusal{
 	},
 
 	{"a backoff of the run in days", ref(`, retry: {backoff: {base: 1s}}`), ref(`, retry: {backoff: {base: 1d}}`), `spec.retry.backoff.base: Invalid value: "1d": ` + badBackoff},
+	{"an unreachable timeout of the run in days", ref(`, timeouts: {unreachable: 1s}`), ref(`, timeouts: {unreachable: 1d}`), `spec.timeouts.unreachable: Invalid value: "1d": ` + badTimeout},
 	{"a cap of the run in days", ref(`, retry: {backoff: {cap: 1s}}`), ref(`, retry: {backoff: {cap: 1d}}`), `spec.retry.backoff.cap: Invalid value: "1d": ` + badBackoff},
 	{
 		"a negative start timeout", ref(`, timeouts: {start: 5m}`), ref(`, timeouts: {start: -5m}`),

@@ -14,6 +14,7 @@ import (
 const (
 	newTestRef       = `spec: Invalid value: testRef cannot be changed: create a new TestRun`
 	newTestSpec      = `spec: Invalid value: testSpec cannot be changed: create a new TestRun`
+	newRerunOf       = `spec: Invalid value: rerunOf cannot be changed: create a new TestRun`
 	newParams        = `spec: Invalid value: params cannot be changed: create a new TestRun`
 	newTimeouts      = `spec: Invalid value: timeouts cannot be changed: create a new TestRun`
 	newRetry         = `spec: Invalid value: retry cannot be changed: create a new TestRun`
@@ -37,6 +38,8 @@ var changes = []struct {
 	{name: "testSpec with a description added", before: `{testSpec: {POD}}`, after: `{testSpec: {POD, description: a}}`, want: newTestSpec},
 	{name: "testSpec with a description removed", before: `{testSpec: {POD, description: a}}`, after: `{testSpec: {POD}}`, want: newTestSpec},
 
+	{name: "rerunOf with another name", before: rerun(``), after: `{rerunOf: {name: green}}`, want: newRerunOf},
+
 	{name: "params with another value", before: ref(`, params: [{name: A, value: x}]`), after: ref(`, params: [{name: A, value: z}]`), want: newParams},
 	{name: "params with one more", before: ref(`, params: [{name: A, value: x}]`), after: ref(`, params: [{name: A, value: x}, {name: B, value: x}]`), want: newParams},
 	{name: "params added", before: ref(``), after: ref(`, params: [{name: A, value: x}]`), want: newParams},
@@ -51,6 +54,8 @@ var changes = []struct {
 	{name: "retry with another base", before: ref(`, retry: {backoff: {base: 1s}}`), after: ref(`, retry: {backoff: {base: 2s}}`), want: newRetryValue},
 	{name: "retry with another cap", before: ref(`, retry: {backoff: {cap: 1m}}`), after: ref(`, retry: {backoff: {cap: 2m}}`), want: newRetryValue},
 	{name: "retry with another exit code", before: ref(`, retry: {exitCodes: {permanent: [2]}}`), after: ref(`, retry: {exitCodes: {permanent: [3]}}`), want: newRetryValue},
+	{name: "retry with another policy for silent nodes", before: ref(`, retry: {unreachable: Wait}`), after: ref(`, retry: {unreachable: Replace}`), want: newRetryValue},
+	{name: "timeouts with another unreachable", before: ref(`, timeouts: {unreachable: 90s}`), after: ref(`, timeouts: {unreachable: 2m}`), want: newTimeoutsValue},
 	{name: "retry with a backoff removed", before: ref(`, retry: {failure: 1, backoff: {cap: 1m}}`), after: ref(`, retry: {failure: 1}`), want: newRetryValue},
 	{name: "retry written in another way", before: ref(`, retry: {failure: 1, backoff: {base: 90s, cap: 60m}}`), after: ref(`, retry: {failure: 1, backoff: {base: 1m30s, cap: 1h0m0s}}`)},
 	{name: "timeouts added", before: ref(``), after: ref(`, timeouts: {run: 1h}`), want: newTimeouts},

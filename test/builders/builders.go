@@ -47,6 +47,12 @@ func (b *TestRunBuilder) Running(spec v1alpha1.TestSpec) *TestRunBuilder {
 	return b
 }
 
+// RerunOf makes the run repeat another one.
+func (b *TestRunBuilder) RerunOf(run string) *TestRunBuilder {
+	b.Spec = v1alpha1.TestRunSpec{RerunOf: &v1alpha1.RunReference{Name: run}}
+	return b
+}
+
 // Param gives a param a value.
 func (b *TestRunBuilder) Param(name, value string) *TestRunBuilder {
 	b.Spec.Params = append(b.Spec.Params, v1alpha1.Param{Name: name, Value: &value})
@@ -62,6 +68,18 @@ func (b *TestRunBuilder) StartTimeout(d time.Duration) *TestRunBuilder {
 // RunTimeout sets timeouts.run.
 func (b *TestRunBuilder) RunTimeout(d time.Duration) *TestRunBuilder {
 	b.Spec.Timeouts.Run = &metav1.Duration{Duration: d}
+	return b
+}
+
+// UnreachableTimeout sets timeouts.unreachable.
+func (b *TestRunBuilder) UnreachableTimeout(d time.Duration) *TestRunBuilder {
+	b.Spec.Timeouts.Unreachable = &metav1.Duration{Duration: d}
+	return b
+}
+
+// Replacing lets another attempt begin while the one before may still run on a silent node.
+func (b *TestRunBuilder) Replacing() *TestRunBuilder {
+	b.Spec.Retry.Unreachable = v1alpha1.UnreachableReplace
 	return b
 }
 

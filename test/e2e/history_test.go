@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +32,8 @@ type history struct {
 	// steps are the phases, verdicts and reasons of each run, in order.
 	steps    map[types.UID][]stepTaken
 	problems []string
+	// gaps says that the API server may be away for a while. What comes and goes meanwhile is not seen.
+	gaps atomic.Bool
 
 	stop    context.CancelFunc
 	watches sync.WaitGroup
@@ -58,16 +62,18 @@ func (w *world) record() *history {
 		steps: map[types.UID][]stepTaken{}, stop: stop,
 	}
 	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
-		w.must(w.client.List(ctx, list, client.InNamespace(w.namespace)))
-		since := &client.ListOptions{Namespace: w.namespace, Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}}
-		watcher, err := w.client.Watch(ctx, list, since)
+		watcher, err := w.client.Watch(ctx, list, client.InNamespace(w.namespace))
 		w.must(err)
 		h.watches.Go(func() {
-			for event := range watcher.ResultChan() {
-				if ctx.Err() != nil {
-					return
+			h.noteAll(ctx, watcher)
+			for h.gaps.Load() && ctx.Err() == nil {
+				if watcher, err = w.client.Watch(ctx, list, client.InNamespace(w.namespace)); err == nil {
+					h.noteAll(ctx, watcher)
 				}
-				h.note(event)
+				select {
+				case <-ctx.Done():
+				case <-time.After(100 * time.Millisecond):
+				}
 			}
 			if ctx.Err() == nil {
 				h.problem("the watch of %T ended early, so that not all was seen", list)
@@ -76,6 +82,19 @@ func (w *world) record() *history {
 	}
 	return h
 }
+
+// noteAll notes what the watch tells: first all that is there, then all that comes.
+func (h *history) noteAll(ctx context.Context, watcher watch.Interface) {
+	for event := range watcher.ResultChan() {
+		if ctx.Err() != nil || event.Type == watch.Error && h.gaps.Load() {
+			return
+		}
+		h.note(event)
+	}
+}
+
+// expectGaps is for tests that take the API server away.
+func (h *history) expectGaps() { h.gaps.Store(true) }
 
 func (h *history) end() {
 	h.stop()

@@ -143,11 +143,11 @@ func TestTheOperatorMayDoWhatItNeedsAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	asOperator := "--as=system:serviceaccount:" + operatorNamespace + ":" + operatorName
 	for action, want := range map[string]string{
-		"create jobs": "yes", "patch pods": "yes", "patch testruns/status": "yes", "delete testruns": "yes",
+		"create jobs": "yes", "patch pods": "yes", "patch testruns/status": "yes", "delete testruns": "yes", "get nodes": "yes",
 
 		"get secrets": "no", "get configmaps": "no", "create pods": "no", "delete pods": "no", "delete jobs": "no", "update jobs": "no",
 		"get pods/log": "no", "create pods/exec": "no", "create testruns": "no", "patch testruns": "no", "patch tests": "no",
-		"create serviceaccounts/token": "no", "impersonate users": "no", "create clusterrolebindings": "no", "get nodes": "no",
+		"create serviceaccounts/token": "no", "impersonate users": "no", "create clusterrolebindings": "no", "list nodes": "no", "patch nodes": "no",
 	} {
 		verb, resource, _ := strings.Cut(action, " ")
 		resource, subresource, _ := strings.Cut(resource, "/")
