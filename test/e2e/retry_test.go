@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -49,6 +51,47 @@ func TestAnEvictedTestIsTriedAgainAndIsNotFlaky(t *testing.T) {
 	w.inProgress("evicted")
 	w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod("evicted"), &policyv1.Eviction{}))
 	w.bothAttempts("evicted", v1alpha1.ReasonDisrupted, false)
+}
+
+// What a script can bring about, each at the first attempt only.
+func TestEachWayToFailIsPaidFromFailure(t *testing.T) {
+	const first = "test $TESTRUN_ATTEMPT = 2 || "
+	greedy := builders.TestSpec(first + `exec perl -e 'my @hoard; push @hoard, "x" x 1048576 while 1'`)
+	greedy.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("48Mi")}
+	causes := map[string]struct {
+		spec         v1alpha1.TestSpec
+		reason, says string
+	}{
+		"exits":       {builders.TestSpec(first + "exit 3"), v1alpha1.ReasonTestFailed, "exit code 3"},
+		"case-passed": {builders.TestSpec("echo 1..1; echo ok 1; " + first + "exit 1"), v1alpha1.ReasonCasesPassed, "yet the test ended with exit code 1"},
+		"bails":       {builders.TestSpec("echo 1..1; echo ok 1; " + first + "echo 'Bail out! no database'"), v1alpha1.ReasonBailedOut, "no database"},
+		"ends-early":  {builders.TestSpec("echo 1..2; echo ok 1; " + first + "exit 0; echo ok 2"), v1alpha1.ReasonPlanNotReached, "planned 2"},
+		"is-cut":      {builders.TestSpec(first + "echo '<testsuite><testcase name=\"a\"/>' > $TESTRUN_RESULTS/a.xml"), v1alpha1.ReasonResultsIncomplete, "a.xml"},
+		"greedy":      {greedy, v1alpha1.ReasonOutOfMemory, "memory limit"},
+	}
+	w := newWorld(t)
+	for name, cause := range causes {
+		w.create(builders.TestRun(name).Running(cause.spec).Retry(1, 0).Build())
+	}
+	for name, cause := range causes {
+		w.bothAttempts(name, cause.reason, true)
+		shows(t, "kubectl events", w.mustKubectl("events", "--for=testrun/"+name), "Attempt 1 ended as .*"+cause.reason+".*"+cause.says)
+	}
+}
+
+func TestAPodThatItsNodeRejectsIsPaidFromDisruption(t *testing.T) {
+	w := newWorld(t)
+	w.create(builders.TestRun("beside").Build())
+	w.passed("beside")
+	spec := specWith(func(pod *corev1.PodSpec) {
+		pod.NodeName = w.pod("beside").Spec.NodeName // no scheduler sees to it that there is room
+		pod.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
+	})
+	w.create(builders.TestRun("rejected").Running(spec).Retry(0, 1).Build())
+	run := w.finished("rejected", v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, "OutOfcpu", "attempt 2")
+	if len(run.Status.Attempts) != 2 {
+		t.Errorf("the attempts are %+v, want two", run.Status.Attempts)
+	}
 }
 
 func TestFailuresAreTriedAgainAsOftenAsTheTestSays(t *testing.T) {
