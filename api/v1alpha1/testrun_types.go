@@ -25,6 +25,7 @@ type TestRunSpec struct {
 	// testSpec defines the test inline. Unset means that testRef names it.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(self.retention) || !has(self.retention.keep)",message="retention.keep counts the runs of a Test, and an inline definition has only this one: use testRef, or set retention.ttl"
 	TestSpec *TestSpec `json:"testSpec,omitempty"`
 
 	// params are values for the params that the test defines. Unset means the default of each.
@@ -55,7 +56,7 @@ type TestRunSpec struct {
 	Cancel *bool `json:"cancel,omitempty"`
 
 	// ttlAfterFinished is how long the run is kept once it has finished; then it is deleted, with its Jobs, pods and logs. It
-	// is a duration such as 0s, 30m or 24h. Unset means that it is kept.
+	// is a duration such as 0s, 30m or 24h. Unset means what retention.ttl of the test says.
 	//
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative"
