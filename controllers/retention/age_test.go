@@ -72,3 +72,10 @@ func TestAPinnedRunIsNotDisposable(t *testing.T) {
 		})
 	}
 }
+
+func TestAPaceOfNothingIsRefused(t *testing.T) {
+	err := (&Controllers{}).SetupWithManager(t.Context(), nil)
+	if err == nil || err.Error() != "0 deletions per second: it is at least 1" {
+		t.Errorf("it says %v", err)
+	}
+}

@@ -51,11 +51,11 @@ func surplus(runs []v1alpha1.TestRun, keep v1alpha1.Keep) []*v1alpha1.TestRun {
 
 // allButLast returns the runs without the last n of them, oldest first; none when n is nil.
 func allButLast(n *int32, runs []*v1alpha1.TestRun) []*v1alpha1.TestRun {
-	if n == nil || len(runs) <= int(*n) {
+	if n == nil {
 		return nil
 	}
 	slices.SortFunc(runs, olderFirst)
-	return runs[:len(runs)-int(*n)]
+	return runs[:max(0, len(runs)-int(*n))]
 }
 
 func olderFirst(a, b *v1alpha1.TestRun) int {
