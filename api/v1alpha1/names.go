@@ -27,6 +27,9 @@ const (
 	AnnotationTestGeneration = "testrun.dev/test-generation"
 )
 
+// AnnotationPinned on a run keeps it: no TTL and no keep of a Test deletes a run that is pinned. Any value but "false" pins.
+const AnnotationPinned = "testrun.dev/pinned"
+
 // Environment variables that every container of a test's pod is given, beside the run's params.
 const (
 	// EnvName holds the name of the TestRun.

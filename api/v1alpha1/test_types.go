@@ -59,6 +59,12 @@ type TestSpec struct {
 	//
 	// +optional
 	Results ResultsSpec `json:"results,omitzero"`
+
+	// retention says which finished runs are deleted, as the Test says now and not as it did when they started. Unset means
+	// none.
+	//
+	// +optional
+	Retention Retention `json:"retention,omitzero"`
 }
 
 // ParamSpec defines one param of a test.

@@ -27,6 +27,7 @@ type TestRunSpec struct {
 	// testSpec defines the test inline. Unset means that testRef or rerunOf names it.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="!has(self.retention) || !has(self.retention.keep)",message="retention.keep counts the runs of a Test, and an inline definition has only this one: use testRef, or set retention.ttl"
 	TestSpec *TestSpec `json:"testSpec,omitempty"`
 
 	// rerunOf names a run to repeat: this one asks for what that one asked for, its test, params, timeouts and retry. A Test is
@@ -63,7 +64,7 @@ type TestRunSpec struct {
 	Cancel *bool `json:"cancel,omitempty"`
 
 	// ttlAfterFinished is how long the run is kept once it has finished; then it is deleted, with its Jobs, pods and logs. It
-	// is a duration such as 0s, 30m or 24h. Unset means that it is kept.
+	// is a duration such as 0s, 30m or 24h. Unset means what retention.ttl of the test says.
 	//
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative"

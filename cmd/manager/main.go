@@ -22,6 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 )
 
@@ -29,15 +30,16 @@ import (
 var version = "dev"
 
 type options struct {
-	metricsAddress  string
-	metricsSecure   bool
-	probeAddress    string
-	leaderElect     bool
-	leaderNamespace string
-	concurrency     int
-	testGracePeriod time.Duration
-	runnerImage     string
-	runnerMount     string
+	metricsAddress     string
+	metricsSecure      bool
+	probeAddress       string
+	leaderElect        bool
+	leaderNamespace    string
+	concurrency        int
+	deletionsPerSecond int
+	testGracePeriod    time.Duration
+	runnerImage        string
+	runnerMount        string
 }
 
 func main() {
@@ -48,6 +50,7 @@ func main() {
 	flag.BoolVar(&opts.leaderElect, "leader-elect", false, "Let one of several replicas work at a time.")
 	flag.StringVar(&opts.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader's Lease; needed outside a cluster only.")
 	flag.IntVar(&opts.concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
+	flag.IntVar(&opts.deletionsPerSecond, "deletions-per-second", 10, "Number of finished runs that retention deletes in a second.")
 	flag.DurationVar(&opts.testGracePeriod, "test-grace-period", 30*time.Second, "How long a run waits for a Test that does not exist.")
 	flag.StringVar(&opts.runnerImage, "runner-image", "", "Image of the runner, which reads a test's results; test pods pull it.")
 	flag.StringVar(&opts.runnerMount, "runner-mount", mountAuto,
@@ -106,6 +109,16 @@ func run(ctx context.Context, opts options) error {
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr, opts.concurrency); err != nil {
 		return fmt.Errorf("setting up the controller: %w", err)
+	}
+	deleting := &retention.Controllers{
+		Client:             mgr.GetClient(),
+		APIReader:          mgr.GetAPIReader(),
+		Clock:              clock.RealClock{},
+		Metrics:            retention.NewMetrics(metrics.Registry),
+		DeletionsPerSecond: opts.deletionsPerSecond,
+	}
+	if err := deleting.SetupWithManager(ctx, mgr); err != nil {
+		return fmt.Errorf("setting up retention: %w", err)
 	}
 	if err := addHealthChecks(mgr); err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -40,8 +39,6 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 		return r.createJob(ctx, seen.run, plan.create)
 	case plan.stop != nil:
 		return r.stop(ctx, seen, plan.stop)
-	case plan.deleteRun:
-		return r.deleteRun(ctx, seen.run)
 	default:
 		return nil
 	}
@@ -94,14 +91,4 @@ func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name s
 			fmt.Errorf("the name %s belongs to a Job that is not this run's: delete it, or give the run another name", name),
 		}
 	}
-}
-
-// deleteRun deletes the run that was seen, and no other or later one.
-func (r *Reconciler) deleteRun(ctx context.Context, run *v1alpha1.TestRun) error {
-	err := r.Client.Delete(ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground),
-		client.Preconditions{UID: ptr.To(run.UID), ResourceVersion: ptr.To(run.ResourceVersion)})
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("deleting the run: %w", err)
-	}
-	return nil
 }

@@ -14,14 +14,12 @@ import (
 // so costs no write: see docs/decisions/writes.md.
 const explainAfter = 5 * time.Second
 
-// plan is what a reconcile is to do: at most one of create, stop and deleteRun, and what the status is to say.
+// plan is what a reconcile is to do: at most one of create and stop, and what the status is to say.
 type plan struct {
 	// create is the Job to create.
 	create *batchv1.Job
 	// stop makes the attempt end, for this reason.
 	stop *state
-	// deleteRun deletes the run, and with it all that it owns.
-	deleteRun bool
 	// attemptEnd is how the attempt ended, if another one follows; the run goes on.
 	attemptEnd *state
 	// state is what the status is to say; nil leaves the status as it is.
@@ -57,7 +55,7 @@ type rule func(seen observation, now time.Time) (plan, bool)
 var rules = []rule{
 	// A run that is over.
 	beingDeleted,    // nothing: Kubernetes' garbage collector takes what the run owns
-	afterFinish,     // a verdict never changes; ttlAfterFinished deletes the run
+	afterFinish,     // a verdict never changes; a Job that is active nevertheless is stopped
 	stillEnding,     // the pod counts as failed, and the test's container has not ended: wait for what it leaves
 	stoppedByUs,     // what was stopped ends with the reason for which it was stopped
 	ranTooLong,      // the kubelet stopped the pod at timeouts.run → TimedOut, or another attempt
@@ -100,7 +98,7 @@ func beingDeleted(seen observation, _ time.Time) (plan, bool) {
 	return plan{}, !seen.run.DeletionTimestamp.IsZero()
 }
 
-func afterFinish(seen observation, now time.Time) (plan, bool) {
+func afterFinish(seen observation, _ time.Time) (plan, bool) {
 	status := seen.run.Status
 	if status.Phase != v1alpha1.PhaseFinished {
 		return plan{}, false
@@ -108,14 +106,7 @@ func afterFinish(seen observation, now time.Time) (plan, bool) {
 	if isActive(seen) { // a Job that another controller created while this one finished the run
 		return plan{stop: finished(status.Verdict, currentReason(status), "The run has finished")}, true
 	}
-	ttl := seen.run.Spec.TTLAfterFinished
-	if ttl == nil || status.FinishTime == nil {
-		return plan{}, true
-	}
-	if left := status.FinishTime.Add(ttl.Duration).Sub(now); left > 0 {
-		return plan{requeueAfter: left}, true
-	}
-	return plan{deleteRun: true}, true
+	return plan{}, true
 }
 
 // stillEnding: a kubelet may call a pod failed while it still stops the containers. A node that is lost never says how they

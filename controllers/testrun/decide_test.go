@@ -79,11 +79,6 @@ func repeating(run *v1alpha1.TestRun) {
 	run.Spec = v1alpha1.TestRunSpec{RerunOf: &v1alpha1.RunReference{Name: "gone"}}
 }
 
-func overWithTTL(run *v1alpha1.TestRun) {
-	over(run)
-	run.Spec.TTLAfterFinished = &metav1.Duration{Duration: time.Hour}
-}
-
 // once leaves a run only one attempt.
 func once(run *v1alpha1.TestRun) { run.Spec.Retry.Disruption = ptr.To[int32](0) }
 
@@ -225,14 +220,12 @@ func TestDecide(t *testing.T) {
 	tests := map[string]struct {
 		seen    *scene
 		now     time.Duration
-		does    string // create, stop, delete, or nothing
+		does    string // create, stop, or nothing
 		says    string // PHASE VERDICT REASON, or nothing
 		requeue time.Duration
 	}{
 		"a run that is being deleted is left alone":            {seen: aRun(deleted)},
 		"a finished run is left alone":                         {seen: aRun(over).withPod(exited(0, 0))},
-		"a finished run is left alone until its TTL":           {seen: aRun(overWithTTL), now: time.Minute, requeue: 59 * time.Minute},
-		"a finished run is deleted after its TTL":              {seen: aRun(overWithTTL), now: time.Hour, does: "delete"},
 		"a finished run with a Job that is active is stopped":  {seen: aRun(over).withPod(running), does: "stop"},
 		"a finished run with a stopped Job is left alone":      {seen: aRun(over).withJob().jobStopped(cancel)},
 		"a finished run whose pod is stopping is left alone":   {seen: aRun(over).withPod(running, stoppedFor(cancel))},
@@ -331,8 +324,6 @@ func deed(plan plan) string {
 		return "create"
 	case plan.stop != nil:
 		return "stop"
-	case plan.deleteRun:
-		return "delete"
 	default:
 		return ""
 	}

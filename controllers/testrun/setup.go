@@ -24,7 +24,7 @@ import (
 // What the controller may do. Everything else is refused to it.
 //
 // +kubebuilder:rbac:groups=testrun.dev,resources=tests,verbs=get;list;watch
-// +kubebuilder:rbac:groups=testrun.dev,resources=testruns,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups=testrun.dev,resources=testruns,verbs=get;list;watch
 // +kubebuilder:rbac:groups=testrun.dev,resources=testruns/status,verbs=patch
 // +kubebuilder:rbac:groups=testrun.dev,resources=testruns/finalizers,verbs=update
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch

@@ -130,4 +130,19 @@ var definitionRefusals = []definitionRefusal{
 	{refusal: refusal{"fewer attempts than none", `{POD, retry: {disruption: 0}}`, `{POD, retry: {disruption: -1}}`, `SPEC.retry.disruption: Invalid value: -1: SPEC.retry.disruption in body should be greater than or equal to 0`}},
 	{refusal: refusal{"exit code 0 as a failure", `{POD, retry: {exitCodes: {permanent: [1, 255]}}}`, `{POD, retry: {exitCodes: {permanent: [0]}}}`, `SPEC.retry.exitCodes.permanent[0]: Invalid value: 0: SPEC.retry.exitCodes.permanent[0] in body should be greater than or equal to 1`}},
 	{refusal: refusal{"an exit code twice", `{POD, retry: {exitCodes: {infrastructure: [75]}}}`, `{POD, retry: {exitCodes: {infrastructure: [75, 75]}}}`, `SPEC.retry.exitCodes.infrastructure[1]: Duplicate value: 75`}},
+
+	{refusal: refusal{"a ttl of passed runs in days", `{POD, retention: {ttl: {passed: 0s}}}`, `{POD, retention: {ttl: {passed: 7d}}}`, `SPEC.retention.ttl.passed: Invalid value: "7d": ` + badTTL}},
+	{refusal: refusal{"a negative ttl of failed runs", `{POD, retention: {ttl: {failed: 720h}}}`, `{POD, retention: {ttl: {failed: -1h}}}`, `SPEC.retention.ttl.failed: Invalid value: "-1h": ` + badTTL}},
+	{refusal: refusal{"a ttl of errors with a fraction", `{POD, retention: {ttl: {error: 1h30m}}}`, `{POD, retention: {ttl: {error: 1.5h}}}`, `SPEC.retention.ttl.error: Invalid value: "1.5h": ` + badTTL}},
+	{refusal: refusal{"a ttl of timed out runs of less than a second", `{POD, retention: {ttl: {timedOut: 1s}}}`, `{POD, retention: {ttl: {timedOut: 10ms}}}`, `SPEC.retention.ttl.timedOut: Invalid value: "10ms": ` + badTTL}},
+	{refusal: refusal{"a ttl of cancelled runs without a unit", `{POD, retention: {ttl: {cancelled: 0s}}}`, `{POD, retention: {ttl: {cancelled: "0"}}}`, `SPEC.retention.ttl.cancelled: Invalid value: "0": ` + badTTL}},
+	{refusal: refusal{"a ttl that says nothing", `{POD, retention: {ttl: {passed: 1h}}}`, `{POD, retention: {ttl: {}}}`, `SPEC.retention.ttl: Invalid value: 0: SPEC.retention.ttl in body should have at least 1 properties`}},
+	{refusal: refusal{"a retention that says nothing", `{POD}`, `{POD, retention: {}}`, `SPEC.retention: Invalid value: 0: SPEC.retention in body should have at least 1 properties`}},
+}
+
+// testRefusals are of what only a Test may say.
+var testRefusals = []refusal{
+	{"fewer runs kept than none", `{POD, retention: {keep: {passed: 0}}}`, `{POD, retention: {keep: {passed: -1}}}`, `spec.retention.keep.passed: Invalid value: -1: spec.retention.keep.passed in body should be greater than or equal to 0`},
+	{"too many runs kept", `{POD, retention: {keep: {notPassed: 10000}}}`, `{POD, retention: {keep: {notPassed: 10001}}}`, `spec.retention.keep.notPassed: Invalid value: 10001: spec.retention.keep.notPassed in body should be less than or equal to 10000`},
+	{"a keep that says nothing", `{POD, retention: {keep: {passed: 1}}}`, `{POD, retention: {keep: {}}}`, `spec.retention.keep: Invalid value: 0: spec.retention.keep in body should have at least 1 properties`},
 }

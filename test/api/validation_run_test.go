@@ -163,6 +163,10 @@ var runRefusals = []refusal{
 		`spec.ttlAfterFinished: Invalid value: "0": ` + badTTL,
 	},
 	{
+		"a number of runs to keep of an inline test", `{testSpec: {POD, retention: {ttl: {passed: 1h}}}}`, `{testSpec: {POD, retention: {keep: {passed: 10}}}}`,
+		`spec.testSpec: Invalid value: retention.keep counts the runs of a Test, and an inline definition has only this one: use testRef, or set retention.ttl`,
+	},
+	{
 		"cancel that is a word", ref(`, cancel: true`), ref(`, cancel: "yes"`),
 		`spec.cancel: Invalid value: "string": spec.cancel in body must be of type boolean: "string"`,
 	},

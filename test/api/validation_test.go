@@ -32,6 +32,15 @@ func TestABadRunIsRefused(t *testing.T) {
 	}
 }
 
+func TestABadTestIsRefused(t *testing.T) {
+	for _, c := range testRefusals {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			checkRefusal(t, "Test", c)
+		})
+	}
+}
+
 // A definition is refused with the same sentences as a Test and inline.
 func TestABadDefinitionIsRefused(t *testing.T) {
 	for _, c := range definitionRefusals {

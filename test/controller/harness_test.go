@@ -22,6 +22,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
@@ -37,12 +38,20 @@ type world struct {
 	client    client.Client
 	registry  *prometheus.Registry
 	writes    writes
+	// adjustRetention, if it is set, changes the controllers that delete before they start.
+	adjustRetention func(*retention.Controllers)
 }
 
 // newWorld makes a namespace without a controller.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
+	return newWorldAlone(t)
+}
+
+// newWorldAlone is newWorld for a test beside which no other runs.
+func newWorldAlone(t *testing.T) *world {
+	t.Helper()
 	return &world{t: t, ctx: t.Context(), namespace: apiserver.Namespace(t), client: apiserver.Client}
 }
 
@@ -76,6 +85,7 @@ func (w *world) startController() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	w.must(reconciler.SetupWithManager(ctx, mgr, 4))
+	w.must(w.retention(mgr).SetupWithManager(ctx, mgr))
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	stop = sync.OnceFunc(func() {

@@ -207,7 +207,7 @@ func TestTTLDeletesTheRunAndAllThatItOwns(t *testing.T) {
 	w.eventually("the run is gone", func() bool {
 		return apierrors.IsNotFound(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "brief"}, &v1alpha1.TestRun{}))
 	})
-	w.eventually("its Job is gone", func() bool { return len(w.jobs()) == 0 })
+	w.eventually("its Job and pod are gone", func() bool { return len(w.jobs())+len(w.pods()) == 0 })
 }
 
 func TestAStatusIsBoundedWhateverKubernetesSays(t *testing.T) {
