@@ -110,14 +110,14 @@ func run(ctx context.Context, opts options) error {
 	if err := reconciler.SetupWithManager(ctx, mgr, opts.concurrency); err != nil {
 		return fmt.Errorf("setting up the controller: %w", err)
 	}
-	cleaners := &retention.Controllers{
+	deleting := &retention.Controllers{
 		Client:             mgr.GetClient(),
 		APIReader:          mgr.GetAPIReader(),
 		Clock:              clock.RealClock{},
 		Metrics:            retention.NewMetrics(metrics.Registry),
 		DeletionsPerSecond: opts.deletionsPerSecond,
 	}
-	if err := cleaners.SetupWithManager(ctx, mgr); err != nil {
+	if err := deleting.SetupWithManager(ctx, mgr); err != nil {
 		return fmt.Errorf("setting up retention: %w", err)
 	}
 	if err := addHealthChecks(mgr); err != nil {

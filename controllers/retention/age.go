@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -37,11 +38,11 @@ func (c byAge) testOf(ctx context.Context, run *v1alpha1.TestRun) (*v1alpha1.Tes
 	}
 	test := &v1alpha1.Test{}
 	err := c.Client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.TestRef.Name}, test)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("reading the Test: %w", err)
-	}
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading the Test: %w", err)
 	}
 	return test, nil
 }

@@ -54,7 +54,8 @@ func (c *Controllers) hasChanged(ctx context.Context, test *v1alpha1.Test) (bool
 		return false, nil
 	}
 	latest := &v1alpha1.Test{}
-	if err := c.APIReader.Get(ctx, client.ObjectKeyFromObject(test), latest); client.IgnoreNotFound(err) != nil {
+	err := c.APIReader.Get(ctx, client.ObjectKeyFromObject(test), latest)
+	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("reading the Test: %w", err)
 	}
 	return latest.UID != test.UID || latest.Generation != test.Generation, nil

@@ -36,10 +36,10 @@ func TestOfAThousandRunsTheLastTenRemainAndNewOnesStartMeanwhile(t *testing.T) {
 
 	var without, meanwhile []time.Duration
 	for range 10 {
-		w.changeSuite(v1alpha1.Retention{})
+		w.retain(v1alpha1.Retention{})
 		without = append(without, starts.measure(5)...)
 		before := w.deletions()
-		w.changeSuite(keep(kept, 0))
+		w.retain(keep(kept, 0))
 		w.eventually("the deletion goes on", func() bool { return w.deletions() > before })
 		meanwhile = append(meanwhile, starts.measure(5)...)
 	}

@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -44,13 +45,21 @@ func (w *world) suite(retention v1alpha1.Retention) {
 	w.create(test)
 }
 
-// changeSuite gives the Test another retention.
-func (w *world) changeSuite(retention v1alpha1.Retention) {
+// changeSuite changes the Test and returns it as it was before.
+func (w *world) changeSuite(change func(*v1alpha1.TestSpec)) *v1alpha1.Test {
 	w.t.Helper()
 	test := &v1alpha1.Test{}
 	w.must(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "suite"}, test))
-	test.Spec.Retention = retention
-	w.must(w.client.Update(w.ctx, test))
+	before := test.DeepCopy()
+	change(&test.Spec)
+	w.must(w.client.Patch(w.ctx, test, client.MergeFrom(before)))
+	return before
+}
+
+// retain gives the Test another retention and returns it as it was before.
+func (w *world) retain(retention v1alpha1.Retention) *v1alpha1.Test {
+	w.t.Helper()
+	return w.changeSuite(func(test *v1alpha1.TestSpec) { test.Retention = retention })
 }
 
 // store makes a run that has finished so long ago. No controller may be there yet: it would start the run.
@@ -192,7 +201,7 @@ func TestARetentionThatComesLaterFindsTheRunsThatAreThere(t *testing.T) {
 			w.store(ofSuite("younger"), v1alpha1.VerdictPassed, time.Hour)
 			w.startController()
 			w.remain("older", "younger")
-			w.changeSuite(change.retention)
+			w.retain(change.retention)
 			w.remain(change.remain...)
 		})
 		t.Run("a Test with "+name+" is made", func(t *testing.T) {
@@ -223,14 +232,15 @@ func TestWhatARunOwnsGoesWithItAndNothingElse(t *testing.T) {
 	w.remain("second")
 }
 
-// before is a client that does something right before it deletes.
-type before struct {
-	client.Client
-	deleting func()
-}
+// pinning is a client that pins each object right before it deletes it.
+type pinning struct{ client.Client }
 
-func (c before) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
-	c.deleting()
+func (c pinning) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
+	run := builders.TestRun(obj.GetName()).In(obj.GetNamespace()).Build()
+	pin := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationPinned+`":"true"}}}`))
+	if err := c.Patch(ctx, run, pin); err != nil {
+		return err
+	}
 	return c.Client.Delete(ctx, obj, opts...)
 }
 
@@ -241,13 +251,12 @@ func TestARunThatWasPinnedAMomentAgoIsNotDeleted(t *testing.T) {
 			w := newWorld(t)
 			w.suite(of)
 			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
-			w.adjustRetention = func(c *retention.Controllers) {
-				c.Client = before{c.Client, sync.OnceFunc(func() { w.annotate("run", "true") })}
-			}
+			w.adjustRetention = func(c *retention.Controllers) { c.Client = pinning{c.Client} }
+			stop := w.startController()
+			w.runUntil("run", func(run *v1alpha1.TestRun) bool { return run.Annotations[v1alpha1.AnnotationPinned] == "true" })
+			stop() // the attempt to delete it is over
+			w.adjustRetention = nil
 			w.startController()
-			w.eventually("the run is pinned", func() bool {
-				return w.runUntil("run", func(*v1alpha1.TestRun) bool { return true }).Annotations[v1alpha1.AnnotationPinned] == "true"
-			})
 			w.remain("run")
 		})
 	}
@@ -276,14 +285,52 @@ func TestATestThatKeepsMoreSinceAMomentAgoIsBelieved(t *testing.T) {
 		t.Run(cause, func(t *testing.T) {
 			w := newWorld(t)
 			w.suite(of[0])
-			stale := &v1alpha1.Test{}
-			w.must(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "suite"}, stale))
-			w.changeSuite(of[1])
+			stale := w.retain(of[1])
 			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
 			w.adjustRetention = func(c *retention.Controllers) { c.Client = behind{c.Client, stale} }
 			w.startController()
 			w.remain("run")
 		})
+	}
+}
+
+func TestTwoOperatorsDeleteNotOneRunTooMany(t *testing.T) {
+	w := newWorld(t)
+	w.suite(keep(3, 3))
+	for i := range 30 {
+		w.store(ofSuite(fmt.Sprintf("run-%02d", i)), v1alpha1.VerdictPassed, time.Duration(30-i)*time.Minute)
+	}
+	w.startController()
+	w.startController()
+	w.remain("run-27", "run-28", "run-29")
+}
+
+// counting is a client that counts its lists.
+type counting struct {
+	client.Client
+	lists *atomic.Int64
+}
+
+func (c counting) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	c.lists.Add(1)
+	return c.Client.List(ctx, list, opts...)
+}
+
+func TestTheRunsOfATestThatKeepsThemAllAreNeverListed(t *testing.T) {
+	w := newWorld(t)
+	w.suite(v1alpha1.Retention{})
+	w.store(ofSuite("older"), v1alpha1.VerdictPassed, 2*time.Hour)
+	w.store(ofSuite("younger"), v1alpha1.VerdictPassed, time.Hour)
+	var lists atomic.Int64
+	w.adjustRetention = func(c *retention.Controllers) { c.Client = counting{c.Client, &lists} }
+	w.startController()
+	w.create(ofSuite("new").Cancelled().Build())
+	w.changeSuite(func(test *v1alpha1.TestSpec) { test.Description = "another" })
+	w.annotate("older", "true")
+	w.must(w.client.Delete(w.ctx, builders.TestRun("younger").In(w.namespace).Build()))
+	w.remain("new", "older")
+	if n := lists.Load(); n != 0 {
+		t.Errorf("runs were listed %d times", n)
 	}
 }
 
