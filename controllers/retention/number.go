@@ -33,8 +33,8 @@ func (c byNumber) Reconcile(ctx context.Context, test *v1alpha1.Test) (reconcile
 
 // surplus returns the runs beyond those that are kept: first those that passed, each the oldest first.
 //
-// A list that is behind does no harm. It lacks the runs that finished since, so it holds fewer that are surplus; and what it
-// holds that this controller has deleted since was surplus then, not among those that it counts as kept.
+// A list that is behind does no harm. It lacks runs that have finished since, so fewer of it are surplus; and those that it
+// holds although they have been deleted for their number since are surplus in it, not among those that it counts as kept.
 func surplus(runs []v1alpha1.TestRun, keep v1alpha1.Keep) []*v1alpha1.TestRun {
 	var passed, notPassed []*v1alpha1.TestRun
 	for i := range runs {

@@ -1,17 +1,14 @@
 package controller
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -232,68 +229,6 @@ func TestWhatARunOwnsGoesWithItAndNothingElse(t *testing.T) {
 	w.remain("second")
 }
 
-// pinning is a client that pins each object right before it deletes it.
-type pinning struct{ client.Client }
-
-func (c pinning) Delete(ctx context.Context, obj client.Object, opts ...client.DeleteOption) error {
-	run := builders.TestRun(obj.GetName()).In(obj.GetNamespace()).Build()
-	pin := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationPinned+`":"true"}}}`))
-	if err := c.Patch(ctx, run, pin); err != nil {
-		return err
-	}
-	return c.Client.Delete(ctx, obj, opts...)
-}
-
-func TestARunThatWasPinnedAMomentAgoIsNotDeleted(t *testing.T) {
-	causes := map[string]v1alpha1.Retention{"ttl": ttlOfPassed(time.Hour), "keep": keep(0, 0)}
-	for cause, of := range causes {
-		t.Run(cause, func(t *testing.T) {
-			w := newWorld(t)
-			w.suite(of)
-			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
-			w.adjustRetention = func(c *retention.Controllers) { c.Client = pinning{c.Client} }
-			stop := w.startController()
-			w.runUntil("run", func(run *v1alpha1.TestRun) bool { return run.Annotations[v1alpha1.AnnotationPinned] == "true" })
-			stop() // the attempt to delete it is over
-			w.adjustRetention = nil
-			w.startController()
-			w.remain("run")
-		})
-	}
-}
-
-// behind is a client whose cache does not hear of changes to Tests.
-type behind struct {
-	client.Client
-	test *v1alpha1.Test
-}
-
-func (c behind) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-	if test, ok := obj.(*v1alpha1.Test); ok {
-		c.test.DeepCopyInto(test)
-		return nil
-	}
-	return c.Client.Get(ctx, key, obj, opts...)
-}
-
-func TestATestThatKeepsMoreSinceAMomentAgoIsBelieved(t *testing.T) {
-	causes := map[string][2]v1alpha1.Retention{
-		"ttl":  {ttlOfPassed(time.Hour), ttlOfPassed(3 * time.Hour)},
-		"keep": {keep(0, 0), keep(1, 0)},
-	}
-	for cause, of := range causes {
-		t.Run(cause, func(t *testing.T) {
-			w := newWorld(t)
-			w.suite(of[0])
-			stale := w.retain(of[1])
-			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
-			w.adjustRetention = func(c *retention.Controllers) { c.Client = behind{c.Client, stale} }
-			w.startController()
-			w.remain("run")
-		})
-	}
-}
-
 func TestTwoOperatorsDeleteNotOneRunTooMany(t *testing.T) {
 	w := newWorld(t)
 	w.suite(keep(3, 3))
@@ -303,35 +238,6 @@ func TestTwoOperatorsDeleteNotOneRunTooMany(t *testing.T) {
 	w.startController()
 	w.startController()
 	w.remain("run-27", "run-28", "run-29")
-}
-
-// counting is a client that counts its lists.
-type counting struct {
-	client.Client
-	lists *atomic.Int64
-}
-
-func (c counting) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
-	c.lists.Add(1)
-	return c.Client.List(ctx, list, opts...)
-}
-
-func TestTheRunsOfATestThatKeepsThemAllAreNeverListed(t *testing.T) {
-	w := newWorld(t)
-	w.suite(v1alpha1.Retention{})
-	w.store(ofSuite("older"), v1alpha1.VerdictPassed, 2*time.Hour)
-	w.store(ofSuite("younger"), v1alpha1.VerdictPassed, time.Hour)
-	var lists atomic.Int64
-	w.adjustRetention = func(c *retention.Controllers) { c.Client = counting{c.Client, &lists} }
-	w.startController()
-	w.create(ofSuite("new").Cancelled().Build())
-	w.changeSuite(func(test *v1alpha1.TestSpec) { test.Description = "another" })
-	w.annotate("older", "true")
-	w.must(w.client.Delete(w.ctx, builders.TestRun("younger").In(w.namespace).Build()))
-	w.remain("new", "older")
-	if n := lists.Load(); n != 0 {
-		t.Errorf("runs were listed %d times", n)
-	}
 }
 
 func TestBothControllersDeleteAtOnePace(t *testing.T) {
