@@ -27,11 +27,14 @@ func isDisposable(run *v1alpha1.TestRun) bool {
 // delete waits for its turn and deletes the run, if it and its Test (nil if none had a say) still are what the decision was
 // made from: the API server is asked, not the cache.
 func (c *Controllers) delete(ctx context.Context, run *v1alpha1.TestRun, test *v1alpha1.Test, cause cause) (reconcile.Result, error) {
-	if err := c.pace.Wait(ctx); err != nil {
-		return reconcile.Result{}, fmt.Errorf("waiting to delete: %w", err)
+	if c.pace.Wait(ctx) != nil {
+		return reconcile.Result{}, nil //nolint:nilerr // the operator stops: there is no other error
 	}
-	if changed, err := c.hasChanged(ctx, test); changed || err != nil {
-		return reconcile.Result{RequeueAfter: lookAgain}, err
+	switch changed, err := c.hasChanged(ctx, test); {
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("reading the Test: %w", err)
+	case changed:
+		return reconcile.Result{RequeueAfter: lookAgain}, nil
 	}
 	err := c.Client.Delete(ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground),
 		client.Preconditions{UID: ptr.To(run.UID), ResourceVersion: ptr.To(run.ResourceVersion)})
@@ -55,8 +58,5 @@ func (c *Controllers) hasChanged(ctx context.Context, test *v1alpha1.Test) (bool
 	}
 	latest := &v1alpha1.Test{}
 	err := c.APIReader.Get(ctx, client.ObjectKeyFromObject(test), latest)
-	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("reading the Test: %w", err)
-	}
-	return latest.UID != test.UID || latest.Generation != test.Generation, nil
+	return latest.UID != test.UID || latest.Generation != test.Generation, client.IgnoreNotFound(err)
 }
