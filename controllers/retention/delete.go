@@ -18,10 +18,10 @@ import (
 // lookAgain is when to look again after the cache was behind: the news is on its way.
 const lookAgain = time.Second
 
-// isDisposable says whether retention has a say: the run is not pinned, and not going already.
+// isDisposable says whether retention has a say: the run has finished, is not pinned, and not going already.
 func isDisposable(run *v1alpha1.TestRun) bool {
 	pinned, has := run.Annotations[v1alpha1.AnnotationPinned]
-	return run.DeletionTimestamp.IsZero() && (!has || pinned == "false")
+	return isFinished(run) && run.DeletionTimestamp.IsZero() && (!has || pinned == "false")
 }
 
 // delete waits for its turn and deletes the run, if it and its Test (nil if none had a say) still are what the decision was

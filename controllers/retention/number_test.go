@@ -37,6 +37,9 @@ func pinned(run *v1alpha1.TestRun) {
 }
 func goingAlready(run *v1alpha1.TestRun) { run.DeletionTimestamp = ptr.To(metav1.NewTime(t0)) }
 func createdLater(run *v1alpha1.TestRun) { run.CreationTimestamp.Time = t0 }
+func hasNotFinished(run *v1alpha1.TestRun) {
+	run.Status = v1alpha1.TestRunStatus{Phase: v1alpha1.PhaseInProgress}
+}
 func withoutAnEnd(run *v1alpha1.TestRun) { run.Status.FinishTime = nil }
 
 func names(runs []*v1alpha1.TestRun) string {
@@ -66,6 +69,7 @@ func TestWhichRunsAreSurplus(t *testing.T) {
 		"without a finish time by creation":  {keep(1, 0), []v1alpha1.TestRun{passed("b", -7200), passed("a", 0, withoutAnEnd)}, "b"},
 		"pinned ones are kept, not counted":  {keep(1, 0), []v1alpha1.TestRun{passed("a", 1, pinned), passed("b", 2), passed("c", 3), passed("d", 4, pinned)}, "b"},
 		"those that go already do not count": {keep(1, 0), []v1alpha1.TestRun{passed("a", 1, goingAlready), passed("b", 2), passed("c", 3, goingAlready)}, ""},
+		"those that have not finished":       {keep(0, 0), []v1alpha1.TestRun{passed("a", 1, hasNotFinished), passed("b", 2)}, "b"},
 		"those that passed by themselves":    {v1alpha1.Keep{Passed: ptr.To[int32](1)}, []v1alpha1.TestRun{passed("a", 1), passed("b", 2), ran("c", v1alpha1.VerdictFailed, 0), ran("d", v1alpha1.VerdictError, 0)}, "a"},
 		"those that did not by themselves":   {v1alpha1.Keep{NotPassed: ptr.To[int32](1)}, []v1alpha1.TestRun{passed("a", 0), passed("b", 0), ran("c", v1alpha1.VerdictFailed, 1), ran("d", v1alpha1.VerdictError, 2)}, "c"},
 		"all that did not pass are one kind": {keep(1, 1), []v1alpha1.TestRun{

@@ -213,6 +213,19 @@ func TestARetentionThatComesLaterFindsTheRunsThatAreThere(t *testing.T) {
 	}
 }
 
+func TestARunThatHasNotFinishedIsNeitherCountedNorDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.suite(keep(0, 1))
+	w.startController()
+	w.create(ofSuite("running").Build())
+	w.execute("running")
+	w.inProgress("running")
+	for _, name := range []string{"cancelled-1", "cancelled-2"} {
+		w.create(ofSuite(name).Cancelled().Build())
+		w.remain(name, "running")
+	}
+}
+
 func TestWhatARunOwnsGoesWithItAndNothingElse(t *testing.T) {
 	w := newWorld(t)
 	w.suite(keep(1, 1))
