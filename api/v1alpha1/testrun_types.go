@@ -179,6 +179,13 @@ type TestRunStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
+	// test is the name of the Test that the run executes. Unset for a definition of its own, and until the run has started.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Test string `json:"test,omitempty"`
+
 	// testGeneration is the metadata.generation of the Test that ran. Unset when the run defines its test inline.
 	//
 	// +optional

@@ -33,11 +33,12 @@ func (c byAge) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reconcile.
 
 // testOf reads the Test that the run refers to; nil when it does not exist, or when the run defines its test inline.
 func (c byAge) testOf(ctx context.Context, run *v1alpha1.TestRun) (*v1alpha1.Test, error) {
-	if run.Spec.TestRef == nil {
+	name := testNameOf(run)
+	if name == "" {
 		return nil, nil
 	}
 	test := &v1alpha1.Test{}
-	err := c.Client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: run.Spec.TestRef.Name}, test)
+	err := c.Client.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, test)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil

@@ -1,6 +1,7 @@
 package retention
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,26 @@ func TestHowLongARunIsKept(t *testing.T) {
 			got := ttlOf(test.run.Build(), test.test)
 			if (got == nil) != (test.want == nil) || got != nil && *got != *test.want {
 				t.Errorf("it is kept for %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestTheTestOfAFinishedRunIsKnown(t *testing.T) {
+	rerun := builders.TestRun("a").RerunOf("b").Finished(v1alpha1.VerdictPassed, "").Build()
+	rerun.Status.Test = "suite"
+	for name, test := range map[string]struct {
+		run  *v1alpha1.TestRun
+		want []string
+	}{
+		"by name":                 {builders.TestRun("a").Of("suite").Finished(v1alpha1.VerdictPassed, "").Build(), []string{"suite"}},
+		"repeated":                {rerun, []string{"suite"}},
+		"a definition of its own": {builders.TestRun("a").Finished(v1alpha1.VerdictPassed, "").Build(), nil},
+		"not finished":            {builders.TestRun("a").Of("suite").Build(), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := testOfFinished(test.run); !slices.Equal(got, test.want) {
+				t.Errorf("it is %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -94,10 +94,19 @@ func differs(part func(*v1alpha1.Test) any, before, after client.Object) bool {
 
 func testOfFinished(obj client.Object) []string {
 	run, ok := obj.(*v1alpha1.TestRun)
-	if !ok || run.Spec.TestRef == nil || !isFinished(run) {
+	if !ok || testNameOf(run) == "" || !isFinished(run) {
 		return nil
 	}
-	return []string{run.Spec.TestRef.Name}
+	return []string{testNameOf(run)}
+}
+
+// testNameOf is the name of the Test that the run executed; empty for a definition of its own. A run that repeats another one
+// knows it from its status.
+func testNameOf(run *v1alpha1.TestRun) string {
+	if run.Spec.TestRef != nil {
+		return run.Spec.TestRef.Name
+	}
+	return run.Status.Test
 }
 
 func testOf(_ context.Context, run client.Object) []reconcile.Request {

@@ -44,7 +44,7 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 	status.ObservedGeneration = seen.run.Generation
 	status.Phase, status.Verdict = to.phase, to.verdict
 	if seen.job != nil {
-		status.TestGeneration = testGenerationOf(seen.job)
+		status.Test, status.TestGeneration = seen.job.Labels[v1alpha1.LabelTest], testGenerationOf(seen.job)
 	}
 	if seen.job != nil || refused != nil || isRecorded(seen.run.Status) {
 		status.Attempts = withAttempt(status.Attempts, nextAttempt(seen, endOfAttempt(plan, to), now))

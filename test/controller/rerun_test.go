@@ -34,6 +34,9 @@ func TestARerunAsksForWhatTheRunAskedFor(t *testing.T) {
 		w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
 		w.finished(name, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	}
+	if run := w.finished("again", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed); run.Status.Test != "suite" {
+		t.Errorf("it executed Test %q, want suite, by whose retention it is kept", run.Status.Test)
+	}
 	if run := w.finished("red", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed); len(run.Status.Attempts) != 1 {
 		t.Errorf("the run that is repeated has attempts %+v, want one: a finished run is never reopened", run.Status.Attempts)
 	}
