@@ -19,6 +19,7 @@ func TestPlansAreComparedWithThePoints(t *testing.T) {
 		{"points without numbers take the next", lines("1..3", "ok", "ok 2", "ok"), ""},
 		{"points come in any order", lines("1..4", "ok 3", "ok 1", "ok 4", "ok 2"), ""},
 		{"points are missing", lines("1..5", "ok 1", "ok 2"), "planned 5 cases, ran 2"},
+		{"nothing follows the version", lines("TAP version 14"), "no plan was seen: the test ended after 0 cases without saying how many there are"},
 		{"one point is missing of one", lines("1..1"), "planned 1 case, ran 0"},
 		{"points are too many", lines("1..1", "ok 1", "ok 2"), "planned 1 case, ran 2"},
 		{"nothing was planned", lines("1..0", "ok 2"), "planned 0 cases, ran 1"},
