@@ -167,6 +167,17 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			},
 		},
 		{
+			"a file that is killed, or does not keep its plan, is named whatever others do",
+			lines("a.t .. ", "1..2", "ok 1", "Failed 1/2 subtests ", "b.t .. ", "1..3", "ok 1", "ok 1", "ok 3", "All 3 subtests passed "), "",
+			[]string{
+				"recognized true: 4 passed, 0 failed, 2 errored, 0 skipped in 0s",
+				"PlanNotReached: a.t: planned 2 cases, ran 1",
+				"Errored a.t", "\tFailed 1/2 subtests", "\tplanned 2 cases, ran 1",
+				"Errored b.t", "\tAll 3 subtests passed", "\tthe cases are not numbered 1 to 3, each once: 1 came where 2 was due",
+				"Passed [a.t] test 1", "Passed [b.t] test 1", "Passed [b.t] test 1", "Passed [b.t] test 3",
+			},
+		},
+		{
 			"an exit code that is the number of failures says nothing more",
 			lines("a.t .. ", "1..2", "not ok 1", "# x", "not ok 2 # TODO", "Dubious, test returned 1 (wstat 256, 0x100)", "Failed 1/2 subtests "), "",
 			[]string{"recognized true: 0 passed, 1 failed, 0 errored, 1 skipped in 0s", "Failed [a.t] test 1", "\tx", "Skipped [a.t] test 2", "\tTODO"},
