@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -33,6 +35,7 @@ func main() {
 	debug.SetMemoryLimit(memoryLimit)
 	code, err := run(os.Args[1:])
 	if err != nil {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // the exit code counts, even if nobody reads this
 		fmt.Fprintln(os.Stderr, "runner:", err)
 	}
 	os.Exit(code)
