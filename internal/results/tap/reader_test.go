@@ -136,6 +136,11 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 2 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed a", "Passed b"},
 		},
 		{
+			"a subtest in braces explains why its point failed",
+			lines("1..2", "not ok 1 - a {", "    1..3", "    ok 1 - b", "    not ok 2 - c", "      ---", "      found: 1", "      ...", "    not ok 3 - d # TODO", "}", "ok 2 - e {", "    not ok 1 - f", "}"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tnot ok 2 - c", "\tfound: 1", "Passed e"},
+		},
+		{
 			"diagnostics find their points by name, the first one first",
 			lines("1..4", "not ok 1 - a", "not ok 2 - b", "not ok 3 - a", "not ok 4"),
 			lines("#   Failed test 'b'", "#   at x line 2.", "", "#   Failed test 'a'", "#   at x line 1.", "#   Failed test 'a'", "#   at x line 3.", "#   Failed test 'c'", "# lost", "#   Failed test at x line 4."),
