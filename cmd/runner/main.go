@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"syscall"
@@ -33,6 +34,8 @@ const memoryLimit = 10 << 20
 
 func main() {
 	debug.SetMemoryLimit(memoryLimit)
+	// On several processors of a busy node a reader may run on while its garbage collector waits for one, and fill the memory.
+	runtime.GOMAXPROCS(1)
 	code, err := run(os.Args[1:])
 	if err != nil {
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // the exit code counts, even if nobody reads this
