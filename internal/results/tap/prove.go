@@ -93,7 +93,7 @@ func (r *Reader) judge(defect string) {
 	case v.said == "" || r.gaveUp:
 		return
 	case failed > 0 && (v.exit == 0 || v.exit == failed):
-		return // Test::More exits with the number of failures
+		return // these points tell; Test::More exits with their number
 	case defect == "" && strings.HasPrefix(v.said, "All "):
 		v.said += ", but prove does not call it ok: it was killed, or printed no valid TAP"
 	}
