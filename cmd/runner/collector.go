@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"sync"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -124,16 +125,17 @@ func (c *collector) readFiles(dir string) error {
 		return err
 	}
 	defer root.Close()
-	return doublestar.GlobWalk(root.FS(), c.pattern, func(path string, entry fs.DirEntry) error {
+	pattern := path.Clean(c.pattern) // an fs.FS takes no "./report.xml"
+	return doublestar.GlobWalk(root.FS(), pattern, func(name string, entry fs.DirEntry) error {
 		if !entry.Type().IsRegular() { // a pipe would be waited for
 			return nil
 		}
-		file, err := root.Open(path)
+		file, err := root.Open(name)
 		if err != nil {
 			return err
 		}
 		defer file.Close()
-		if junit.Read(file, path, &c.files) {
+		if junit.Read(file, name, &c.files) {
 			c.hasFiles = true
 		}
 		return nil

@@ -48,17 +48,17 @@ type runner struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
+	resultsDir     string
 	reportFile     string
 }
 
 func startRunner(t *testing.T, script string, flags ...string) *runner {
 	t.Helper()
 	dir := t.TempDir()
-	resultsDir := filepath.Join(dir, "results")
-	r := &runner{t: t, reportFile: filepath.Join(dir, "report")}
-	args := append([]string{"run", "--report=" + r.reportFile, "--grace=500ms"}, flags...)
+	r := &runner{t: t, resultsDir: filepath.Join(dir, "results"), reportFile: filepath.Join(dir, "report")}
+	args := append([]string{"run", "--report=" + r.reportFile}, flags...)
 	r.cmd = exec.CommandContext(t.Context(), os.Args[0], append(args, "--", "sh", "-c", script)...)
-	r.cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"="+resultsDir)
+	r.cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"="+r.resultsDir)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	r.cmd.WaitDelay = 20 * time.Second // whoever keeps the streams open after that is a hang
 	if err := r.cmd.Start(); err != nil {
@@ -122,6 +122,7 @@ func TestWhatATestReportsIsRead(t *testing.T) {
 		"a pipe among the files":               {`mkfifo $TESTRUN_RESULTS/a.xml`, nil, 0, "0/0/0/0"},
 		"a link to elsewhere among the files":  {`ln -s /etc/passwd $TESTRUN_RESULTS/a.xml; ln -s / $TESTRUN_RESULTS/dir`, nil, 0, "0/0/0/0"},
 		"files at a path":                      {`mkdir $TESTRUN_RESULTS/x; for f in a x/b; do echo '` + suite + `' > $TESTRUN_RESULTS/$f.xml; done`, []string{"--format=JUnit", "--path=x/*.xml"}, 0, "JUnit 1/1/0/0"},
+		"files at a path with a dot":           {`echo '` + suite + `' > $TESTRUN_RESULTS/a.xml`, []string{"--format=JUnit", "--path=./a.xml"}, 0, "JUnit 1/1/0/0"},
 		"no results":                           {`echo ok then`, nil, 0, "0/0/0/0"},
 		"no TAP though it is demanded":         {`echo hello`, []string{"--format=TAP"}, 0, "TAP 0/0/0/0"},
 		"TAP is not read when JUnit is wanted": {`echo 1..1; echo ok 1`, []string{"--format=JUnit"}, 0, "0/0/0/0"},
@@ -144,34 +145,27 @@ func TestTheRunnerCopesWithTestsThatMisbehave(t *testing.T) {
 	const tap = `echo 1..2; echo ok 1 - a; echo not ok 2 - b; `
 	tests := map[string]struct {
 		script string
-		signal syscall.Signal // sent when the test has printed "ready"
 		code   int
 		stdout string
 		want   string
 	}{
-		"ignores SIGTERM":         {`trap '' TERM; ` + tap + `echo ready; while :; do sleep 0.05; done`, syscall.SIGTERM, 137, "1..2\nok 1 - a\nnot ok 2 - b\nready\n", "TAP 1/1/0/0"},
-		"ends well after SIGTERM": {`trap 'echo not ok 2 - b; exit 7' TERM; echo 1..2; echo ok 1 - a; echo ready; while :; do sleep 0.05; done`, syscall.SIGTERM, 7, "1..2\nok 1 - a\nready\nnot ok 2 - b\n", "TAP 1/1/0/0"},
-		"kills itself":            {tap + `kill -9 $$`, 0, 137, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
-		"forks children":          {tap + `for i in 1 2 3; do (sleep 60) & done; exit 1`, 0, 1, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
-		"forks children into a session of their own": {tap + `setsid sleep 60 & setsid sh -c 'trap "" TERM; sleep 60' & sleep 0.1; exit 1`, 0, 1, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
-		"closes stdout":                     {tap + `exec >&-; sleep 0.2; exit 4`, 0, 4, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
-		"closes both streams":               {tap + `exec >&- 2>&-; sleep 0.2; exit 4`, 0, 4, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
-		"prints 10 MB in one line":          {tap + `head -c 10000000 /dev/zero | tr '\0' x; echo; exit 1`, 0, 1, "1..2\nok 1 - a\nnot ok 2 - b\n" + strings.Repeat("x", 10_000_000) + "\n", "TAP 1/1/0/0"},
-		"prints 10 MB into a name":          {`echo 1..1; printf 'not ok 1 - '; head -c 10000000 /dev/zero | tr '\0' x; exit 1`, 0, 1, "1..1\nnot ok 1 - " + strings.Repeat("x", 10_000_000), "TAP 0/1/0/0"},
-		"prints what is not UTF-8":          {`printf '1..1\nnot ok 1 - \377\376\n# \300\n'; exit 1`, 0, 1, "1..1\nnot ok 1 - \xff\xfe\n# \xc0\n", "TAP 0/1/0/0"},
-		"prints NUL":                        {`printf '1..1\nnot ok 1 - a\000b\n\000\n'; exit 1`, 0, 1, "1..1\nnot ok 1 - a\x00b\n\x00\n", "TAP 0/1/0/0"},
-		"prints terminal escapes":           {`printf '1..1\nnot ok 1 - \033[31mred\033[0m\n\033]0;title\a'; exit 1`, 0, 1, "1..1\nnot ok 1 - \x1b[31mred\x1b[0m\n\x1b]0;title\a", "TAP 0/1/0/0"},
-		"ends without a line end":           {`printf '1..1\nok 1 - a'`, 0, 0, "1..1\nok 1 - a", "TAP 1/0/0/0"},
-		"is killed together with the shell": {tap + `sh -c 'kill -9 $PPID'; sleep 5`, 0, 137, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"kills itself":   {tap + `kill -9 $$`, 137, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"forks children": {tap + `for i in 1 2 3; do (sleep 60) & done; exit 1`, 1, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"forks children into a session of their own": {tap + `setsid sleep 60 & setsid sh -c 'trap "" TERM; sleep 60' & sleep 0.1; exit 1`, 1, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"closes stdout":                     {tap + `exec >&-; sleep 0.2; exit 4`, 4, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"closes both streams":               {tap + `exec >&- 2>&-; sleep 0.2; exit 4`, 4, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"prints 10 MB in one line":          {tap + `head -c 10000000 /dev/zero | tr '\0' x; echo; exit 1`, 1, "1..2\nok 1 - a\nnot ok 2 - b\n" + strings.Repeat("x", 10_000_000) + "\n", "TAP 1/1/0/0"},
+		"prints 10 MB into a name":          {`echo 1..1; printf 'not ok 1 - '; head -c 10000000 /dev/zero | tr '\0' x; exit 1`, 1, "1..1\nnot ok 1 - " + strings.Repeat("x", 10_000_000), "TAP 0/1/0/0"},
+		"prints what is not UTF-8":          {`printf '1..1\nnot ok 1 - \377\376\n# \300\n'; exit 1`, 1, "1..1\nnot ok 1 - \xff\xfe\n# \xc0\n", "TAP 0/1/0/0"},
+		"prints NUL":                        {`printf '1..1\nnot ok 1 - a\000b\n\000\n'; exit 1`, 1, "1..1\nnot ok 1 - a\x00b\n\x00\n", "TAP 0/1/0/0"},
+		"prints terminal escapes":           {`printf '1..1\nnot ok 1 - \033[31mred\033[0m\n\033]0;title\a'; exit 1`, 1, "1..1\nnot ok 1 - \x1b[31mred\x1b[0m\n\x1b]0;title\a", "TAP 0/1/0/0"},
+		"ends without a line end":           {`printf '1..1\nok 1 - a'`, 0, "1..1\nok 1 - a", "TAP 1/0/0/0"},
+		"is killed together with the shell": {tap + `sh -c 'kill -9 $PPID'; sleep 5`, 137, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := startRunner(t, test.script)
-			if test.signal != 0 {
-				r.signalWhenReady(test.signal)
-			}
-			got := r.end()
+			got := startRunner(t, test.script).end()
 			if got.code != test.code || words(got.report) != test.want {
 				t.Errorf("exit code %d, report %q, want %d, %q; stderr %q", got.code, words(got.report), test.code, test.want, got.stderr)
 			}
@@ -182,14 +176,41 @@ func TestTheRunnerCopesWithTestsThatMisbehave(t *testing.T) {
 	}
 }
 
-// signalWhenReady waits for a provisional report, which follows what the test has printed.
-func (r *runner) signalWhenReady(sig syscall.Signal) {
+func TestATestHasTheGracePeriodToEndAfterSIGTERM(t *testing.T) {
+	const tap = `echo 1..2; echo ok 1 - a; `
+	const ready = `: > $TESTRUN_RESULTS/ready; while :; do sleep 0.05; done`
+	for name, test := range map[string]struct {
+		script, grace string
+		code          int
+		stdout        string
+		want          string
+	}{
+		"a test that ends":       {`trap 'echo not ok 2 - b; exit 7' TERM; ` + tap + ready, "1m", 7, "1..2\nok 1 - a\nnot ok 2 - b\n", "TAP 1/1/0/0"},
+		"a test that ignores it": {`trap '' TERM; ` + tap + ready, "100ms", 137, "1..2\nok 1 - a\n", "TAP 1/0/0/0 PlanNotReached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := startRunner(t, test.script, "--grace="+test.grace)
+			r.signalWhen(syscall.SIGTERM, "the test is ready", func() bool {
+				_, err := os.Stat(filepath.Join(r.resultsDir, "ready"))
+				return err == nil
+			})
+			if got := r.end(); got.code != test.code || words(got.report) != test.want || string(got.stdout) != test.stdout {
+				t.Errorf("exit code %d, report %q, stdout %q, want %d, %q, %q; stderr %q",
+					got.code, words(got.report), got.stdout, test.code, test.want, test.stdout, got.stderr)
+			}
+		})
+	}
+}
+
+// signalWhen waits for what the test or the runner brings about, and then sends the runner a signal.
+func (r *runner) signalWhen(sig syscall.Signal, what string, holds func() bool) {
 	r.t.Helper()
 	tooLate := time.After(20 * time.Second)
-	for r.reported() == nil {
+	for !holds() {
 		select {
 		case <-tooLate:
-			r.t.Fatal("the runner reports nothing while the test runs")
+			r.t.Fatalf("in vain: %s; the report is %q", what, words(r.reported()))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -200,7 +221,8 @@ func (r *runner) signalWhenReady(sig syscall.Signal) {
 
 func TestChildrenThatWriteAfterTheTestHasEndedDoNotHoldItUp(t *testing.T) {
 	t.Parallel()
-	got := startRunner(t, `(while :; do echo '# still here'; done) & (while :; do echo why >&2; done) & echo 1..1; echo ok 1; sleep 0.2; exit 0`).end()
+	got := startRunner(t, `(while :; do echo '# still here'; : > $TESTRUN_RESULTS/wrote; done) & (while :; do echo why >&2; done) &
+		echo 1..1; echo ok 1; until test -e $TESTRUN_RESULTS/wrote; do sleep 0.01; done`).end()
 	if got.code != 0 || words(got.report) != "TAP 1/0/0/0" {
 		t.Errorf("exit code %d, report %q", got.code, words(got.report))
 	}
@@ -214,8 +236,9 @@ func TestChildrenThatWriteAfterTheTestHasEndedDoNotHoldItUp(t *testing.T) {
 func TestARunnerThatIsKilledLeavesWhatItHadRead(t *testing.T) {
 	t.Parallel()
 	r := startRunner(t, `echo 1..3; echo ok 1; echo not ok 2; echo '# why'; echo ok 3; exec sleep 60`)
-	r.signalWhenReady(syscall.SIGKILL)
-	if got := r.end(); words(got.report) != "TAP 1/1/0/0 not final" {
+	const want = "TAP 1/1/0/0 not final"
+	r.signalWhen(syscall.SIGKILL, "all that was printed is reported", func() bool { return words(r.reported()) == want })
+	if got := r.end(); words(got.report) != want {
 		t.Errorf("report %q", words(got.report))
 	}
 }
@@ -279,26 +302,5 @@ func TestTheInstalledRunnerIsTheSameProgram(t *testing.T) {
 	cmd.Env = append(os.Environ(), asRunner+"=1")
 	if err := cmd.Run(); cmd.ProcessState.ExitCode() != 5 {
 		t.Error(err)
-	}
-}
-
-func TestTheLastReportReplacesALongerOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "report")
-	long, short := &results.Report{NotStarted: strings.Repeat("long ", 50)}, &results.Report{Final: true}
-	for _, report := range []*results.Report{long, short} {
-		if err := (terminationMessage{path}).report(report); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, short.Encode(maxReport)) {
-		t.Errorf("the file holds %q (%v)", got, err)
-	}
-}
-
-func TestTheRunnerSaysSoWhenItCannotReport(t *testing.T) {
-	r := startRunner(t, `echo 1..1; echo ok 1; exit 3`, "--report=/no/such/folder/report")
-	got := r.end()
-	if got.code != 3 || !strings.Contains(string(got.stderr), "the results cannot be reported") {
-		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
 	}
 }

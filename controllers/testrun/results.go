@@ -2,6 +2,7 @@ package testrun
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -49,6 +50,26 @@ func resultsOf(report *results.Report) v1alpha1.Results {
 		shown.Truncated = ptr.To(true)
 	}
 	return shown
+}
+
+// maxStatus is how large a status may be, in bytes of JSON.
+const maxStatus = 32 << 10
+
+// bound leaves out the last cases, the least important ones, as far as there is no room for them: the attempts of a run may take up
+// most of it. All else is bounded by itself.
+func bound(status *v1alpha1.TestRunStatus) {
+	shown := &status.Results
+	for n := len(shown.Cases); n > 0 && sizeOf(status) > maxStatus; n-- {
+		shown.Cases, shown.Truncated = shown.Cases[:n-1], ptr.To(true)
+	}
+}
+
+func sizeOf(status *v1alpha1.TestRunStatus) int {
+	encoded, err := json.Marshal(status)
+	if err != nil {
+		panic(err) // it holds nothing that JSON cannot say
+	}
+	return len(encoded)
 }
 
 func durationOf(d time.Duration) *metav1.Duration {

@@ -61,6 +61,7 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 		status.Results = resultsOf(reportOf(seen))
 	}
 	setConditions(&status, seen.run, to, now)
+	bound(&status)
 	return status
 }
 

@@ -3,6 +3,7 @@ package testrun
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -124,6 +125,7 @@ func TestTheStatusStaysUnder32KiBWhateverATestReports(t *testing.T) {
 		"invalid UTF-8":     strings.Repeat("\xff\xfe", 500),
 		"hard to compress":  hardToCompress(4000),
 		"nothing but lines": strings.Repeat("a\n", 2000),
+		"many short cases":  strings.Repeat("case ", 14),
 	} {
 		t.Run(name, func(t *testing.T) {
 			message := reported(func(report *results.Report) {
@@ -149,21 +151,31 @@ func hardToCompress(length int) string {
 	return string(text)
 }
 
-// checkSize finishes a run with that termination message.
+// checkSize finishes a run with that termination message: at its last attempt, and with the longest names that Kubernetes allows.
 func checkSize(t *testing.T, message string) {
 	t.Helper()
-	seen := aRun().withPod(exited(1, 0), saying(message))
+	long := func(length int) string { return strings.Repeat("n", length) }
+	run := func(run *v1alpha1.TestRun) {
+		run.Generation = math.MaxInt32
+		for number := range int32(maxAttempts - 1) {
+			run.Status.Attempts = append(run.Status.Attempts, v1alpha1.Attempt{
+				Number: number + 1, Job: long(63), Pod: long(63), Node: long(253),
+				CreateTime: new(after(0)), StartTime: new(after(0)), FinishTime: new(after(0)),
+				ExitCode: new(int32(255)), Cases: "0/1000000", Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonInfrastructureFailed,
+			})
+		}
+	}
+	seen := aRun(run).withPod(exited(1, 0), saying(message), func(pod *corev1.Pod) { pod.Name, pod.Spec.NodeName = long(63), long(253) })
 	status := nextStatus(seen.observation, decide(seen.observation, t0), nil, t0)
 	stored, err := json.Marshal(status)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d bytes of status, %d cases of %d", len(stored), len(status.Results.Cases), status.Results.Total)
-	// The attempts of a run that has used up all of its retries take up the rest.
-	if len(stored) > 18<<10 {
+	t.Logf("%d bytes of status, %d cases of %d, %d attempts", len(stored), len(status.Results.Cases), status.Results.Total, len(status.Attempts))
+	if len(stored) > 32<<10 {
 		t.Errorf("the status is %d bytes long", len(stored))
 	}
-	if len(status.Results.Cases) == 0 || status.Results.Truncated == nil {
-		t.Errorf("%d cases are shown, truncated %v", len(status.Results.Cases), status.Results.Truncated)
+	if len(status.Attempts) != maxAttempts || len(status.Results.Cases) == 0 || status.Results.Truncated == nil {
+		t.Errorf("%d attempts and %d cases are shown, truncated %v", len(status.Attempts), len(status.Results.Cases), status.Results.Truncated)
 	}
 }

@@ -192,7 +192,8 @@ func TestACommandGoesOnWhenNobodyReadsItsOutput(t *testing.T) {
 
 func TestOutputToAFileIsAppended(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	p := start(t, settings{DirectStderr: true}, shell("echo out; sleep 0.1; echo err >&2; sleep 0.1; echo out"), func(cmd *exec.Cmd) {
+	script := shell(`echo out; until test -s "$0"; do sleep 0.01; done; echo err >&2; echo out`)
+	p := start(t, settings{DirectStderr: true}, append(script, path), func(cmd *exec.Cmd) {
 		file, err := os.Create(path)
 		if err != nil {
 			t.Fatal(err)

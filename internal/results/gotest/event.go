@@ -34,10 +34,11 @@ var outcomes = map[string]results.Outcome{
 	"skip":  results.Skipped,
 }
 
-// decode says whether a line is an event at all.
+// decode says whether a line is an event at all. That encoding/json takes "action" for "Action" must not turn the log of another
+// program into a test.
 func decode(line []byte) (event, bool) {
 	var e event
-	if !bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("{")) || json.Unmarshal(line, &e) != nil {
+	if !bytes.Contains(line, []byte(`"Action"`)) || json.Unmarshal(line, &e) != nil {
 		return e, false
 	}
 	for _, name := range []*string{&e.Package, &e.ImportPath, &e.Test, &e.FailedBuild} {

@@ -193,6 +193,7 @@ func TestRecognized(t *testing.T) {
 		{"no event without a package", `{"Action":"run","Test":"T"}`, false},
 		{"no event of a build without its path", `{"Action":"build-fail","Package":"p"}`, false},
 		{"no event of an unknown action", `{"Action":"create","Package":"p"}`, false},
+		{"no event, but a log's line that looks like one", `{"level":"info","action":"start","package":"p"}`, false},
 		{"no event of another type", `{"Action":"run","Package":"p","Elapsed":"1s"}`, false},
 		{"no event in a list", `[{"Action":"run","Package":"p"}]`, false},
 		{"no event with text before it", `x{"Action":"run","Package":"p"}`, false},

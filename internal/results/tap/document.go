@@ -13,6 +13,7 @@ func (r *Reader) version() {
 		r.end()
 		r.begin(document{})
 	}
+	r.levels[0].versioned = true
 }
 
 func (r *Reader) point(p *point, depth int) {

@@ -2,6 +2,7 @@ package tap
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/testrun-dev/testrun/internal/results"
@@ -150,6 +151,19 @@ func (r *Reader) readYAML(line []byte, indent int) bool {
 		r.about.said.add(text)
 	}
 	return true
+}
+
+// inBraces reads a line of a subtest that follows its point. If that failed, all but what went well explains why.
+func (r *Reader) inBraces(text []byte) {
+	if r.about == nil {
+		return
+	}
+	p, isPoint := parsePoint(text)
+	_, isPlan := parsePlan(text)
+	if isPlan || isPoint && (p.ok || p.directive != none) || slices.Contains([]string{"", "---", "..."}, string(text)) {
+		return
+	}
+	r.about.said.add(text)
 }
 
 // comment reads a line that begins with a number sign. Behind a failing point it tells about that.

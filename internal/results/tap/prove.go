@@ -92,17 +92,13 @@ func (r *Reader) judge(defect string) {
 	switch {
 	case v.said == "" || r.gaveUp:
 		return
-	case v.exit > 0:
-		if v.exit == failed {
-			return // Test::More exits with the number of failures
-		}
-	case failed > 0 || defect != "":
-		return
-	case strings.HasPrefix(v.said, "All "):
+	case failed > 0 && (v.exit == 0 || v.exit == failed):
+		return // these points tell; Test::More exits with their number
+	case defect == "" && strings.HasPrefix(v.said, "All "):
 		v.said += ", but prove does not call it ok: it was killed, or printed no valid TAP"
 	}
 	r.queue.add(&result{
-		Case:   results.Case{Name: r.doc.file, Outcome: results.Errored, Message: v.said},
+		Case:   results.Case{Name: r.doc.file, Outcome: results.Errored, Message: join(v.said, defect)},
 		died:   r.doc.file,
 		period: r.doc.period,
 		words:  r.tail.about(r.doc.file, r.doc.period),

@@ -19,6 +19,7 @@ func TestPlansAreComparedWithThePoints(t *testing.T) {
 		{"points without numbers take the next", lines("1..3", "ok", "ok 2", "ok"), ""},
 		{"points come in any order", lines("1..4", "ok 3", "ok 1", "ok 4", "ok 2"), ""},
 		{"points are missing", lines("1..5", "ok 1", "ok 2"), "planned 5 cases, ran 2"},
+		{"nothing follows the version", lines("TAP version 14"), "no plan was seen: the test ended after 0 cases without saying how many there are"},
 		{"one point is missing of one", lines("1..1"), "planned 1 case, ran 0"},
 		{"points are too many", lines("1..1", "ok 1", "ok 2"), "planned 1 case, ran 2"},
 		{"nothing was planned", lines("1..0", "ok 2"), "planned 0 cases, ran 1"},
@@ -135,6 +136,11 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 2 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed a", "Passed b"},
 		},
 		{
+			"a subtest in braces explains why its point failed",
+			lines("1..2", "not ok 1 - a {", "    1..3", "    ok 1 - b", "    not ok 2 - c", "      ---", "      found: 1", "      ...", "    not ok 3 - d # TODO", "}", "ok 2 - e {", "    not ok 1 - f", "}"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tnot ok 2 - c", "\tfound: 1", "Passed e"},
+		},
+		{
 			"diagnostics find their points by name, the first one first",
 			lines("1..4", "not ok 1 - a", "not ok 2 - b", "not ok 3 - a", "not ok 4"),
 			lines("#   Failed test 'b'", "#   at x line 2.", "", "#   Failed test 'a'", "#   at x line 1.", "#   Failed test 'a'", "#   at x line 3.", "#   Failed test 'c'", "# lost", "#   Failed test at x line 4."),
@@ -163,6 +169,17 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{
 				"recognized true: 1 passed, 0 failed, 1 errored, 0 skipped in 0s",
 				"Errored a.t", "\tDubious, test returned 2 (wstat 512, 0x200)", "\tnote", "\tno server", "Passed [a.t] test 1",
+			},
+		},
+		{
+			"a file that is killed, or does not keep its plan, is named whatever others do",
+			lines("a.t .. ", "1..2", "ok 1", "Failed 1/2 subtests ", "b.t .. ", "1..3", "ok 1", "ok 1", "ok 3", "All 3 subtests passed "), "",
+			[]string{
+				"recognized true: 4 passed, 0 failed, 2 errored, 0 skipped in 0s",
+				"PlanNotReached: a.t: planned 2 cases, ran 1",
+				"Errored a.t", "\tFailed 1/2 subtests", "\tplanned 2 cases, ran 1",
+				"Errored b.t", "\tAll 3 subtests passed", "\tthe cases are not numbered 1 to 3, each once: 1 came where 2 was due",
+				"Passed [a.t] test 1", "Passed [b.t] test 1", "Passed [b.t] test 1", "Passed [b.t] test 3",
 			},
 		},
 		{

@@ -134,13 +134,13 @@ func (q *queue) explainDeath(t *tail, line string) {
 	}
 }
 
-// close explains as well as it can what still waits.
+// close explains as well as it can what still waits. Words that may be those of several files are given to none.
 func (q *queue) close(t *tail) {
-	for _, res := range slices.Backward(q.waiting) {
-		if res.died != "" && res.words == "" {
-			res.words = t.between(res.period, t.period)
-			q.explain(res)
-		}
+	q.waiting = slices.DeleteFunc(q.waiting, func(res *result) bool { return res.died == "" || res.words != "" })
+	if len(q.waiting) == 1 {
+		silent := q.waiting[0]
+		silent.words = t.between(silent.period, t.period)
+		q.explain(silent)
 	}
 	q.waiting, q.blocks = nil, nil
 }
@@ -197,8 +197,18 @@ func (t *tail) naming(file string) string {
 	return ""
 }
 
+// between takes the lines of some periods.
 func (t *tail) between(first, last int) string {
-	return lastWords(slices.DeleteFunc(slices.Clone(t.lines), func(l tailLine) bool { return l.period < first || l.period > last }))
+	var taken, others []tailLine
+	for _, line := range t.lines {
+		if first <= line.period && line.period <= last {
+			taken = append(taken, line)
+		} else {
+			others = append(others, line)
+		}
+	}
+	t.lines = others
+	return lastWords(taken)
 }
 
 func lastWords(lines []tailLine) string {

@@ -8,6 +8,8 @@ type tally struct {
 	// planned is what the last plan said. early is how many points came before it.
 	planned, early uint64
 	plans          int
+	// versioned means that a version line announces a document, which has a plan even if it has nothing else.
+	versioned bool
 	// numbers and wanted are the sums over a hash of the numbers that came, and of 1 to points: equal if each of these came
 	// once, in whatever order.
 	numbers, wanted uint64
@@ -39,7 +41,7 @@ func (t *tally) complete() bool { return t.plans == 1 && t.points == t.planned }
 // defect says in which way the points are not the planned ones; empty if they are.
 func (t *tally) defect() string {
 	switch {
-	case t.plans == 0 && t.points > 0:
+	case t.plans == 0 && (t.points > 0 || t.versioned):
 		return fmt.Sprintf("no plan was seen: the test ended after %s without saying how many there are", cases(t.points))
 	case t.plans == 0:
 		return ""

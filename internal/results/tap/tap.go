@@ -101,6 +101,7 @@ func (r *Reader) line(line []byte) {
 		r.begin(document{})
 	}
 	if r.braced >= 0 && (indent > r.braced || len(text) == 0) {
+		r.inBraces(text)
 		return
 	}
 	r.braced = -1
