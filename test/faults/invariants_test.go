@@ -1,0 +1,204 @@
+package faults
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/conditions"
+)
+
+// ending is a run that has been through all: its history, and how it was found in the end.
+type ending struct {
+	name     string
+	scenario *scenario
+	history  []entry
+	// hangs says what did not happen; nil if all did.
+	hangs error
+	// remains says what was not gone after the run had been deleted; nil if all was.
+	remains error
+	// writesAgain is how many writes a new controller made after all was over.
+	writesAgain int
+}
+
+// invariant is what holds for each run whatever goes wrong. It returns what breaks it, or nothing.
+type invariant struct {
+	name   string
+	broken func(ending) string
+}
+
+var invariants = []invariant{
+	{"the run ends", theRunEnds},
+	{"one Job for each attempt, ever", oneJobForEachAttempt},
+	{"attempts stay within the budget", attemptsWithinBudget},
+	{"never two pods at once", neverTwoPodsAtOnce},
+	{"the phase moves forward", thePhaseMovesForward},
+	{"a verdict never changes", aVerdictNeverChanges},
+	{"conditions say what the phase says", conditionsSayWhatThePhaseSays},
+	{"the outcome is the expected one", theOutcomeIsExpected},
+	{"reconciling again writes nothing", reconcilingAgainWritesNothing},
+	{"nothing is left behind", nothingIsLeftBehind},
+}
+
+func theRunEnds(e ending) string {
+	if e.hangs != nil {
+		return e.hangs.Error()
+	}
+	return ""
+}
+
+// jobsOf returns the UIDs of the Jobs that there ever were, by attempt. A Job without an owner counts too.
+func (e ending) jobsOf() map[string]map[types.UID]bool {
+	jobs := map[string]map[types.UID]bool{}
+	for _, entry := range e.history {
+		if job, ok := entry.object.(*batchv1.Job); ok {
+			attempt := job.Labels[v1alpha1.LabelAttempt]
+			if jobs[attempt] == nil {
+				jobs[attempt] = map[types.UID]bool{}
+			}
+			jobs[attempt][job.UID] = true
+		}
+	}
+	return jobs
+}
+
+func oneJobForEachAttempt(e ending) string {
+	for attempt, jobs := range e.jobsOf() {
+		if len(jobs) > 1 {
+			return fmt.Sprintf("attempt %s had %d Jobs", attempt, len(jobs))
+		}
+	}
+	return ""
+}
+
+func attemptsWithinBudget(e ending) string {
+	for _, run := range e.versions() {
+		retry := run.Spec.Retry
+		budget := 1 + int(ptr.Deref(retry.Failure, 0)) + int(ptr.Deref(retry.Disruption, 2))
+		if attempts := max(len(e.jobsOf()), len(run.Status.Attempts)); attempts > budget {
+			return fmt.Sprintf("%d attempts, and the budget is %d", attempts, budget)
+		}
+	}
+	return ""
+}
+
+func neverTwoPodsAtOnce(e ending) string {
+	alive := map[types.UID]string{}
+	for _, entry := range e.history {
+		pod, ok := entry.object.(*corev1.Pod)
+		if !ok {
+			continue
+		}
+		delete(alive, pod.UID)
+		if entry.change != watch.Deleted && !hasEnded(pod) {
+			alive[pod.UID] = pod.Name
+		}
+		if len(alive) > 1 {
+			return fmt.Sprintf("at revision %d these had not ended: %v", entry.revision, alive)
+		}
+	}
+	return ""
+}
+
+// versions returns all that the run ever was.
+func (e ending) versions() []*v1alpha1.TestRun {
+	var versions []*v1alpha1.TestRun
+	for _, entry := range e.history {
+		if run, ok := entry.object.(*v1alpha1.TestRun); ok {
+			versions = append(versions, run)
+		}
+	}
+	return versions
+}
+
+func thePhaseMovesForward(e ending) string {
+	before := v1alpha1.PhasePending
+	for _, run := range e.versions() {
+		if slices.Index(v1alpha1.Phases, run.Status.Phase) < slices.Index(v1alpha1.Phases, before) {
+			return fmt.Sprintf("from %s to %s at revision %s", before, run.Status.Phase, run.ResourceVersion)
+		}
+		before = run.Status.Phase
+	}
+	return ""
+}
+
+// aVerdictNeverChanges: and neither does anything else that the status says of the end.
+func aVerdictNeverChanges(e ending) string {
+	var end *v1alpha1.TestRunStatus
+	for _, run := range e.versions() {
+		status := run.Status.DeepCopy()
+		status.ObservedGeneration = 0
+		if end != nil && !reflect.DeepEqual(end, status) {
+			return fmt.Sprintf("from %s (%v) to %s (%v) at revision %s", end.Verdict, end.Conditions, status.Verdict, status.Conditions, run.ResourceVersion)
+		}
+		if status.Phase == v1alpha1.PhaseFinished {
+			end = status
+		}
+	}
+	return ""
+}
+
+func conditionsSayWhatThePhaseSays(e ending) string {
+	for _, run := range e.versions() {
+		if run.Status.ObservedGeneration == 0 {
+			continue // no controller has spoken yet
+		}
+		if problems := conditions.Problems(run); len(problems) > 0 {
+			return fmt.Sprintf("at revision %s %s", run.ResourceVersion, strings.Join(problems, "; "))
+		}
+	}
+	return ""
+}
+
+// outcome says in a line how the run ended.
+func (e ending) outcome() string {
+	versions := e.versions()
+	if len(versions) == 0 {
+		return "no run"
+	}
+	run := versions[len(versions)-1]
+	if run.Status.Phase != v1alpha1.PhaseFinished {
+		return "deleted in phase " + string(run.Status.Phase)
+	}
+	outcome := fmt.Sprintf("%s %s after %d", run.Status.Verdict, conditions.Reason(run), len(run.Status.Attempts))
+	if ptr.Deref(run.Status.Flaky, false) {
+		outcome += ", flaky"
+	}
+	return outcome
+}
+
+func theOutcomeIsExpected(e ending) string {
+	if outcome := e.outcome(); outcome != e.scenario.ends && !slices.Contains(e.scenario.orEnds, outcome) {
+		return fmt.Sprintf("%q, expected %q or one of %q", outcome, e.scenario.ends, e.scenario.orEnds)
+	}
+	return ""
+}
+
+func reconcilingAgainWritesNothing(e ending) string {
+	if e.writesAgain > 0 {
+		return fmt.Sprintf("a new controller made %d writes", e.writesAgain)
+	}
+	return ""
+}
+
+// nothingIsLeftBehind: and all Jobs ever belonged to the run, so that nothing depends on who deletes it.
+func nothingIsLeftBehind(e ending) string {
+	if e.remains != nil {
+		return e.remains.Error()
+	}
+	for _, entry := range e.history {
+		if job, ok := entry.object.(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
+			return fmt.Sprintf("Job %s has no owner", job.Name)
+		}
+	}
+	return ""
+}

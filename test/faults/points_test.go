@@ -1,0 +1,138 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// sampleEvery is which part of the points the sample has. It is no multiple of the number of faults, so that it has each.
+const sampleEvery = 41
+
+// TestEveryRunKeepsItsPromises tries each scenario once with nothing going wrong, and then once for each point and fault.
+// A point can be tried alone: -all -run 'TestEveryRunKeepsItsPromises/passing/killed_before_write_2$'.
+func TestEveryRunKeepsItsPromises(t *testing.T) {
+	for i, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			reference := &ordeal{scenario: s}
+			if !t.Run("nothing goes wrong", reference.run) {
+				t.Fatal("the scenario itself does not work")
+			}
+			for j, strike := range reference.points() {
+				if *allPoints || (i+j)%sampleEvery == 0 {
+					t.Run(strike.String(), func(t *testing.T) {
+						t.Parallel()
+						(&ordeal{scenario: s, strike: strike}).run(t)
+					})
+				}
+			}
+		})
+	}
+}
+
+func (s *strike) String() string {
+	return fmt.Sprintf("%s %s %d", s.fault.name, s.fault.at, s.number)
+}
+
+// ordeal is one execution of a scenario.
+type ordeal struct {
+	scenario *scenario
+	// strike is what goes wrong; nil if nothing does.
+	strike *strike
+	// reads, writes and events are how many there were for the first controller.
+	reads, writes, events int
+}
+
+// points are all places of an ordeal, with each fault that may strike there.
+func (o *ordeal) points() []*strike {
+	var strikes []*strike
+	counts := map[place]int{atRead: o.reads, atWrite: o.writes, atEvent: o.events}
+	for _, fault := range faults {
+		for number := range counts[fault.at] {
+			strikes = append(strikes, &strike{fault: fault, number: number + 1})
+		}
+	}
+	return strikes
+}
+
+const runName = "run"
+
+// run executes the scenario and holds what happened against the invariants.
+func (o *ordeal) run(t *testing.T) {
+	w := newWorld(t)
+	var strikes []*strike
+	if o.strike != nil {
+		strikes = append(strikes, o.strike)
+	}
+	first := w.join("", strikes...)
+	if first == nil {
+		t.Fatal(w.err())
+	}
+	if err := w.begin(runName, o.scenario); err != nil {
+		t.Fatal(err)
+	}
+	end := w.endOf(runName)[0]
+	if err := w.err(); err != nil {
+		t.Error(err)
+	}
+	o.reads, o.writes, o.events = int(first.reads.Load()), int(first.writes.Load()), first.gate.count
+	broken := end.check(t)
+	if o.strike != nil {
+		tried.note(o.scenario, o.strike, broken)
+	} else if end.outcome() != o.scenario.ends {
+		t.Errorf("it ends as %q, expected %q", end.outcome(), o.scenario.ends)
+	}
+}
+
+// endOf waits until the runs have ended, lets a new controller reconcile them again, deletes them and returns how they ended.
+func (w *world) endOf(names ...string) []ending {
+	endings := make([]ending, len(names))
+	for i, name := range names {
+		endings[i] = ending{name: name, scenario: w.scenarioOf(name), hangs: w.settled(name)}
+	}
+	w.retire()
+	fresh, err := w.fresh()
+	w.failed(err)
+	for i, name := range names {
+		if endings[i].hangs == nil {
+			endings[i].hangs = w.settled(name) // late writes may have stirred it
+		}
+		if err == nil {
+			before := fresh.writes.Load()
+			w.failed(fresh.reconcile(w.ctx, name))
+			endings[i].writesAgain = int(fresh.writes.Load() - before)
+		}
+	}
+	for i, name := range names {
+		endings[i].remains = w.removed(name)
+	}
+	history := w.history.all()
+	for i, name := range names {
+		for _, entry := range history {
+			if belongs(entry.object, name) {
+				endings[i].history = append(endings[i].history, entry)
+			}
+		}
+	}
+	return endings
+}
+
+// check reports each invariant that is broken, with the history.
+func (e ending) check(t *testing.T) (broken bool) {
+	t.Helper()
+	for _, invariant := range invariants {
+		if problem := invariant.broken(e); problem != "" {
+			t.Errorf("%s (%s) breaks %q: %s", e.name, e.scenario.name, invariant.name, problem)
+			broken = true
+		}
+	}
+	if broken {
+		var lines strings.Builder
+		for _, entry := range e.history {
+			fmt.Fprintf(&lines, "\n  %d %-8s %s", entry.revision, entry.change, describe(entry.object))
+		}
+		t.Logf("what happened:%s", lines.String())
+	}
+	return broken
+}
