@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -27,14 +28,20 @@ type controller struct {
 	world *world
 	gate  gate
 	// faults strike this controller.
-	faults        []*strike
-	reads, writes atomic.Int32
+	faults []*strike
+	reads  atomic.Int32
 
-	dead       atomic.Bool
+	dead atomic.Bool
+	// leaving says that its successor is there already.
+	leaving    atomic.Bool
 	cancel     context.CancelFunc
 	done       chan struct{}
 	manager    ctrl.Manager
 	reconciler reconcile.Reconciler
+
+	mu sync.Mutex
+	// written are the writes, as METHOD PATH.
+	written []string
 }
 
 var errKilled = errors.New("this controller is dead")
@@ -108,7 +115,7 @@ func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*
 	case atRead:
 		struck = c.struck(atRead, int(c.reads.Add(1)))
 	case atWrite:
-		struck = c.struck(atWrite, int(c.writes.Add(1)))
+		struck = c.struck(atWrite, c.noteWrite(request))
 	}
 	if struck != nil {
 		return struck.fault.request(c, request, send)
@@ -119,6 +126,20 @@ func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*
 		return nil, errKilled
 	}
 	return response, err
+}
+
+// noteWrite returns the number of the write.
+func (c *controller) noteWrite(request *http.Request) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.written = append(c.written, request.Method+" "+request.URL.Path)
+	return len(c.written)
+}
+
+func (c *controller) writes() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.written)
 }
 
 // placeOf says what is counted: reads that pass by the cache, and writes. Events are best effort, and written in the
@@ -135,10 +156,7 @@ func placeOf(request *http.Request) place {
 	}
 }
 
-func (c *controller) eventArrives(kind, revision string) {
-	c.gate.mu.Lock()
-	number := c.gate.count
-	c.gate.mu.Unlock()
+func (c *controller) eventArrives(number int, kind, revision string) {
 	c.world.noteRevision(revision)
 	if struck := c.struck(atEvent, number); struck != nil && !c.dead.Load() {
 		struck.fault.event(c, kind)

@@ -79,9 +79,9 @@ var faults = []*fault{
 		return answer(http.StatusGatewayTimeout, metav1.StatusReasonTimeout)(c, request, send)
 	}},
 	{name: "second controller", at: atWrite, request: func(c *controller, request *http.Request, send sender) (*http.Response, error) {
-		c.world.join("")
-		pause(request.Context(), head)
+		c.leaving.Store(c.world.join("") != nil)
 		c.world.after(overlap, c.die)
+		pause(request.Context(), head)
 		return send(request)
 	}},
 
@@ -94,6 +94,7 @@ var faults = []*fault{
 	{name: "killed", at: atEvent, event: func(c *controller, _ string) { c.world.replace(c, "") }},
 	{name: "replaced by one in the past", at: atEvent, event: func(c *controller, _ string) { c.world.replace(c, c.world.past()) }},
 	{name: "second controller", at: atEvent, event: func(c *controller, _ string) {
+		c.leaving.Store(true)
 		c.world.after(0, func() { c.world.join("") })
 		c.world.after(overlap, c.die)
 	}},

@@ -17,7 +17,7 @@ import (
 // gate is what all events pass on their way to a controller's cache.
 type gate struct {
 	// arrived is told of each event, before it passes.
-	arrived func(kind string, revision string)
+	arrived func(number int, kind, revision string)
 	// since is the revision of the past in which the cache begins; empty for the present.
 	since string
 
@@ -69,8 +69,9 @@ func (g *gate) arrive(kind string, event watch.Event) *hold {
 	if object, ok := event.Object.(client.Object); ok && event.Type != watch.Bookmark {
 		g.mu.Lock()
 		g.count++
+		number := g.count
 		g.mu.Unlock()
-		g.arrived(kind, object.GetResourceVersion())
+		g.arrived(number, kind, object.GetResourceVersion())
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -113,52 +114,69 @@ type listing struct{ *toolscache.ListWatch }
 
 func (listing) IsWatchListSemanticsUnSupported() bool { return true }
 
+// pass lets the events of one kind through.
 func (g *gate) pass(kind string, from watch.Interface) watch.Interface {
-	events := make(chan watch.Event)
-	to := watch.NewProxyWatcher(events)
+	to := make(chan watch.Event)
+	watcher := watch.NewProxyWatcher(to)
 	go func() {
-		defer close(events)
+		defer close(to)
 		defer from.Stop()
-		var closed *hold
-		var held []watch.Event
-		for {
-			var opened <-chan struct{}
-			if closed != nil {
-				opened = closed.ended
-			}
-			var passing []watch.Event
-			select {
-			case <-to.StopChan():
-				return
-			case <-opened:
-				passing, held = held, nil
-				if closed.latestOnly {
-					passing = latestOf(passing)
-				}
-				closed = nil
-			case event, more := <-from.ResultChan():
-				switch holds := g.arrive(kind, event); {
-				case !more:
-					return
-				case closed == nil && holds == nil:
-					passing = []watch.Event{event}
-				case closed == nil:
-					closed = holds
-					fallthrough
-				default:
-					held = append(held, event)
-				}
-			}
-			for _, event := range passing {
+		s := stream{gate: g, kind: kind, from: from.ResultChan(), stop: watcher.StopChan()}
+		for more := true; more; {
+			var events []watch.Event
+			events, more = s.next()
+			for _, event := range events {
 				select {
-				case events <- event:
-				case <-to.StopChan():
-					return
+				case to <- event:
+				case <-s.stop:
 				}
 			}
 		}
 	}()
-	return to
+	return watcher
+}
+
+// stream is the events of one kind.
+type stream struct {
+	gate *gate
+	kind string
+	from <-chan watch.Event
+	stop <-chan struct{}
+	// closed is what keeps held back.
+	closed *hold
+	held   []watch.Event
+}
+
+// next waits for something to happen, and returns the events that may pass now. It says whether there may be more.
+func (s *stream) next() ([]watch.Event, bool) {
+	opened := make(<-chan struct{})
+	if s.closed != nil {
+		opened = s.closed.ended
+	}
+	select {
+	case <-s.stop:
+		return nil, false
+	case <-opened:
+		passing := s.held
+		if s.closed.latestOnly {
+			passing = latestOf(passing)
+		}
+		s.closed, s.held = nil, nil
+		return passing, true
+	case event, more := <-s.from:
+		if !more {
+			return nil, false
+		}
+		holds := s.gate.arrive(s.kind, event)
+		if s.closed == nil {
+			s.closed = holds
+		}
+		if s.closed == nil {
+			return []watch.Event{event}, true
+		}
+		s.held = append(s.held, event)
+		return nil, true
+	}
 }
 
 // latestOf keeps the latest event of each object. What came and went meanwhile was never seen.

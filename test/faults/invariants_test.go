@@ -26,8 +26,8 @@ type ending struct {
 	hangs error
 	// remains says what was not gone after the run had been deleted; nil if all was.
 	remains error
-	// writesAgain is how many writes a new controller made after all was over.
-	writesAgain int
+	// writesAgain are the writes that a new controller made after all was over.
+	writesAgain []string
 }
 
 // invariant is what holds for each run whatever goes wrong. It returns what breaks it, or nothing.
@@ -184,8 +184,8 @@ func theOutcomeIsExpected(e ending) string {
 }
 
 func reconcilingAgainWritesNothing(e ending) string {
-	if e.writesAgain > 0 {
-		return fmt.Sprintf("a new controller made %d writes", e.writesAgain)
+	if len(e.writesAgain) > 0 {
+		return fmt.Sprintf("a new controller wrote %q", e.writesAgain)
 	}
 	return ""
 }

@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	allPoints = flag.Bool("all", false, "try every point instead of a sample")
-	soakRuns  = flag.Int("runs", 40, "how many runs the soak has")
-	soakSeed  = flag.Int64("seed", 0, "the seed of the soak; 0 takes one at random")
+	points   = flag.String("points", "sample", "the points to try: sample, or all")
+	soakRuns = flag.Int("runs", 40, "how many runs the soak has")
+	soakSeed = flag.Uint64("seed", 0, "the seed of the soak; 0 takes one at random")
 )
 
 func TestMain(m *testing.M) {

@@ -70,6 +70,9 @@ func (k *kubelet) work(ctx context.Context) {
 			if written := k.written[pod.UID]; written != nil && revisionOf(written) > revisionOf(pod) {
 				pod = written
 			}
+			if hasEnded(pod) && pod.DeletionTimestamp == nil {
+				continue
+			}
 			wait = min(wait, k.look(ctx, pod.DeepCopy()))
 		}
 		select {
@@ -87,7 +90,7 @@ func (k *kubelet) look(ctx context.Context, pod *corev1.Pod) time.Duration {
 	switch {
 	case pod.DeletionTimestamp != nil && pod.Spec.NodeName != "":
 		return k.takeAway(ctx, pod)
-	case pod.DeletionTimestamp != nil, hasEnded(pod):
+	case pod.DeletionTimestamp != nil:
 		return forEver
 	case !execution.fits && len(pod.Status.Conditions) > 0:
 		return forEver

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -10,7 +11,7 @@ import (
 const sampleEvery = 41
 
 // TestEveryRunKeepsItsPromises tries each scenario once with nothing going wrong, and then once for each point and fault.
-// A point can be tried alone: -all -run 'TestEveryRunKeepsItsPromises/passing/killed_before_write_2$'.
+// A point can be tried alone: -points=all -run 'TestEveryRunKeepsItsPromises/passing/killed_before_write_2$'.
 func TestEveryRunKeepsItsPromises(t *testing.T) {
 	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) {
@@ -20,7 +21,7 @@ func TestEveryRunKeepsItsPromises(t *testing.T) {
 				t.Fatal("the scenario itself does not work")
 			}
 			for j, strike := range reference.points() {
-				if *allPoints || (i+j)%sampleEvery == 0 {
+				if *points == "all" || (i+j)%sampleEvery == 0 {
 					t.Run(strike.String(), func(t *testing.T) {
 						t.Parallel()
 						(&ordeal{scenario: s, strike: strike}).run(t)
@@ -60,12 +61,8 @@ const runName = "run"
 
 // run executes the scenario and holds what happened against the invariants.
 func (o *ordeal) run(t *testing.T) {
-	w := newWorld(t)
-	var strikes []*strike
-	if o.strike != nil {
-		strikes = append(strikes, o.strike)
-	}
-	first := w.join("", strikes...)
+	w := newWorld(t, o.misfortune)
+	first := w.join("")
 	if first == nil {
 		t.Fatal(w.err())
 	}
@@ -76,13 +73,21 @@ func (o *ordeal) run(t *testing.T) {
 	if err := w.err(); err != nil {
 		t.Error(err)
 	}
-	o.reads, o.writes, o.events = int(first.reads.Load()), int(first.writes.Load()), first.gate.count
+	o.reads, o.writes, o.events = int(first.reads.Load()), len(first.writes()), first.gate.count
 	broken := end.check(t)
 	if o.strike != nil {
 		tried.note(o.scenario, o.strike, broken)
 	} else if end.outcome() != o.scenario.ends {
 		t.Errorf("it ends as %q, expected %q", end.outcome(), o.scenario.ends)
 	}
+}
+
+// misfortune strikes the first controller, and nobody else.
+func (o *ordeal) misfortune(number int) []*strike {
+	if number > 1 || o.strike == nil {
+		return nil
+	}
+	return []*strike{o.strike}
 }
 
 // endOf waits until the runs have ended, lets a new controller reconcile them again, deletes them and returns how they ended.
@@ -92,30 +97,52 @@ func (w *world) endOf(names ...string) []ending {
 		endings[i] = ending{name: name, scenario: w.scenarioOf(name), hangs: w.settled(name)}
 	}
 	w.retire()
-	fresh, err := w.fresh()
-	w.failed(err)
 	for i, name := range names {
 		if endings[i].hangs == nil {
 			endings[i].hangs = w.settled(name) // late writes may have stirred it
 		}
-		if err == nil {
-			before := fresh.writes.Load()
-			w.failed(fresh.reconcile(w.ctx, name))
-			endings[i].writesAgain = int(fresh.writes.Load() - before)
-		}
+	}
+	writesAgain, err := w.reconcileAgain(names)
+	w.failed(err)
+	for _, name := range names {
+		w.failed(w.remove(name))
 	}
 	for i, name := range names {
-		endings[i].remains = w.removed(name)
+		endings[i].remains = w.gone(name)
 	}
 	history := w.history.all()
-	for i, name := range names {
-		for _, entry := range history {
-			if belongs(entry.object, name) {
-				endings[i].history = append(endings[i].history, entry)
-			}
-		}
+	for i := range endings {
+		endings[i].take(history, writesAgain)
 	}
 	return endings
+}
+
+// reconcileAgain has a new controller look at all runs once more, and returns what it wrote.
+func (w *world) reconcileAgain(names []string) ([]string, error) {
+	fresh, err := w.fresh()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := fresh.reconcile(w.ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return fresh.writes(), nil
+}
+
+// take keeps of the history and of the writes what is about the run.
+func (e *ending) take(history []entry, writesAgain []string) {
+	for _, entry := range history {
+		if belongs(entry.object, e.name) {
+			e.history = append(e.history, entry)
+		}
+	}
+	for _, write := range writesAgain {
+		if strings.HasPrefix(write, http.MethodPost) || strings.Contains(write, "/"+e.name) {
+			e.writesAgain = append(e.writesAgain, write)
+		}
+	}
 }
 
 // check reports each invariant that is broken, with the history.

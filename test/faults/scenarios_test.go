@@ -5,6 +5,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -90,6 +91,14 @@ var scenarios = []*scenario{
 		orEnds: []string{"Error PodDeleted after 1"},
 		user: func(u user) error {
 			return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.deletes(&batchv1.Job{}, u.run+"-1"))
+		},
+	},
+	{
+		name: "its pod is deleted", objects: aRun(retrying(0, 1)), attempts: []execution{runsForEver, exits(0)}, ends: "Error PodDeleted after 1",
+		// If nobody saw it being deleted, it is only known to be gone, and that is a disruption.
+		orEnds: []string{"Passed TestPassed after 2"},
+		user: func(u user) error {
+			return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.deletes(&corev1.Pod{}, living[*corev1.Pod](u.history, u.run)[0].Name))
 		},
 	},
 	{

@@ -42,9 +42,12 @@ type world struct {
 	errs []error
 	// revisions are those of the events that the controllers were sent.
 	revisions []string
+	// misfortune says what strikes the controller of that number, counted from 1. w.mu is held.
+	misfortune func(number int) []*strike
+	number     int
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, misfortune func(number int) []*strike) *world {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "faults-"}}
 	if err := apiserver.Client.Create(t.Context(), namespace); err != nil {
@@ -54,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{namespace: namespace.Name, history: history, runs: map[string]*scenario{}}
+	w := &world{namespace: namespace.Name, history: history, misfortune: misfortune, runs: map[string]*scenario{}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.retiring, w.hurry = context.WithCancel(w.ctx)
 	node := &kubelet{history: history, plan: func(run string) []execution { return w.scenarioOf(run).attempts }}
@@ -111,14 +114,15 @@ func (w *world) begin(name string, s *scenario) error {
 }
 
 // join starts a controller beside those that there are, and returns it when its cache is filled; nil if the world is over.
-func (w *world) join(since string, faults ...*strike) *controller {
+func (w *world) join(since string) *controller {
 	w.mu.Lock()
-	over := w.over
+	w.number++
+	over, strikes := w.over, w.misfortune(w.number)
 	w.mu.Unlock()
 	if over {
 		return nil
 	}
-	c, err := startController(w, since, faults...)
+	c, err := startController(w, since, strikes...)
 	if err != nil {
 		w.failed(fmt.Errorf("starting a controller: %w", err))
 		return nil
@@ -132,10 +136,12 @@ func (w *world) join(since string, faults ...*strike) *controller {
 	return c
 }
 
-// replace kills the controller, and has another one started in its place.
+// replace kills the controller, and has another one started in its place unless it is there already.
 func (w *world) replace(c *controller, since string) {
 	c.die()
-	w.after(0, func() { w.join(since) })
+	if !c.leaving.Load() {
+		w.after(0, func() { w.join(since) })
+	}
 }
 
 // after runs an errand after a while.
@@ -230,13 +236,14 @@ func standsStill(job *batchv1.Job) bool {
 	return false
 }
 
-// removed deletes the run, unless it is gone, and waits until all that it had is gone too.
-func (w *world) removed(name string) error {
+// remove deletes the run, unless it is gone.
+func (w *world) remove(name string) error {
 	run := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
-	err := apiserver.Client.Delete(w.ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if client.IgnoreNotFound(err) != nil {
-		return err
-	}
+	return client.IgnoreNotFound(apiserver.Client.Delete(w.ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground)))
+}
+
+// gone waits until all that the run had is gone.
+func (w *world) gone(name string) error {
 	return w.history.until(w.ctx, "all of run "+name+" is gone", func() bool {
 		_, exists := w.history.runNamed(name)
 		return !exists && len(living[*batchv1.Job](w.history, name)) == 0 && len(living[*corev1.Pod](w.history, name)) == 0
