@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -44,12 +45,15 @@ type controller struct {
 	written []string
 }
 
+// quiet keeps client-go from reporting each watch that is cut off.
+var quiet = logr.NewContext(context.Background(), logr.Discard())
+
 var errKilled = errors.New("this controller is dead")
 
 // startController starts a controller with an empty memory and returns it when its cache is filled. since is the revision of
 // the past that its cache begins with; empty for the present.
 func startController(w *world, since string, faults ...*strike) (*controller, error) {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(quiet)
 	c := &controller{world: w, faults: faults, cancel: cancel, done: make(chan struct{})}
 	c.gate.since, c.gate.arrived = since, c.eventArrives
 	if since != "" {

@@ -41,7 +41,7 @@ type entry struct {
 
 // record writes the history of the namespace, in which nothing is yet.
 func record(namespace string) (*history, error) {
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(quiet)
 	h := &history{last: map[types.UID]entry{}, news: make(chan struct{}), stop: stop}
 	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
 		watcher, err := watchFromNow(ctx, namespace, list)

@@ -56,13 +56,13 @@ type kubelet struct {
 	plan func(run string) []execution
 	// written holds what this kubelet wrote last, which its watch may not have told yet.
 	written map[types.UID]*corev1.Pod
-	// started is when the test of a pod began.
-	started map[types.UID]time.Time
+	// started is when the test of a pod began, told when it was told to stop.
+	started, told map[types.UID]time.Time
 }
 
 // work looks after all pods until the context ends.
 func (k *kubelet) work(ctx context.Context) {
-	k.written, k.started = map[types.UID]*corev1.Pod{}, map[types.UID]time.Time{}
+	k.written, k.started, k.told = map[types.UID]*corev1.Pod{}, map[types.UID]time.Time{}, map[types.UID]time.Time{}
 	for {
 		next := k.history.next()
 		wait := time.Hour
@@ -110,10 +110,7 @@ func (k *kubelet) look(ctx context.Context, pod *corev1.Pod) time.Duration {
 	limit := time.Until(pod.Status.StartTime.Add(time.Duration(ptr.Deref(pod.Spec.ActiveDeadlineSeconds, 1<<20)) * time.Second))
 	switch {
 	case limit <= 0:
-		return k.report(ctx, pod, func(status *corev1.PodStatus) {
-			status.Reason = "DeadlineExceeded"
-			node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
-		})
+		return k.stop(ctx, pod, "DeadlineExceeded")
 	case left <= 0:
 		return k.report(ctx, pod, execution.end)
 	default:
@@ -130,17 +127,29 @@ func (k *kubelet) executionOf(pod *corev1.Pod) execution {
 	return plan[attempt-1]
 }
 
-// takeAway ends a pod that is being deleted.
+// takeAway stops a pod that is being deleted, and then lets it go.
 func (k *kubelet) takeAway(ctx context.Context, pod *corev1.Pod) time.Duration {
 	if !k.started[pod.UID].IsZero() && !hasEnded(pod) {
-		k.report(ctx, pod, func(status *corev1.PodStatus) {
-			node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
-		})
+		return k.stop(ctx, pod, "")
 	}
 	if ptr.Deref(pod.DeletionGracePeriodSeconds, 0) > 0 {
 		_ = apiserver.Client.Delete(ctx, pod, client.GracePeriodSeconds(0), client.Preconditions{UID: &pod.UID})
 	}
 	return forEver
+}
+
+// stop tells the test to stop, which takes it a moment.
+func (k *kubelet) stop(ctx context.Context, pod *corev1.Pod, reason string) time.Duration {
+	if k.told[pod.UID].IsZero() {
+		k.told[pod.UID] = time.Now()
+	}
+	if left := time.Until(k.told[pod.UID].Add(moment)); left > 0 {
+		return left
+	}
+	return k.report(ctx, pod, func(status *corev1.PodStatus) {
+		status.Reason = reason
+		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
+	})
 }
 
 // report stores the status, and tries again in a moment if it could not.

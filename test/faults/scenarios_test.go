@@ -57,6 +57,10 @@ var scenarios = []*scenario{
 		ends: "Passed TestPassed after 2",
 	},
 	{
+		name: "drained", objects: aRun(retrying(0, 1)), attempts: []execution{runsForEver, exits(0)}, ends: "Passed TestPassed after 2",
+		user: func(u user) error { return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.evicts(u.pod())) },
+	},
+	{
 		name: "out of retries", objects: aRun(retrying(1, 1)), attempts: []execution{evicted, exits(1), exits(2)},
 		ends: "Failed TestFailed after 3",
 	},
@@ -98,7 +102,7 @@ var scenarios = []*scenario{
 		// If nobody saw it being deleted, it is only known to be gone, and that is a disruption.
 		orEnds: []string{"Passed TestPassed after 2"},
 		user: func(u user) error {
-			return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.deletes(&corev1.Pod{}, living[*corev1.Pod](u.history, u.run)[0].Name))
+			return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.deletes(&corev1.Pod{}, u.pod().Name))
 		},
 	},
 	{
