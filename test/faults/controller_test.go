@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,7 +11,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,21 +24,18 @@ import (
 // controller is one process of the operator, as far as the world can tell: its requests and the events for its cache pass
 // through here, and once it is dead it can do nothing any more.
 type controller struct {
-	world *world
-	gate  gate
-	// faults strike this controller.
-	faults []*strike
-	reads  atomic.Int32
-
-	dead atomic.Bool
-	// leaving says that its successor is there already.
-	leaving    atomic.Bool
-	cancel     context.CancelFunc
-	done       chan struct{}
-	manager    ctrl.Manager
+	world      *world
+	strikes    []*strike
+	gate       gate
 	reconciler reconcile.Reconciler
 
-	mu sync.Mutex
+	// leaving says that its successor is there already.
+	leaving, dead atomic.Bool
+	cancel        context.CancelFunc
+	done          chan struct{}
+
+	reads atomic.Int32
+	mu    sync.Mutex
 	// written are the writes, as METHOD PATH.
 	written []string
 }
@@ -52,9 +47,9 @@ var errKilled = errors.New("this controller is dead")
 
 // startController starts a controller with an empty memory and returns it when its cache is filled. since is the revision of
 // the past that its cache begins with; empty for the present.
-func startController(w *world, since string, faults ...*strike) (*controller, error) {
+func startController(w *world, since string, strikes ...*strike) (*controller, error) {
 	ctx, cancel := context.WithCancel(quiet)
-	c := &controller{world: w, faults: faults, cancel: cancel, done: make(chan struct{})}
+	c := &controller{world: w, strikes: strikes, cancel: cancel, done: make(chan struct{})}
 	c.gate.since, c.gate.arrived = since, c.eventArrives
 	if since != "" {
 		c.gate.close(staleness, 0, "", false)
@@ -67,7 +62,7 @@ func startController(w *world, since string, faults ...*strike) (*controller, er
 		cancel()
 		return nil, err
 	}
-	c.manager, c.reconciler = mgr, reconcile.AsReconciler(mgr.GetClient(), reconciler)
+	c.reconciler = reconcile.AsReconciler(mgr.GetClient(), reconciler)
 	go func() {
 		defer close(c.done)
 		_ = mgr.Start(ctx) // what it says when it is killed is of no interest
@@ -169,14 +164,10 @@ func (c *controller) eventArrives(number int, kind, revision string) {
 
 // struck returns the fault that strikes there, or nil.
 func (c *controller) struck(at place, number int) *strike {
-	for _, strike := range c.faults {
+	for _, strike := range c.strikes {
 		if strike.fault.at == at && strike.number == number && strike.happened.CompareAndSwap(false, true) {
 			return strike
 		}
 	}
 	return nil
-}
-
-func describeKind(object runtime.Object) string {
-	return reflect.TypeOf(object).Elem().Name()
 }

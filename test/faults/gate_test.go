@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -87,7 +88,7 @@ func (g *gate) arrive(kind string, event watch.Event) *hold {
 
 // informer makes the cache's informers, whose events pass the gate.
 func (g *gate) informer(from toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-	kind := describeKind(object)
+	kind := reflect.TypeOf(object).Elem().Name()
 	source := toolscache.ToListerWatcherWithContext(from)
 	inPast := g.since != ""
 	through := &toolscache.ListWatch{
