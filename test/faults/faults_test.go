@@ -67,7 +67,12 @@ var faults = []*fault{
 		}
 		late.Body = body
 		c.world.replace(c, "")
-		c.world.after(head, func() { dropped(send(late)) })
+		c.world.after(0, func() {
+			c.world.underway.RLock()
+			defer c.world.underway.RUnlock()
+			pause(c.world.retiring, head)
+			dropped(send(late))
+		})
 		return nil, errKilled
 	}},
 	{name: "conflict", at: atWrite, request: answer(http.StatusConflict, metav1.StatusReasonConflict)},
@@ -79,6 +84,8 @@ var faults = []*fault{
 		return answer(http.StatusGatewayTimeout, metav1.StatusReasonTimeout)(c, request, send)
 	}},
 	{name: "second controller", at: atWrite, request: func(c *controller, request *http.Request, send sender) (*http.Response, error) {
+		c.world.underway.RLock()
+		defer c.world.underway.RUnlock()
 		c.leaving.Store(c.world.join("") != nil)
 		c.world.after(overlap, c.die)
 		pause(request.Context(), head)

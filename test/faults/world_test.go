@@ -29,6 +29,8 @@ type world struct {
 	cancel context.CancelFunc
 	// errands are what has been set off and is not over: users, replacements, late writes.
 	errands sync.WaitGroup
+	// underway is held, for reading, by each write that a fault delays.
+	underway sync.RWMutex
 	// retiring ends when errands need not wait any longer.
 	retiring context.Context
 	hurry    context.CancelFunc
