@@ -110,11 +110,12 @@ func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*
 	}
 	send := func(request *http.Request) (*http.Response, error) { return next.RoundTrip(request) }
 	struck := (*strike)(nil)
-	switch placeOf(request) {
+	switch at := placeOf(request); at {
 	case atRead:
-		struck = c.struck(atRead, int(c.reads.Add(1)))
+		struck = c.struck(at, int(c.reads.Add(1)))
 	case atWrite:
-		struck = c.struck(atWrite, c.noteWrite(request))
+		struck = c.struck(at, c.noteWrite(request))
+	default: // nothing strikes it
 	}
 	if struck != nil {
 		return struck.fault.request(c, request, send)

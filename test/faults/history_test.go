@@ -31,6 +31,8 @@ type history struct {
 	news    chan struct{}
 	watches sync.WaitGroup
 	stop    context.CancelFunc
+	// patience is how long anything may take.
+	patience time.Duration
 }
 
 type entry struct {
@@ -42,7 +44,7 @@ type entry struct {
 // record writes the history of the namespace, in which nothing is yet.
 func record(namespace string) (*history, error) {
 	ctx, stop := context.WithCancel(quiet)
-	h := &history{last: map[types.UID]entry{}, news: make(chan struct{}), stop: stop}
+	h := &history{last: map[types.UID]entry{}, news: make(chan struct{}), stop: stop, patience: patience}
 	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
 		watcher, err := watchFromNow(ctx, namespace, list)
 		if err != nil {
@@ -117,7 +119,7 @@ func (h *history) next() <-chan struct{} {
 
 // until waits until the condition holds, which is asked whenever something has happened.
 func (h *history) until(ctx context.Context, what string, holds func() bool) error {
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(h.patience)
 	defer timeout.Stop()
 	for {
 		next := h.next()
@@ -129,7 +131,7 @@ func (h *history) until(ctx context.Context, what string, holds func() bool) err
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
-			return fmt.Errorf("it did not happen within %s: %s", patience, what)
+			return fmt.Errorf("it did not happen within %s: %s", h.patience, what)
 		}
 	}
 }

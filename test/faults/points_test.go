@@ -61,6 +61,7 @@ const runName = "run"
 
 // run executes the scenario and holds what happened against the invariants.
 func (o *ordeal) run(t *testing.T) {
+	t.Helper()
 	w := newWorld(t, o.misfortune)
 	first := w.join("")
 	if first == nil {

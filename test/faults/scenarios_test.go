@@ -1,14 +1,10 @@
 package faults
 
 import (
-	"errors"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
@@ -19,8 +15,8 @@ type scenario struct {
 	objects func(run string) []client.Object
 	// attempts say what becomes of the pod of each attempt.
 	attempts []execution
-	// user does what is done to the run once it exists.
-	user func(user) error
+	// user is what its user does with the run once it exists, one step after the other.
+	user []step
 	// ends is the outcome when nothing goes wrong.
 	ends string
 	// orEnds are outcomes that a fault may lead to.
@@ -58,7 +54,7 @@ var scenarios = []*scenario{
 	},
 	{
 		name: "drained", objects: aRun(retrying(0, 1)), attempts: []execution{runsForEver, exits(0)}, ends: "Passed TestPassed after 2",
-		user: func(u user) error { return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.evicts(u.pod())) },
+		user: []step{waitsForProgress, evictsPod},
 	},
 	{
 		name: "out of retries", objects: aRun(retrying(1, 1)), attempts: []execution{evicted, exits(1), exits(2)},
@@ -66,11 +62,11 @@ var scenarios = []*scenario{
 	},
 	{
 		name: "cancelled while pending", objects: aRun(), attempts: []execution{fitsNowhere}, ends: "Cancelled Cancelled after 1",
-		user: func(u user) error { return errors.Join(u.waitsForPod(), u.cancels()) },
+		user: []step{waitsForPod, cancels},
 	},
 	{
 		name: "cancelled while running", objects: aRun(), attempts: []execution{runsForEver}, ends: "Cancelled Cancelled after 1",
-		user: func(u user) error { return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.cancels()) },
+		user: []step{waitsForProgress, cancels},
 	},
 	{
 		name: "too slow to start", attempts: []execution{fitsNowhere}, ends: "Error Unschedulable after 1",
@@ -87,33 +83,23 @@ var scenarios = []*scenario{
 		objects: func(name string) []client.Object {
 			return []client.Object{builders.Test(name, builders.TestSpec("true")), builders.TestRun(name).Of(name).Build()}
 		},
-		user: func(u user) error { return errors.Join(u.waitsForPod(), u.deletes(&v1alpha1.Test{}, u.run)) },
+		user: []step{waitsForPod, deletesTest},
 	},
 	{
 		name: "its Job is deleted", objects: aRun(), attempts: []execution{runsForEver}, ends: "Error JobDeleted after 1",
 		// A cache that still has the Job shows that its pod is being deleted.
 		orEnds: []string{"Error PodDeleted after 1"},
-		user: func(u user) error {
-			// A creation that is still underway makes the Job again: docs/decisions/one-job-per-attempt.md admits it.
-			err := u.waitsForPhase(v1alpha1.PhaseInProgress)
-			u.underway.Lock()
-			defer u.underway.Unlock()
-			return errors.Join(err, u.deletes(&batchv1.Job{}, u.run+"-1"))
-		},
+		user:   []step{waitsForProgress, deletesJob},
 	},
 	{
 		name: "its pod is deleted", objects: aRun(retrying(0, 1)), attempts: []execution{runsForEver, exits(0)}, ends: "Error PodDeleted after 1",
 		// If nobody saw it being deleted, it is only known to be gone, and that is a disruption.
 		orEnds: []string{"Passed TestPassed after 2"},
-		user: func(u user) error {
-			return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.deletes(&corev1.Pod{}, u.pod().Name))
-		},
+		user:   []step{waitsForProgress, deletesPod},
 	},
 	{
 		name: "deleted while running", objects: aRun(), attempts: []execution{runsForEver}, ends: "deleted in phase InProgress", disappears: true,
-		user: func(u user) error {
-			return errors.Join(u.waitsForPhase(v1alpha1.PhaseInProgress), u.deletes(&v1alpha1.TestRun{}, u.run))
-		},
+		user: []step{waitsForProgress, deletesRun},
 	},
 	{
 		name: "deleted after its time to live", attempts: []execution{exits(0)}, ends: "Passed TestPassed after 1", disappears: true,

@@ -23,6 +23,7 @@ func TestSoak(t *testing.T) {
 		*struck = append(*struck, strikes...)
 		return strikes
 	})
+	w.history.patience += time.Duration(*soakRuns) * time.Second
 	if w.join("") == nil {
 		t.Fatal(w.err())
 	}
@@ -47,7 +48,7 @@ func TestSoak(t *testing.T) {
 
 // misfortunes are what may happen to one controller: as much as it lives to see.
 func misfortunes(random *rand.Rand) []*strike {
-	farthest := map[place]int{atRead: 30, atWrite: 40, atEvent: 300}
+	farthest := map[place]int{atRead: 60, atWrite: 100, atEvent: 600}
 	strikes := make([]*strike, 15)
 	for i := range strikes {
 		fault := faults[random.IntN(len(faults))]

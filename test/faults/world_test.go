@@ -17,7 +17,7 @@ import (
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
 
-// patience is how long anything may take. The machine may be busy, and the garbage collector slow.
+// patience is how long anything may take when there is one run. The machine may be busy, and the garbage collector slow.
 const patience = 90 * time.Second
 
 // world is a namespace with a node, users, and controllers that come and go.
@@ -108,9 +108,7 @@ func (w *world) begin(name string, s *scenario) error {
 			return err
 		}
 	}
-	if s.user != nil {
-		w.after(0, func() { w.failed(s.user(user{w, name})) })
-	}
+	w.after(0, func() { w.failed(user{w, name}.take(s.user)) })
 	return nil
 }
 

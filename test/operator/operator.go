@@ -43,5 +43,6 @@ func New(ctx context.Context, api *rest.Config, namespace string, metrics promet
 		TestGracePeriod: 7 * time.Second,
 		Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
 	}
-	return mgr, reconciler, reconciler.SetupWithManager(ctx, mgr, 4)
+	err = reconciler.SetupWithManager(ctx, mgr, 4)
+	return mgr, reconciler, err
 }
