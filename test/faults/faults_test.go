@@ -99,7 +99,8 @@ var faults = []*fault{
 	{name: "server error", at: atRead, request: answer(http.StatusInternalServerError, metav1.StatusReasonInternalError)},
 
 	{name: "killed", at: atEvent, event: func(c *controller, _ string) { c.world.replace(c, "") }},
-	{name: "replaced by one in the past", at: atEvent, event: func(c *controller, _ string) { c.world.replace(c, c.world.past()) }},
+	{name: "replaced by one in the past", at: atEvent, event: func(c *controller, _ string) { c.world.replace(c, c.world.past(2)) }},
+	{name: "replaced by one in the beginning", at: atEvent, event: func(c *controller, _ string) { c.world.replace(c, c.world.past(1000)) }},
 	{name: "second controller", at: atEvent, event: func(c *controller, _ string) {
 		c.leaving.Store(true)
 		c.world.after(0, func() { c.world.join("") })

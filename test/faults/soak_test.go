@@ -48,7 +48,7 @@ func TestSoak(t *testing.T) {
 
 // misfortunes are what may happen to one controller: as much as it lives to see.
 func misfortunes(random *rand.Rand) []*strike {
-	farthest := map[place]int{atRead: 60, atWrite: 100, atEvent: 600}
+	farthest := map[place]int{atRead: 45, atWrite: 60, atEvent: 400}
 	strikes := make([]*strike, 15)
 	for i := range strikes {
 		fault := faults[random.IntN(len(faults))]

@@ -190,11 +190,11 @@ func (w *world) noteRevision(revision string) {
 	w.revisions = append(w.revisions, revision)
 }
 
-// past is the revision half way from the beginning to now.
-func (w *world) past() string {
+// past is the revision of an earlier event: half way from the beginning to now for 2, a third of the way for 3.
+func (w *world) past(parts int) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.revisions[len(w.revisions)/2]
+	return w.revisions[len(w.revisions)/parts]
 }
 
 // settled waits until the run has ended and everything of it stands still.
