@@ -17,19 +17,6 @@ import (
 	"github.com/testrun-dev/testrun/test/conditions"
 )
 
-// ending is a run that has been through all: its history, and how it was found in the end.
-type ending struct {
-	name     string
-	scenario *scenario
-	history  []entry
-	// hangs says what did not happen; nil if all did.
-	hangs error
-	// remains says what was not gone after the run had been deleted; nil if all was.
-	remains error
-	// writesAgain are the writes that a new controller made after all was over.
-	writesAgain []string
-}
-
 // invariant is what holds for each run whatever goes wrong. It returns what breaks it, or nothing.
 type invariant struct {
 	name   string
@@ -54,21 +41,6 @@ func theRunEnds(e ending) string {
 		return e.hangs.Error()
 	}
 	return ""
-}
-
-// jobsOf returns the UIDs of the Jobs that there ever were, by attempt. A Job without an owner counts too.
-func (e ending) jobsOf() map[string]map[types.UID]bool {
-	jobs := map[string]map[types.UID]bool{}
-	for _, entry := range e.history {
-		if job, ok := entry.object.(*batchv1.Job); ok {
-			attempt := job.Labels[v1alpha1.LabelAttempt]
-			if jobs[attempt] == nil {
-				jobs[attempt] = map[types.UID]bool{}
-			}
-			jobs[attempt][job.UID] = true
-		}
-	}
-	return jobs
 }
 
 func oneJobForEachAttempt(e ending) string {
@@ -109,17 +81,6 @@ func neverTwoPodsAtOnce(e ending) string {
 	return ""
 }
 
-// versions returns all that the run ever was.
-func (e ending) versions() []*v1alpha1.TestRun {
-	var versions []*v1alpha1.TestRun
-	for _, entry := range e.history {
-		if run, ok := entry.object.(*v1alpha1.TestRun); ok {
-			versions = append(versions, run)
-		}
-	}
-	return versions
-}
-
 func thePhaseMovesForward(e ending) string {
 	before := v1alpha1.PhasePending
 	for _, run := range e.versions() {
@@ -157,23 +118,6 @@ func conditionsSayWhatThePhaseSays(e ending) string {
 		}
 	}
 	return ""
-}
-
-// outcome says in a line how the run ended.
-func (e ending) outcome() string {
-	versions := e.versions()
-	if len(versions) == 0 {
-		return "no run"
-	}
-	run := versions[len(versions)-1]
-	if run.Status.Phase != v1alpha1.PhaseFinished {
-		return "deleted in phase " + string(run.Status.Phase)
-	}
-	outcome := fmt.Sprintf("%s %s after %d", run.Status.Verdict, conditions.Reason(run), len(run.Status.Attempts))
-	if ptr.Deref(run.Status.Flaky, false) {
-		outcome += ", flaky"
-	}
-	return outcome
 }
 
 func theOutcomeIsExpected(e ending) string {

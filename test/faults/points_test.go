@@ -2,8 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"net/http"
-	"strings"
 	"testing"
 )
 
@@ -89,78 +87,4 @@ func (o *ordeal) misfortune(number int) []*strike {
 		return nil
 	}
 	return []*strike{o.strike}
-}
-
-// endOf waits until the runs have ended, lets a new controller reconcile them again, deletes them and returns how they ended.
-func (w *world) endOf(names ...string) []ending {
-	endings := make([]ending, len(names))
-	for i, name := range names {
-		endings[i] = ending{name: name, scenario: w.scenarioOf(name), hangs: w.settled(name)}
-	}
-	w.retire()
-	for i, name := range names {
-		if endings[i].hangs == nil {
-			endings[i].hangs = w.settled(name) // late writes may have stirred it
-		}
-	}
-	writesAgain, err := w.reconcileAgain(names)
-	w.failed(err)
-	for _, name := range names {
-		w.failed(w.remove(name))
-	}
-	for i, name := range names {
-		endings[i].remains = w.gone(name)
-	}
-	history := w.history.all()
-	for i := range endings {
-		endings[i].take(history, writesAgain)
-	}
-	return endings
-}
-
-// reconcileAgain has a new controller look at all runs once more, and returns what it wrote.
-func (w *world) reconcileAgain(names []string) ([]string, error) {
-	fresh, err := w.fresh()
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		if err := fresh.reconcile(w.ctx, name); err != nil {
-			return nil, err
-		}
-	}
-	return fresh.writes(), nil
-}
-
-// take keeps of the history and of the writes what is about the run.
-func (e *ending) take(history []entry, writesAgain []string) {
-	for _, entry := range history {
-		if belongs(entry.object, e.name) {
-			e.history = append(e.history, entry)
-		}
-	}
-	for _, write := range writesAgain {
-		if strings.HasPrefix(write, http.MethodPost) || strings.Contains(write, "/"+e.name) {
-			e.writesAgain = append(e.writesAgain, write)
-		}
-	}
-}
-
-// check reports each invariant that is broken, with the history.
-func (e ending) check(t *testing.T) (broken bool) {
-	t.Helper()
-	for _, invariant := range invariants {
-		if problem := invariant.broken(e); problem != "" {
-			t.Errorf("%s (%s) breaks %q: %s", e.name, e.scenario.name, invariant.name, problem)
-			broken = true
-		}
-	}
-	if broken {
-		var lines strings.Builder
-		for _, entry := range e.history {
-			fmt.Fprintf(&lines, "\n  %d %-8s %s", entry.revision, entry.change, describe(entry.object))
-		}
-		t.Logf("what happened:%s", lines.String())
-	}
-	return broken
 }
