@@ -17,10 +17,10 @@ func TestSoak(t *testing.T) {
 	}
 	fmt.Printf("soak: %d runs, -seed=%d\n", *soakRuns, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	struck := &[]*strike{}
+	var struck []*strike
 	w := newWorld(t, func(number int) []*strike {
 		strikes := misfortunes(rand.New(rand.NewPCG(seed, uint64(number))))
-		*struck = append(*struck, strikes...)
+		struck = append(struck, strikes...)
 		return strikes
 	})
 	w.history.patience += time.Duration(*soakRuns) * time.Second
@@ -42,7 +42,7 @@ func TestSoak(t *testing.T) {
 	for _, end := range endings {
 		end.check(t)
 	}
-	happened := slices.DeleteFunc(*struck, func(s *strike) bool { return !s.happened.Load() })
+	happened := slices.DeleteFunc(struck, func(s *strike) bool { return !s.happened.Load() })
 	fmt.Printf("soak: %d faults struck %d controllers\n", len(happened), w.number)
 }
 
