@@ -50,6 +50,20 @@ test-e2e: bin/tools/gotestsum cluster-deploy bin/images/test-tools.tar ## Run th
 	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
 	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
 
+# These run in the folder of their package, so that go test shows what they print.
+FAULTS := KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/faults -count=1 -timeout=60m
+
+.PHONY: test-faults
+test-faults: envtest-binaries ## Try each fault at each point of each scenario, against a real API server (RUN=regexp: only those)
+	$(FAULTS) -points=all -run='$(or $(RUN),TestEveryRunKeepsItsPromises)'
+
+RUNS ?= 500
+SEED ?= 0
+
+.PHONY: soak
+soak: envtest-binaries ## Execute RUNS runs while faults strike at random (SEED: those of that seed)
+	$(FAULTS) -run=TestSoak -runs=$(RUNS) -seed=$(SEED)
+
 .PHONY: bench
 bench: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
 	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./cmd/runner

@@ -192,6 +192,13 @@ func deadlineExceeded(pod *corev1.Pod) {
 	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, reasonDeadlineExceeded
 }
 
+// podTakenAwayAt is the last that is seen of a pod which was deleted before.
+func podTakenAwayAt(at time.Duration) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = ptr.To(after(at)), ptr.To[int64](0)
+	}
+}
+
 func podDeletedAt(at time.Duration) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = ptr.To(after(at+30*time.Second)), ptr.To[int64](30)
@@ -249,6 +256,8 @@ func TestDecide(t *testing.T) {
 		"a pod deleted while it ran is an error":                         {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
 		"a pod deleted without a node is an error":                       {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
 		"a pod that is being deleted is waited for":                      {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
+		"a pod that its kubelet takes away had been deleted before":      {seen: aRun().withPod(exited(143, time.Second), podTakenAwayAt(3*time.Second)), says: "Finished Error PodDeleted"},
+		"a test that failed long before its pod was taken away failed":   {seen: aRun().withPod(exited(1, 0), podTakenAwayAt(time.Minute)), says: "Finished Failed TestFailed"},
 		"a test that failed before its pod's deletion failed":            {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
 		"a command that cannot be executed never ran":                    {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
 		"a failed init container is not the test's failure":              {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},

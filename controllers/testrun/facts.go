@@ -67,13 +67,15 @@ func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev
 	return nil
 }
 
-// deletedAt is when the deletion of the pod was asked for: its deletionTimestamp is the end of the grace period.
+// deletedAt is when the deletion of the pod was asked for, at the earliest: its deletionTimestamp is the end of the grace
+// period. The grace period is 0 once the kubelet takes a pod away that it has stopped, and the timestamp is then that of the
+// taking away.
 func deletedAt(pod *corev1.Pod) time.Time {
-	at := pod.DeletionTimestamp.Time
-	if grace := pod.DeletionGracePeriodSeconds; grace != nil {
-		at = at.Add(-time.Duration(*grace) * time.Second)
+	grace := time.Duration(ptr.Deref(pod.DeletionGracePeriodSeconds, 0)) * time.Second
+	if grace == 0 {
+		grace = reportMargin
 	}
-	return at
+	return pod.DeletionTimestamp.Add(-grace)
 }
 
 // testContainer is the state of the container that is the test. It is empty while there is none.

@@ -11,21 +11,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
-	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/operator"
 )
 
 const patience = 30 * time.Second
@@ -67,25 +61,13 @@ func withController(t *testing.T) *world {
 func (w *world) startController() (stop func()) {
 	w.t.Helper()
 	w.registry = prometheus.NewRegistry()
-	mgr, err := ctrl.NewManager(w.writes.counted(apiserver.Config), ctrl.Options{
-		Scheme:     apiserver.Scheme,
-		Cache:      ownNamespace(testrun.CacheOptions(), w.namespace),
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
-	})
-	w.must(err)
-	reconciler := &testrun.Reconciler{
-		Client:          mgr.GetClient(),
-		APIReader:       mgr.GetAPIReader(),
-		Recorder:        mgr.GetEventRecorder("testrun-controller"),
-		Clock:           clock.RealClock{},
-		Metrics:         testrun.NewMetrics(w.registry),
-		TestGracePeriod: 7 * time.Second,
-		Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
-	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w.must(reconciler.SetupWithManager(ctx, mgr, 4))
-	w.must(w.retention(mgr).SetupWithManager(ctx, mgr))
+	mgr, err := operator.New(w.writes.counted(apiserver.Config), w.namespace, w.registry)
+	w.must(err)
+	if w.adjustRetention != nil {
+		w.adjustRetention(mgr.Retention)
+	}
+	w.must(mgr.SetUp(ctx))
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	stop = sync.OnceFunc(func() {
@@ -96,11 +78,6 @@ func (w *world) startController() (stop func()) {
 	})
 	w.t.Cleanup(stop)
 	return stop
-}
-
-func ownNamespace(options cache.Options, namespace string) cache.Options {
-	options.DefaultNamespaces = map[string]cache.Config{namespace: {}}
-	return options
 }
 
 func (w *world) must(err error) {
@@ -228,22 +205,8 @@ func (w *world) becomesOne(name, label string) {
 // checkConditions holds the conditions against phase and verdict.
 func checkConditions(t *testing.T, run *v1alpha1.TestRun) {
 	t.Helper()
-	isTrue := func(conditionType string) bool {
-		return conditions.Of(run, conditionType).Status == metav1.ConditionTrue
-	}
-	for _, phase := range v1alpha1.Phases {
-		if isTrue(string(phase)) != (phase == run.Status.Phase) {
-			t.Errorf("condition %s is %s in phase %s", phase, conditions.Of(run, string(phase)).Status, run.Status.Phase)
-		}
-	}
-	over, passed := run.Status.Phase == v1alpha1.PhaseFinished, run.Status.Verdict == v1alpha1.VerdictPassed
-	if isTrue(v1alpha1.ConditionSucceeded) != passed || isTrue(v1alpha1.ConditionReconciling) == over || isTrue(v1alpha1.ConditionStalled) != (over && !passed) {
-		t.Errorf("the conditions contradict %s %s: %+v", run.Status.Phase, run.Status.Verdict, run.Status.Conditions)
-	}
-	for _, condition := range run.Status.Conditions {
-		if condition.LastTransitionTime.Time.Before(run.CreationTimestamp.Time) {
-			t.Errorf("condition %s changed at %s, before the run existed", condition.Type, condition.LastTransitionTime)
-		}
+	for _, problem := range conditions.Problems(run) {
+		t.Error(problem)
 	}
 }
 
@@ -254,18 +217,14 @@ type writes struct {
 }
 
 func (c *writes) counted(base *rest.Config) *rest.Config {
-	counted := rest.CopyConfig(base)
-	counted.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return roundTripper(func(request *http.Request) (*http.Response, error) {
-			if request.Method != http.MethodGet {
-				c.mu.Lock()
-				c.all = append(c.all, request.Method+" "+resourceOf(request.URL.Path))
-				c.mu.Unlock()
-			}
-			return next.RoundTrip(request)
-		})
+	return apiserver.Through(base, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if request.Method != http.MethodGet {
+			c.mu.Lock()
+			c.all = append(c.all, request.Method+" "+apiserver.ResourceOf(request.URL.Path))
+			c.mu.Unlock()
+		}
+		return next.RoundTrip(request)
 	})
-	return counted
 }
 
 // split returns the writes to objects and, apart, the number of events.
@@ -275,21 +234,3 @@ func (c *writes) split() (toObjects []string, events int) {
 	toObjects = slices.DeleteFunc(slices.Clone(c.all), func(write string) bool { return strings.HasSuffix(write, " events") })
 	return toObjects, len(c.all) - len(toObjects)
 }
-
-// resourceOf takes the resource, and the subresource, out of /apis/GROUP/VERSION/namespaces/NS/RESOURCE/NAME/SUBRESOURCE.
-func resourceOf(path string) string {
-	_, path, _ = strings.Cut(path, "/namespaces/")
-	parts := strings.Split(path, "/")
-	switch {
-	case len(parts) > 3:
-		return parts[1] + "/" + parts[3]
-	case len(parts) > 1:
-		return parts[1]
-	default:
-		return path
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }

@@ -17,6 +17,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/node"
 )
 
 func TestAPassingRunCostsThreeWrites(t *testing.T) {
@@ -41,7 +42,7 @@ func TestAPassingRunCostsThreeWrites(t *testing.T) {
 			run = w.finished("smoke", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 
 			attempt := run.Status.Attempts[0]
-			if attempt.Job != "smoke-1" || attempt.Pod != pod.Name || attempt.Node != nodeName || *attempt.ExitCode != 0 || attempt.Verdict != v1alpha1.VerdictPassed {
+			if attempt.Job != "smoke-1" || attempt.Pod != pod.Name || attempt.Node != node.Name || *attempt.ExitCode != 0 || attempt.Verdict != v1alpha1.VerdictPassed {
 				t.Errorf("the attempt is %+v", attempt)
 			}
 			status := run.Status

@@ -9,30 +9,13 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/test/builders"
 )
-
-// retention makes the controllers that delete.
-func (w *world) retention(mgr ctrl.Manager) *retention.Controllers {
-	controllers := &retention.Controllers{
-		Client:             mgr.GetClient(),
-		APIReader:          mgr.GetAPIReader(),
-		Clock:              clock.RealClock{},
-		Metrics:            retention.NewMetrics(w.registry),
-		DeletionsPerSecond: 100,
-	}
-	if w.adjustRetention != nil {
-		w.adjustRetention(controllers)
-	}
-	return controllers
-}
 
 // suite makes a Test of that name.
 func (w *world) suite(retention v1alpha1.Retention) {

@@ -12,21 +12,24 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/node"
 )
 
 // silence does what Kubernetes' node lifecycle controller does when it hears nothing of the pod's node: it says so of the node,
 // and calls the pod unready.
 func (w *world) silence(pod *corev1.Pod) {
 	w.t.Helper()
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: pod.Spec.NodeName}}
-	w.must(client.IgnoreAlreadyExists(w.client.Create(w.ctx, node)))
-	w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(node), node))
-	before := node.DeepCopy()
-	node.Status.Conditions = []corev1.NodeCondition{{
+	silent := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: pod.Spec.NodeName}}
+	w.must(client.IgnoreAlreadyExists(w.client.Create(w.ctx, silent)))
+	w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(silent), silent))
+	before := silent.DeepCopy()
+	silent.Status.Conditions = []corev1.NodeCondition{{
 		Type: corev1.NodeReady, Status: corev1.ConditionUnknown, Reason: "NodeStatusUnknown", LastTransitionTime: metav1.Now(),
 	}}
-	w.must(w.client.Status().Patch(w.ctx, node, client.MergeFrom(before)))
-	w.report(pod, func(status *corev1.PodStatus) { setCondition(status, corev1.PodReady, corev1.ConditionFalse, "", "") })
+	w.must(w.client.Status().Patch(w.ctx, silent, client.MergeFrom(before)))
+	w.report(pod, func(status *corev1.PodStatus) {
+		node.SetCondition(status, corev1.PodReady, corev1.ConditionFalse, "", "")
+	})
 }
 
 func TestARunOnASilentNodeSaysSoAndEnds(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/node"
 )
 
 func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testing.T) {
@@ -26,22 +27,22 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 	}{
 		"no node fits": {v1alpha1.ReasonUnschedulable, "0/3 nodes are available", func(w *world) {
 			w.report(w.pod("stuck"), func(status *corev1.PodStatus) {
-				setCondition(status, corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable, "0/3 nodes are available")
+				node.SetCondition(status, corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable, "0/3 nodes are available")
 			})
 		}},
 		"the image cannot be pulled": {v1alpha1.ReasonImagePullFailed, "manifest unknown", func(w *world) {
 			w.report(w.schedule("stuck"), func(status *corev1.PodStatus) {
-				setContainer(status, waiting("ImagePullBackOff", "manifest unknown"))
+				node.SetContainer(status, node.Waiting("ImagePullBackOff", "manifest unknown"))
 			})
 		}},
 		"a ConfigMap is missing": {v1alpha1.ReasonContainerConfigError, `configmap "settings" not found`, func(w *world) {
 			w.report(w.schedule("stuck"), func(status *corev1.PodStatus) {
-				setContainer(status, waiting("CreateContainerConfigError", `configmap "settings" not found`))
+				node.SetContainer(status, node.Waiting("CreateContainerConfigError", `configmap "settings" not found`))
 			})
 		}},
 		"a volume's ConfigMap is missing": {v1alpha1.ReasonVolumeNotReady, `configmap "suite" not found`, func(w *world) {
 			pod := w.schedule("stuck")
-			w.report(pod, func(status *corev1.PodStatus) { setContainer(status, waiting("ContainerCreating", "")) })
+			w.report(pod, func(status *corev1.PodStatus) { node.SetContainer(status, node.Waiting("ContainerCreating", "")) })
 			w.create(&corev1.Event{
 				ObjectMeta:     metav1.ObjectMeta{GenerateName: "mount-"},
 				InvolvedObject: corev1.ObjectReference{Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID},
@@ -122,7 +123,7 @@ func TestTheKubeletEndsATestThatRunsTooLong(t *testing.T) {
 	}
 	w.report(pod, func(status *corev1.PodStatus) {
 		status.Reason = "DeadlineExceeded"
-		setExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
+		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
 	})
 	run := w.finished("slow", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)
 	if !strings.Contains(conditions.Message(run), "1m30s") || *run.Status.Attempts[0].ExitCode != 143 {
@@ -162,8 +163,8 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 		w := withController(t)
 		w.create(builders.TestRun("run").Build())
 		w.report(w.schedule("run"), func(status *corev1.PodStatus) {
-			setCondition(status, corev1.PodReadyToStartContainers, corev1.ConditionTrue, "", "")
-			setCondition(status, corev1.PodInitialized, corev1.ConditionFalse, "ContainersNotInitialized", "[prepare]")
+			node.SetCondition(status, corev1.PodReadyToStartContainers, corev1.ConditionTrue, "", "")
+			node.SetCondition(status, corev1.PodInitialized, corev1.ConditionFalse, "ContainersNotInitialized", "[prepare]")
 		})
 		w.cancel("run")
 		w.finished("run", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
@@ -177,7 +178,7 @@ func TestCancelEndsARunInEveryPhase(t *testing.T) {
 		w.stopsTrying("run")
 		w.report(w.pod("run"), func(status *corev1.PodStatus) {
 			status.Reason = "DeadlineExceeded"
-			setExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
+			node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
 		})
 		w.finished("run", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
 	})
@@ -260,8 +261,8 @@ func TestAPodThatGoesAwayIsAnErrorAndNotAFailure(t *testing.T) {
 		w.create(builders.TestRun("run").Once().Build())
 		pod := w.execute("run")
 		w.report(pod, func(status *corev1.PodStatus) {
-			setCondition(status, corev1.DisruptionTarget, corev1.ConditionTrue, "EvictionByEvictionAPI", "node is drained")
-			setExit(status, corev1.ContainerStateTerminated{ExitCode: 143, FinishedAt: metav1.NewTime(time.Now().Add(time.Second))})
+			node.SetCondition(status, corev1.DisruptionTarget, corev1.ConditionTrue, "EvictionByEvictionAPI", "node is drained")
+			node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143, FinishedAt: metav1.NewTime(time.Now().Add(time.Second))})
 		})
 		run := w.finished("run", v1alpha1.VerdictError, v1alpha1.ReasonDisrupted)
 		if !strings.Contains(conditions.Message(run), "node is drained") {

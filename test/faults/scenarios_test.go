@@ -1,0 +1,108 @@
+package faults
+
+import (
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+// scenario is a run, what the node does with its pods, and what its user does.
+type scenario struct {
+	name string
+	// objects are what the user creates: the run of that name, and before it what the run needs.
+	objects func(run string) []client.Object
+	// attempts say what becomes of the pod of each attempt.
+	attempts []execution
+	// user is what its user does with the run once it exists, one step after the other.
+	user []step
+	// ends is the outcome when nothing goes wrong.
+	ends string
+	// orEnds are outcomes that a fault may lead to.
+	orEnds []string
+	// disappears says that the run is gone in the end.
+	disappears bool
+}
+
+func aRun(change ...func(*builders.TestRunBuilder)) func(string) []client.Object {
+	return func(name string) []client.Object {
+		run := builders.TestRun(name).Once()
+		for _, change := range change {
+			change(run)
+		}
+		return []client.Object{run.Build()}
+	}
+}
+
+func retrying(failure, disruption int32) func(*builders.TestRunBuilder) {
+	return func(run *builders.TestRunBuilder) {
+		run.Retry(failure, disruption).Spec.Retry.Backoff.Base.Duration = 0
+	}
+}
+
+var scenarios = []*scenario{
+	{name: "passing", objects: aRun(), attempts: []execution{exits(0)}, ends: "Passed TestPassed after 1"},
+	{name: "failing", objects: aRun(), attempts: []execution{exits(3)}, ends: "Failed TestFailed after 1"},
+	{
+		name: "retried after a failure", objects: aRun(retrying(1, 0)), attempts: []execution{exits(1), exits(0)},
+		ends: "Passed TestPassed after 2, flaky",
+	},
+	{
+		name: "retried after a disruption", objects: aRun(retrying(0, 1)), attempts: []execution{evicted, exits(0)},
+		ends: "Passed TestPassed after 2",
+	},
+	{
+		name: "drained", objects: aRun(retrying(0, 1)), attempts: []execution{runsForEver, exits(0)}, ends: "Passed TestPassed after 2",
+		user: []step{waitsForProgress, evictsPod},
+	},
+	{
+		name: "out of retries", objects: aRun(retrying(1, 1)), attempts: []execution{evicted, exits(1), exits(2)},
+		ends: "Failed TestFailed after 3",
+	},
+	{
+		name: "cancelled while pending", objects: aRun(), attempts: []execution{fitsNowhere}, ends: "Cancelled Cancelled after 1",
+		user: []step{waitsForPod, cancels},
+	},
+	{
+		name: "cancelled while running", objects: aRun(), attempts: []execution{runsForEver}, ends: "Cancelled Cancelled after 1",
+		user: []step{waitsForProgress, cancels},
+	},
+	{
+		name: "too slow to start", attempts: []execution{fitsNowhere}, ends: "Error Unschedulable after 1",
+		objects: aRun(func(run *builders.TestRunBuilder) { run.StartTimeout(2 * time.Second) }),
+		// A cache that is behind shows an earlier step of the start.
+		orEnds: []string{"Error CreatingPod after 1", "Error Scheduling after 1"},
+	},
+	{
+		name: "too slow to end", attempts: []execution{runsForEver}, ends: "TimedOut RunTimeout after 1",
+		objects: aRun(func(run *builders.TestRunBuilder) { run.RunTimeout(2 * time.Second) }),
+	},
+	{
+		name: "its Test is deleted", attempts: []execution{exits(0)}, ends: "Passed TestPassed after 1",
+		objects: func(name string) []client.Object {
+			return []client.Object{builders.Test(name, builders.TestSpec("true")), builders.TestRun(name).Of(name).Build()}
+		},
+		user: []step{waitsForPod, deletesTest},
+	},
+	{
+		name: "its Job is deleted", objects: aRun(), attempts: []execution{runsForEver}, ends: "Error JobDeleted after 1",
+		// A cache that still has the Job shows that its pod is being deleted.
+		orEnds: []string{"Error PodDeleted after 1"},
+		user:   []step{waitsForProgress, deletesJob},
+	},
+	{
+		name: "its pod is deleted", objects: aRun(retrying(0, 1)), attempts: []execution{runsForEver, exits(0)}, ends: "Error PodDeleted after 1",
+		// If nobody saw it being deleted, it is only known to be gone, and that is a disruption.
+		orEnds: []string{"Passed TestPassed after 2"},
+		user:   []step{waitsForProgress, deletesPod},
+	},
+	{
+		name: "deleted while running", objects: aRun(), attempts: []execution{runsForEver}, ends: "deleted in phase InProgress", disappears: true,
+		user: []step{waitsForProgress, deletesRun},
+	},
+	{
+		name: "deleted after its time to live", attempts: []execution{exits(0)}, ends: "Passed TestPassed after 1", disappears: true,
+		objects: aRun(func(run *builders.TestRunBuilder) { run.TTL(0) }),
+	},
+}

@@ -1,0 +1,70 @@
+// Package operator makes the operator for a test: in the test's process, and for one namespace.
+package operator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/test/apiserver"
+)
+
+// Operator is a manager and the controllers in it.
+type Operator struct {
+	ctrl.Manager
+	Runs      *testrun.Reconciler
+	Retention *retention.Controllers
+}
+
+// New makes the operator. It is to be set up, and then started.
+func New(api *rest.Config, namespace string, metrics prometheus.Registerer, change ...func(*ctrl.Options)) (*Operator, error) {
+	options := ctrl.Options{
+		Scheme:     apiserver.Scheme,
+		Cache:      testrun.CacheOptions(),
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
+	}
+	options.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	for _, change := range change {
+		change(&options)
+	}
+	mgr, err := ctrl.NewManager(api, options)
+	if err != nil {
+		return nil, err
+	}
+	return &Operator{
+		Manager: mgr,
+		Runs: &testrun.Reconciler{
+			Client:          mgr.GetClient(),
+			APIReader:       mgr.GetAPIReader(),
+			Recorder:        mgr.GetEventRecorder("testrun-controller"),
+			Clock:           clock.RealClock{},
+			Metrics:         testrun.NewMetrics(metrics),
+			TestGracePeriod: 7 * time.Second,
+			Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
+		},
+		Retention: &retention.Controllers{
+			Client:             mgr.GetClient(),
+			APIReader:          mgr.GetAPIReader(),
+			Clock:              clock.RealClock{},
+			Metrics:            retention.NewMetrics(metrics),
+			DeletionsPerSecond: 100,
+		},
+	}, nil
+}
+
+// SetUp registers the controllers.
+func (o *Operator) SetUp(ctx context.Context) error {
+	return errors.Join(o.Runs.SetupWithManager(ctx, o.Manager, 4), o.Retention.SetupWithManager(ctx, o.Manager))
+}
