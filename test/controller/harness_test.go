@@ -96,10 +96,16 @@ func (w *world) create(obj client.Object) {
 // eventually asks until the answer is yes.
 func (w *world) eventually(what string, ask func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	w.within(patience, what, ask)
+}
+
+// within is eventually for what may take so long.
+func (w *world) within(limit time.Duration, what string, ask func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(limit)
 	for !ask() {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("it did not happen within %s: %s", patience, what)
+			w.t.Fatalf("it did not happen within %s: %s", limit, what)
 		}
 		select {
 		case <-w.ctx.Done():
