@@ -1,0 +1,203 @@
+package admission
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Engine is the state of all queues. It is not safe for concurrent use.
+type Engine struct {
+	now    time.Time
+	queues map[string]*queue
+	names  []string // of the queues, sorted
+	runs   map[types.UID]*run
+	groups map[groupKey]*group
+	// unique are the runs that count for a unique key.
+	unique map[groupKey][]*run
+	seen   uint64
+
+	// incoming are the runs for the next Decide to look at; delayed are those whose time has not come.
+	incoming []*run
+	delayed  heap[*run]
+	// touched are the concurrency keys that may have become full, and moved the runs whose reason may have changed.
+	touched []*group
+	moved   []*run
+	plan    Plan
+}
+
+// stage is where the engine has a run, which may be ahead of what was reported.
+type stage int
+
+const (
+	incoming stage = iota // waits for the next Decide
+	delayed               // waits for a time
+	queued                // waits for its turn
+	started               // runs, or is about to
+	dropped               // is about to end, without having started
+	ended                 // is remembered because of its unique key
+)
+
+type run struct {
+	Run
+	stage stage
+	queue *queue
+	lane  *lane // while queued
+	since int64 // the second from which the run counts as waiting
+	order uint64
+	// heldUntil is when a start that was taken back may be decided again.
+	heldUntil time.Time
+	// accepted has passed MaxPending, judged its unique key, and canceled is to end.
+	accepted, judged, canceled bool
+	told                       Reason
+	place                      int
+}
+
+// before says whether r came before another run.
+func (r *run) before(other *run) bool { return arrival(r, other) < 0 }
+
+func (r *run) waits() bool { return r.stage <= queued }
+
+// due is when the run may start as far as time is concerned.
+func (r *run) due() time.Time { return latest(r.RunAfter, r.heldUntil) }
+
+// New returns an engine without queues and runs.
+func New() *Engine {
+	return &Engine{
+		queues: map[string]*queue{},
+		runs:   map[types.UID]*run{},
+		groups: map[groupKey]*group{},
+		unique: map[groupKey][]*run{},
+		delayed: heap[*run]{
+			less: func(a, b *run) bool {
+				if c := a.due().Compare(b.due()); c != 0 {
+					return c < 0
+				}
+				return a.before(b)
+			},
+			place: func(r *run) *int { return &r.place },
+		},
+	}
+}
+
+// SetQueue reports that a queue exists, with these settings. Another rate starts with a full bucket.
+func (e *Engine) SetQueue(settings Queue) {
+	q := e.queue(settings.Name)
+	if q.known && q.same(settings) {
+		return
+	}
+	e.change(q, settings, true)
+}
+
+// RemoveQueue reports that a queue does not exist any more. What runs goes on; what waits, waits for the queue to come back.
+func (e *Engine) RemoveQueue(name string) {
+	if q := e.queues[name]; q != nil && q.known {
+		e.change(q, Queue{Name: name}, false)
+	}
+}
+
+// change gives the queue other settings. It takes out all that waits, because any of them may order it differently.
+func (e *Engine) change(q *queue, settings Queue, known bool) {
+	var waiting []*run
+	for _, r := range e.runs {
+		if r.queue == q && r.waits() {
+			waiting = append(waiting, r)
+		}
+	}
+	slices.SortFunc(waiting, arrival)
+	for _, r := range waiting {
+		e.move(r, incoming)
+	}
+	if q.Rate != settings.Rate {
+		q.spent = time.Time{}
+	}
+	q.Queue, q.known = settings, known
+}
+
+// SetRun reports a run as the caller sees it, new, changed or not. The reports of one run come in the order of its versions.
+func (e *Engine) SetRun(seen Run) {
+	r := e.runs[seen.UID]
+	if r == nil {
+		e.seen++
+		r = &run{Run: seen, order: seen.Order, queue: e.queue(seen.Queue)}
+		if r.order == 0 {
+			r.order = e.seen
+		}
+		e.runs[seen.UID] = r
+	} else {
+		if r.same(seen) {
+			return
+		}
+		e.leave(r)
+		seen.State = max(seen.State, r.State)
+		r.judged = r.judged && r.Unique == seen.Unique
+		r.Run = seen
+	}
+	r.accepted = r.accepted || seen.Accepted
+	r.judged = r.judged || seen.Accepted
+	r.since = latest(r.Created, r.RunAfter).Unix()
+	switch {
+	case r.State == Ended && (r.Unique.Key == "" || r.Unique.Window <= 0):
+		delete(e.runs, r.UID)
+		r.stage = dropped
+	case r.State == Ended:
+		e.enter(r, ended)
+	case r.State == Running || r.stage == started:
+		e.enter(r, started)
+	case r.stage == dropped:
+	default:
+		e.enter(r, incoming)
+	}
+}
+
+// RemoveRun reports that a run is gone, or that it ended without having started.
+func (e *Engine) RemoveRun(uid types.UID) {
+	if r := e.runs[uid]; r != nil {
+		e.leave(r)
+		r.stage = dropped
+		delete(e.runs, uid)
+	}
+}
+
+// TakeBack says that a start or a finish that was decided has not been carried out, and is not to be decided again before that
+// time. A run that was reported as running stays so. A cancel is never taken back: the caller tries until it has succeeded.
+func (e *Engine) TakeBack(uid types.UID, until time.Time) {
+	r := e.runs[uid]
+	if r == nil || r.State != Waiting || (r.stage != started && r.stage != dropped) {
+		return
+	}
+	r.judged = r.judged && r.stage == started
+	r.heldUntil, r.canceled = until, false
+	e.move(r, incoming)
+}
+
+// queue returns the queue of this name, whether it is known or only asked for.
+func (e *Engine) queue(name string) *queue {
+	q := e.queues[name]
+	if q == nil {
+		q = newQueue(name)
+		e.queues[name] = q
+		at, _ := slices.BinarySearch(e.names, name)
+		e.names = slices.Insert(e.names, at, name)
+	}
+	return q
+}
+
+func (e *Engine) move(r *run, to stage) {
+	e.leave(r)
+	e.enter(r, to)
+}
+
+// arrival orders runs by first come, first served. It is a total order, and stays the same while runs wait.
+func arrival(a, b *run) int {
+	return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.order, b.order), cmp.Compare(a.UID, b.UID))
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

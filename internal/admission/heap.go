@@ -1,0 +1,85 @@
+package admission
+
+// heap is a binary heap of items that know their places in it, so that any of them can be moved or taken out in O(log n).
+type heap[T any] struct {
+	items []T
+	// less says whether a comes before b. It is a total order, so that the same events always give the same decisions.
+	less func(a, b T) bool
+	// place returns where an item keeps its place: 1 is the first, 0 is not in the heap.
+	place func(T) *int
+}
+
+// first returns the item that comes before all others, or the zero value of an empty heap.
+func (h *heap[T]) first() T {
+	if len(h.items) == 0 {
+		var none T
+		return none
+	}
+	return h.items[0]
+}
+
+func (h *heap[T]) len() int { return len(h.items) }
+
+// keep makes x a member of the heap at its right place, or no member of it.
+func (h *heap[T]) keep(x T, member bool) {
+	at := *h.place(x)
+	switch {
+	case member && at == 0:
+		h.items = append(h.items, x)
+		h.put(len(h.items)-1, x)
+		h.up(len(h.items) - 1)
+	case member:
+		h.move(at - 1)
+	case at > 0:
+		h.remove(at - 1)
+	}
+}
+
+func (h *heap[T]) remove(i int) {
+	*h.place(h.items[i]) = 0
+	var none T
+	end := len(h.items) - 1
+	last := h.items[end]
+	h.items[end] = none
+	h.items = h.items[:end]
+	if i < end {
+		h.put(i, last)
+		h.move(i)
+	}
+}
+
+func (h *heap[T]) put(i int, x T) {
+	h.items[i] = x
+	*h.place(x) = i + 1
+}
+
+func (h *heap[T]) move(i int) {
+	x := h.items[i]
+	h.up(i)
+	h.down(*h.place(x) - 1)
+}
+
+func (h *heap[T]) up(i int) {
+	x := h.items[i]
+	for i > 0 && h.less(x, h.items[(i-1)/2]) {
+		h.put(i, h.items[(i-1)/2])
+		i = (i - 1) / 2
+	}
+	h.put(i, x)
+}
+
+func (h *heap[T]) down(i int) {
+	x := h.items[i]
+	for {
+		child := 2*i + 1
+		if child+1 < len(h.items) && h.less(h.items[child+1], h.items[child]) {
+			child++
+		}
+		if child >= len(h.items) || !h.less(h.items[child], x) {
+			break
+		}
+		h.put(i, h.items[child])
+		i = child
+	}
+	h.put(i, x)
+}

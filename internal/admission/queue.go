@@ -1,0 +1,232 @@
+package admission
+
+import (
+	"math"
+	"time"
+)
+
+// A queue has namespaces, a namespace has lanes, and a lane has runs. All runs of a lane have the same priority and the same
+// concurrency key, so they are first come, first served, and held back together. A lane or a namespace that is held back is in
+// no heap of those that could start: nobody has to step over it.
+
+// turn is what one start costs a namespace of weight 1.
+const turn = 1 << 32
+
+type queue struct {
+	Queue
+	known bool
+	// running counts the started runs, waiting the others, and accepted those of the latter that have passed MaxPending.
+	running, waiting, accepted int
+
+	namespaces map[string]*namespace
+	pruneAt    int // how many namespaces are enough to look for idle ones
+	// byShare and byPriority hold the namespaces that could start a run if the queue had a slot.
+	byShare, byPriority heap[*namespace]
+	// share is how far all that could start have come; those who join them start from there.
+	share uint64
+	// spent is when the tokens of all starts so far have been replaced.
+	spent time.Time
+	// front is the run that was next at the last Decide.
+	front *run
+}
+
+type namespace struct {
+	queue   *queue
+	name    string
+	running int
+	share   uint64 // what its starts have cost
+	lanes   map[laneKey]*lane
+	// byAge and byPriority hold the lanes that are not held back.
+	byAge, byPriority heap[*lane]
+	head              *run // the first one when it was last looked at
+	place, rank       int
+}
+
+type laneKey struct {
+	priority    int32
+	concurrency Concurrency
+}
+
+type lane struct {
+	laneKey
+	namespace   *namespace
+	group       *group // nil without a concurrency key
+	runs        heap[*run]
+	head        *run // as in a namespace
+	place, rank int
+}
+
+func newQueue(name string) *queue {
+	q := &queue{Queue: Queue{Name: name}, namespaces: map[string]*namespace{}}
+	q.byShare = heap[*namespace]{
+		less: func(a, b *namespace) bool {
+			if a.share != b.share {
+				return a.share < b.share
+			}
+			return a.first().before(b.first())
+		},
+		place: func(n *namespace) *int { return &n.place },
+	}
+	q.byPriority = heap[*namespace]{
+		less: func(a, b *namespace) bool {
+			if a, b := a.priority(), b.priority(); a != b {
+				return a > b
+			}
+			return a.name < b.name
+		},
+		place: func(n *namespace) *int { return &n.rank },
+	}
+	return q
+}
+
+// namespace returns the namespace of this name. Now and then it forgets the idle ones, and with them the turn or two that they
+// may be ahead.
+func (q *queue) namespace(name string) *namespace {
+	if n := q.namespaces[name]; n != nil {
+		return n
+	}
+	if len(q.namespaces) >= q.pruneAt {
+		for name, n := range q.namespaces {
+			if n.running == 0 && len(n.lanes) == 0 {
+				delete(q.namespaces, name)
+			}
+		}
+		q.pruneAt = 2*len(q.namespaces) + 16
+	}
+	n := &namespace{queue: q, name: name, lanes: map[laneKey]*lane{}}
+	n.byAge = heap[*lane]{
+		less:  func(a, b *lane) bool { return q.older(a, b) },
+		place: func(l *lane) *int { return &l.place },
+	}
+	n.byPriority = heap[*lane]{
+		less:  func(a, b *lane) bool { return a.priority > b.priority },
+		place: func(l *lane) *int { return &l.rank },
+	}
+	q.namespaces[name] = n
+	return n
+}
+
+// ageing is the interval in seconds. Creation times have no more than that, and so no product here exceeds 64 bits.
+func (q *queue) ageing() int64 {
+	return min(int64(q.AgeingInterval/time.Second), math.MaxInt32)
+}
+
+// older says whether a's first run goes before b's. Both grow older at the same pace, so the answer never changes: a step of
+// priority is a start of one interval, and nothing has to be sorted again as time passes.
+func (q *queue) older(a, b *lane) bool {
+	x, y := a.runs.first(), b.runs.first()
+	if interval := q.ageing(); interval > 0 {
+		if x, y := x.since-int64(a.priority)*interval, y.since-int64(b.priority)*interval; x != y {
+			return x < y
+		}
+	} else if a.priority != b.priority {
+		return a.priority > b.priority
+	}
+	return x.before(y)
+}
+
+// open says whether the queue could start a run now, but for the rate.
+func (q *queue) open() bool { return q.known && !q.Suspended && !q.full() }
+
+func (q *queue) full() bool { return q.MaxRunning > 0 && q.running >= q.MaxRunning }
+
+// next returns the namespace whose first run is next, or nil. Nearly always that is the first one by share; only while
+// priorities differ between namespaces all of them are looked at.
+func (q *queue) next(now int64) *namespace {
+	best := q.byShare.first()
+	if best == nil {
+		return nil
+	}
+	// The namespace of the highest priority always reaches it: its oldest run has at least that.
+	top := int64(q.byPriority.first().priority())
+	if best.level(now) >= top {
+		return best
+	}
+	best = nil
+	for _, n := range q.byShare.items {
+		if n.level(now) >= top && (best == nil || q.byShare.less(n, best)) {
+			best = n
+		}
+	}
+	return best
+}
+
+// charge accounts for a start of n: it costs a turn for its weight. A namespace that is ahead because of its priority is
+// taken to be ahead by one turn at most, so that it does not pay for long.
+func (q *queue) charge(n *namespace) {
+	cost := uint64(max(turn/max(q.Weights[n.name], 1), 1))
+	q.share = max(q.share, q.byShare.first().share)
+	n.share = min(n.share, q.share+cost) + cost
+	n.settle()
+}
+
+// every is the time in which one token of the rate comes back; 0 is no limit.
+func (q *queue) every() time.Duration {
+	if q.Rate.Starts < 1 {
+		return 0
+	}
+	n := time.Duration(q.Rate.Starts)
+	return (q.Rate.Per + n - 1) / n
+}
+
+// rateAllows is when the rate allows the next start.
+func (q *queue) rateAllows() time.Time {
+	return q.spent.Add(-time.Duration(max(q.Rate.Burst, 1)-1) * q.every())
+}
+
+func (q *queue) spend(now time.Time) { q.spent = latest(q.spent, now).Add(q.every()) }
+
+func (n *namespace) full() bool {
+	limit := n.queue.MaxRunningPerNamespace
+	return limit > 0 && n.running >= limit
+}
+
+// first returns the run that is the next of the namespace, or nil.
+func (n *namespace) first() *run {
+	if l := n.byAge.first(); l != nil {
+		return l.runs.first()
+	}
+	return nil
+}
+
+// priority is the highest one of a run that could start.
+func (n *namespace) priority() int32 { return n.byPriority.first().priority }
+
+// level is the priority of the first run, with what it has gained by waiting.
+func (n *namespace) level(now int64) int64 {
+	l := n.byAge.first()
+	if interval := n.queue.ageing(); interval > 0 {
+		return int64(l.priority) + (now-l.runs.first().since)/interval
+	}
+	return int64(l.priority)
+}
+
+// settle puts the namespace where it belongs after a change. One that could not start anything has saved up nothing.
+func (n *namespace) settle() {
+	q := n.queue
+	ready := n.byAge.len() > 0 && !n.full()
+	if ready && n.place == 0 {
+		n.share = max(n.share, q.share)
+	}
+	q.byShare.keep(n, ready)
+	q.byPriority.keep(n, ready)
+}
+
+// lane returns the lane of a run, and makes it if need be.
+func (n *namespace) lane(key laneKey, g *group) *lane {
+	l := n.lanes[key]
+	if l == nil {
+		l = &lane{laneKey: key, namespace: n, group: g}
+		l.runs = heap[*run]{less: (*run).before, place: func(r *run) *int { return &r.place }}
+		n.lanes[key] = l
+		if g != nil {
+			g.lanes = append(g.lanes, l)
+		}
+	}
+	return l
+}
+
+// full says whether the lane's concurrency key allows no more.
+func (l *lane) full() bool { return l.group != nil && len(l.group.running) >= l.limit() }
+
+func (l *lane) limit() int { return max(l.concurrency.Limit, 1) }
