@@ -71,9 +71,9 @@ bench: ## Compare the readers of results with encoding/json and encoding/xml, an
 FUZZTIME ?= 10m
 
 .PHONY: fuzz
-fuzz: ## Feed the readers of results with what nobody would write, for FUZZTIME each
-	for target in .:FuzzCut .:FuzzDecode tap:FuzzReader junit:FuzzRead gotest:FuzzReader; do \
-		go test ./internal/results/$${target%:*} -run='^$$' -fuzz="^$${target#*:}$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s; \
+fuzz: ## Feed the readers of results, and the queues, with what nobody would write, for FUZZTIME each
+	for target in results:FuzzCut results:FuzzDecode results/tap:FuzzReader results/junit:FuzzRead results/gotest:FuzzReader admission:FuzzEngine; do \
+		go test ./internal/$${target%:*} -run='^$$' -fuzz="^$${target#*:}$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s; \
 	done
 
 .PHONY: envtest-binaries

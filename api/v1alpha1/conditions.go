@@ -21,6 +21,18 @@ const (
 const (
 	// ReasonWaiting means that no controller has reported on the run yet. It is the schema's default.
 	ReasonWaiting = "Waiting"
+	// ReasonQueued means that it is not the run's turn in its queue.
+	ReasonQueued = "Queued"
+	// ReasonQueueNotFound means that the TestQueue of the run does not exist. The run waits for it.
+	ReasonQueueNotFound = "QueueNotFound"
+	// ReasonQueueForbidden means that the TestQueue does not take runs of this namespace. The run waits until it does.
+	ReasonQueueForbidden = "QueueForbidden"
+	// ReasonQueueSuspended means that the TestQueue is suspended.
+	ReasonQueueSuspended = "QueueSuspended"
+	// ReasonConcurrencyLimit means that as many runs with the run's concurrency key run as may.
+	ReasonConcurrencyLimit = "ConcurrencyLimit"
+	// ReasonNotBefore means that the time of runAfter has not come.
+	ReasonNotBefore = "NotBefore"
 	// ReasonTestNotFound means that the Test named by testRef does not exist. After the grace period it ends the run.
 	ReasonTestNotFound = "TestNotFound"
 	// ReasonJobRefused means that the API server does not accept the attempt's Job for now, a full quota of Jobs for one.
@@ -29,6 +41,8 @@ const (
 	// ReasonJobNameTaken means that another object's Job has the name that the attempt's Job needs. It ends the run, unless
 	// that Job is what remains of a deleted run of the same name: then the run waits until it is gone.
 	ReasonJobNameTaken = "JobNameTaken"
+	// ReasonWaitingForKueue means that Kueue has not admitted the Job. The time does not count for timeouts.start.
+	ReasonWaitingForKueue = "WaitingForKueue"
 	// ReasonCreatingPod means that the Job has no pod yet.
 	ReasonCreatingPod = "CreatingPod"
 	// ReasonScheduling means that the scheduler has not looked at the pod yet.
@@ -100,6 +114,14 @@ const (
 	ReasonRunTimeout = "RunTimeout"
 	// ReasonCancelled means that spec.cancel ended the run. Verdict Cancelled.
 	ReasonCancelled = "Cancelled"
+	// ReasonDuplicate means that another run has the same unique key, and is the one to be kept. Verdict Cancelled.
+	ReasonDuplicate = "Duplicate"
+	// ReasonConcurrencyRefused means that as many runs with the run's concurrency key ran as may. Verdict Cancelled.
+	ReasonConcurrencyRefused = "ConcurrencyRefused"
+	// ReasonReplaced means that a later run took the place of this one. Verdict Cancelled.
+	ReasonReplaced = "Replaced"
+	// ReasonQueueFull means that as many runs waited in the queue as may. Verdict Error, as for every reason below.
+	ReasonQueueFull = "QueueFull"
 	// ReasonNoResults means that the test reported no case in the format that results.format demands. Verdict Error, as for
 	// every reason below.
 	ReasonNoResults = "NoResults"

@@ -11,6 +11,9 @@ const (
 	LabelAttempt = "testrun.dev/attempt"
 )
 
+// LabelKueueQueue on the template of a test names the LocalQueue of Kueue that admits its Jobs, which carry it too.
+const LabelKueueQueue = "kueue.x-k8s.io/queue-name"
+
 // Annotations on each Job: what the run's definition said when the attempt was made, since the Test may change or go later.
 const (
 	// AnnotationContainer holds the name of the container that is the test.
@@ -23,6 +26,8 @@ const (
 	AnnotationResultsFormat = "testrun.dev/results-format"
 	// AnnotationRetry holds retry with the defaults filled in, as JSON.
 	AnnotationRetry = "testrun.dev/retry"
+	// AnnotationAdmission holds what the queue needs to know of the run while it runs, as JSON.
+	AnnotationAdmission = "testrun.dev/admission"
 	// AnnotationTestGeneration holds the metadata.generation of the Test; absent when the run defines its test inline.
 	AnnotationTestGeneration = "testrun.dev/test-generation"
 )
@@ -55,4 +60,6 @@ const (
 	AnnotationStopReason = "testrun.dev/stop-reason"
 	// AnnotationStopMessage holds the message.
 	AnnotationStopMessage = "testrun.dev/stop-message"
+	// AnnotationStopInFavorOf holds the name of the run because of which it is stopped; empty if there is none.
+	AnnotationStopInFavorOf = "testrun.dev/stop-in-favor-of"
 )

@@ -55,6 +55,26 @@ type TestSpec struct {
 	// +optional
 	Retry Retry `json:"retry,omitzero"`
 
+	// queue is the name of the TestQueue in which the runs wait. Unset means default.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Queue string `json:"queue,omitempty"`
+
+	// priority is that of the runs that have none of their own: the higher one starts first. Unset means the queue's.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=-1000000
+	// +kubebuilder:validation:Maximum=1000000
+	Priority *int32 `json:"priority,omitempty"`
+
+	// concurrency limits how many runs with the same key run at once, whichever queues they use. Unset means that nothing but
+	// the queue limits them.
+	//
+	// +optional
+	Concurrency Concurrency `json:"concurrency,omitzero"`
+
 	// results say how the test reports its cases. Unset means format Auto.
 	//
 	// +optional

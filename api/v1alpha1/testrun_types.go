@@ -17,6 +17,10 @@ import (
 // +kubebuilder:validation:XValidation:rule="has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",message="params cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="has(self.retry) == has(oldSelf.retry)",message="retry cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.queue) == has(oldSelf.queue) && (!has(self.queue) || self.queue == oldSelf.queue)",message="queue cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.concurrency) == has(oldSelf.concurrency) && (!has(self.concurrency) || self.concurrency == oldSelf.concurrency)",message="concurrency cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.unique) == has(oldSelf.unique) && (!has(self.unique) || (self.unique.key == oldSelf.unique.key && has(self.unique.window) == has(oldSelf.unique.window) && (!has(self.unique.window) || duration(self.unique.window) == duration(oldSelf.unique.window)) && has(self.unique.onConflict) == has(oldSelf.unique.onConflict) && (!has(self.unique.onConflict) || self.unique.onConflict == oldSelf.unique.onConflict)))",message="unique cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="has(self.runAfter) == has(oldSelf.runAfter) && (!has(self.runAfter) || self.runAfter == oldSelf.runAfter)",message="runAfter cannot be changed: create a new TestRun"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec or rerunOf defines it.
@@ -56,6 +60,40 @@ type TestRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="has(self.failure) == has(oldSelf.failure) && (!has(self.failure) || self.failure == oldSelf.failure) && has(self.disruption) == has(oldSelf.disruption) && (!has(self.disruption) || self.disruption == oldSelf.disruption) && has(self.unreachable) == has(oldSelf.unreachable) && (!has(self.unreachable) || self.unreachable == oldSelf.unreachable) && has(self.exitCodes) == has(oldSelf.exitCodes) && (!has(self.exitCodes) || self.exitCodes == oldSelf.exitCodes) && has(self.backoff) == has(oldSelf.backoff) && (!has(self.backoff) || (has(self.backoff.base) == has(oldSelf.backoff.base) && (!has(self.backoff.base) || duration(self.backoff.base) == duration(oldSelf.backoff.base)) && has(self.backoff.factor) == has(oldSelf.backoff.factor) && (!has(self.backoff.factor) || self.backoff.factor == oldSelf.backoff.factor) && has(self.backoff.cap) == has(oldSelf.backoff.cap) && (!has(self.backoff.cap) || duration(self.backoff.cap) == duration(oldSelf.backoff.cap))))",message="retry cannot be changed: create a new TestRun"
 	Retry Retry `json:"retry,omitzero"`
+
+	// queue is the name of the TestQueue in which the run waits. Unset means the test's own.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Queue string `json:"queue,omitempty"`
+
+	// priority decides who starts first of those that wait: the higher one. It may be changed while the run waits. Unset means
+	// the test's own.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=-1000000
+	// +kubebuilder:validation:Maximum=1000000
+	Priority *int32 `json:"priority,omitempty"`
+
+	// concurrency takes the place of that of the test. Unset means the test's own.
+	//
+	// +optional
+	Concurrency Concurrency `json:"concurrency,omitzero"`
+
+	// unique makes sure that there is one run with a key at a time, or in a window of time. Unset means that there may be any
+	// number of runs like this one.
+	//
+	// +optional
+	Unique Unique `json:"unique,omitzero"`
+
+	// runAfter is the time before which the run does not start. Unset means that it starts as soon as it is its turn.
+	//
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9T:.+Z-]*$`
+	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="write a time such as 2026-01-31T10:00:00Z"
+	RunAfter *metav1.Time `json:"runAfter,omitempty"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
 	// set, and not taken back. Unset means false.
@@ -213,6 +251,14 @@ type TestRunStatus struct {
 	//
 	// +optional
 	Flaky *bool `json:"flaky,omitempty"`
+
+	// inFavorOf is the name of the run for which this one was cancelled: the one that came first, or that took its place. Unset
+	// for every other run.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	InFavorOf string `json:"inFavorOf,omitempty"`
 
 	// results are the cases that the test reported in the last attempt. Unset until the run has finished, and if none were
 	// found.

@@ -23,6 +23,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 )
 
@@ -38,6 +39,7 @@ type options struct {
 	concurrency        int
 	deletionsPerSecond int
 	testGracePeriod    time.Duration
+	defaultQueueLimit  int
 	runnerImage        string
 	runnerMount        string
 }
@@ -52,6 +54,8 @@ func main() {
 	flag.IntVar(&opts.concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
 	flag.IntVar(&opts.deletionsPerSecond, "deletions-per-second", 10, "Number of finished runs that retention deletes in a second.")
 	flag.DurationVar(&opts.testGracePeriod, "test-grace-period", 30*time.Second, "How long a run waits for a Test that does not exist.")
+	flag.IntVar(&opts.defaultQueueLimit, "default-queue-limit", 0,
+		"How many runs of the queue default may run at once while there is no TestQueue of that name; 0 is any number.")
 	flag.StringVar(&opts.runnerImage, "runner-image", "", "Image of the runner, which reads a test's results; test pods pull it.")
 	flag.StringVar(&opts.runnerMount, "runner-mount", mountAuto,
 		"How the runner gets into a test's pod: image-volume, init-container, or auto, which is an image volume from Kubernetes 1.35 on.")
@@ -98,6 +102,8 @@ func run(ctx context.Context, opts options) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
+	queues := testqueue.New(clock.RealClock{}, opts.defaultQueueLimit)
+	metrics.Registry.MustRegister(queues)
 	reconciler := &testrun.Reconciler{
 		Client:          mgr.GetClient(),
 		APIReader:       mgr.GetAPIReader(),
@@ -105,10 +111,14 @@ func run(ctx context.Context, opts options) error {
 		Clock:           clock.RealClock{},
 		Metrics:         testrun.NewMetrics(metrics.Registry),
 		TestGracePeriod: opts.testGracePeriod,
+		Queues:          queues,
 		Runner:          runner,
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr, opts.concurrency); err != nil {
 		return fmt.Errorf("setting up the controller: %w", err)
+	}
+	if err := (&testqueue.Reconciler{Client: mgr.GetClient(), APIReader: mgr.GetAPIReader(), Queues: queues}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("setting up the queues: %w", err)
 	}
 	deleting := &retention.Controllers{
 		Client:             mgr.GetClient(),

@@ -6,8 +6,10 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/admission"
 )
 
 // explainAfter is how long a step of the start may take before the status names it. An ordinary start is over sooner, and
@@ -34,6 +36,8 @@ type state struct {
 	verdict v1alpha1.Verdict
 	reason  string
 	message string
+	// inFavorOf is the name of the run because of which this one ends; empty for most.
+	inFavorOf string
 }
 
 func pending(reason, message string) *state {
@@ -59,6 +63,7 @@ var rules = []rule{
 	stillEnding,     // the pod counts as failed, and the test's container has not ended: wait for what it leaves
 	stoppedByUs,     // what was stopped ends with the reason for which it was stopped
 	ranTooLong,      // the kubelet stopped the pod at timeouts.run → TimedOut, or another attempt
+	preempted,       // Kueue took the pod away → Error, or another attempt
 	wasDisrupted,    // the cluster took the pod away → Error, or another attempt
 	podWasDeleted,   // somebody took the pod away → Error
 	neverRan,        // the pod ended without having run the test → Error; another attempt if its node rejected or forgot it
@@ -67,6 +72,7 @@ var rules = []rule{
 	nodeLost,        // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
+	waitsForKueue,   // → Pending
 	startTooSlow,    // timeouts.start is over → Error, with what Kubernetes said
 
 	// A run that is on its way.
@@ -78,10 +84,12 @@ var rules = []rule{
 	nextAttemptDue, // create the Job of the next one, as the last one was, when the backoff is over
 
 	// A run that has no Job yet.
-	runNotFound,   // the run that is to be repeated → Error
-	testNotFound,  // → Pending; Error once the grace period is over
-	paramsInvalid, // → Error
-	start,         // create the Job
+	runNotFound,    // the run that is to be repeated → Error
+	testNotFound,   // → Pending; Error once the grace period is over
+	paramsInvalid,  // → Error
+	refusedByQueue, // → Error or Cancelled: the queue is full, or another run is in its place
+	isQueued,       // → Pending, until it is the run's turn
+	start,          // create the Job
 }
 
 // decide chooses what to do. It is pure.
@@ -122,7 +130,7 @@ func stillEnding(seen observation, now time.Time) (plan, bool) {
 // stoppedByUs: a pod that had begun to run the test is waited for, so that its exit code and its end are known.
 func stoppedByUs(seen observation, _ time.Time) (plan, bool) {
 	if state := stopOfJob(seen.job); state != nil {
-		return plan{state: state}, true
+		return orAnotherAttempt(seen, state), true
 	}
 	state := stopOfPod(seen.pod)
 	if state == nil {
@@ -205,20 +213,39 @@ func jobVanished(seen observation, _ time.Time) (plan, bool) {
 		fmt.Sprintf("Job %s was deleted before the run had finished", jobName(seen.run, currentAttempt(seen.run.Status).Number)))}, seen.jobVanished
 }
 
+// cancellation is why the run is to be cancelled, in words that follow "Cancelled while…"; nil if it is not to be.
+func cancellation(seen observation) func(when string) *state {
+	switch {
+	case ptr.Deref(seen.run.Spec.Cancel, false):
+		return func(when string) *state {
+			return finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled "+when)
+		}
+	case seen.turn.Action == admission.Cancel:
+		return func(when string) *state {
+			end := endedByQueue(seen.turn)
+			end.message = fmt.Sprintf("Cancelled %s. %s", when, end.message)
+			return end
+		}
+	default:
+		return nil
+	}
+}
+
 func cancelRequested(seen observation, now time.Time) (plan, bool) {
-	if seen.run.Spec.Cancel == nil || !*seen.run.Spec.Cancel {
+	cancelled := cancellation(seen)
+	if cancelled == nil {
 		return plan{}, false
 	}
 	switch {
 	case seen.job == nil && lastEnded(seen.run.Status) != nil:
-		return plan{state: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled between two attempts")}, true
+		return plan{state: cancelled("between two attempts")}, true
 	case seen.job == nil:
-		return plan{state: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled before it started")}, true
+		return plan{state: cancelled("before it started")}, true
 	case !testHasRun(seen):
-		state := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled before the test ran")
+		state := cancelled("before the test ran")
 		return plan{stop: state, state: state}, true
 	case seen.pod == nil:
-		state := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled; the test's pod is gone")
+		state := cancelled("when the test's pod was gone")
 		return plan{stop: state, state: state}, true
 	case stopOfPod(seen.pod) != nil:
 		return plan{
@@ -227,7 +254,7 @@ func cancelRequested(seen observation, now time.Time) (plan, bool) {
 		}, seen.silentSince.IsZero() // a silent node has not heard of it
 	default:
 		return plan{
-			stop:  finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "Cancelled while the test ran"),
+			stop:  cancelled("while the test ran"),
 			state: inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop"),
 		}, true
 	}

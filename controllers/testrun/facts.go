@@ -130,7 +130,7 @@ func testEndedBefore(seen observation, limit time.Time) bool {
 func startDeadline(seen observation) (time.Time, time.Duration) {
 	if seen.job != nil {
 		limit := startTimeoutOf(seen.job)
-		return seen.job.CreationTimestamp.Add(limit), limit
+		return releasedAt(seen.job).Add(limit), limit
 	}
 	refused := currentAttempt(seen.run.Status).CreateTime
 	limit := time.Duration(0)
@@ -149,5 +149,5 @@ func startDeadline(seen observation) (time.Time, time.Duration) {
 
 // isSlowToStart says whether the attempt has not started for so long that it is worth asking why.
 func isSlowToStart(seen observation, now time.Time) bool {
-	return !testHasRun(seen) && !podHasEnded(seen.pod) && !now.Before(seen.job.CreationTimestamp.Add(explainAfter))
+	return !testHasRun(seen) && !podHasEnded(seen.pod) && !now.Before(releasedAt(seen.job).Add(explainAfter))
 }

@@ -81,7 +81,7 @@ func paramValues(def definition, given []v1alpha1.Param) ([]corev1.EnvVar, error
 		case len(param.Enum) > 0 && !slices.Contains(param.Enum, ptr.Deref(value, "")):
 			return nil, fmt.Errorf("param %s is %q; it must be one of: %s", param.Name, ptr.Deref(value, ""), strings.Join(param.Enum, ", "))
 		}
-		env = append(env, corev1.EnvVar{Name: param.Name, Value: literal(ptr.Deref(value, ""))})
+		env = append(env, corev1.EnvVar{Name: param.Name, Value: ptr.Deref(value, "")})
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		return nil, fmt.Errorf("the Test defines no param %s; it defines: %s", name, paramNames(def.spec.Params))
@@ -118,6 +118,7 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 		v1alpha1.AnnotationContainer:    testContainerOf(def.spec, def.spec.Template.Spec.Containers).Name,
 		v1alpha1.AnnotationStartTimeout: def.startTimeout.String(),
 		v1alpha1.AnnotationRetry:        def.retry.encode(),
+		v1alpha1.AnnotationAdmission:    placeOf(seen, def).encode(),
 
 		v1alpha1.AnnotationUnreachableTimeout: def.unreachableTimeout.String(),
 	}
@@ -127,13 +128,19 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 	}
 
 	template.Labels = merged(template.Labels, labels)
+	if queue := template.Labels[v1alpha1.LabelKueueQueue]; queue != "" {
+		labels[v1alpha1.LabelKueueQueue] = queue
+	}
 	pod := &template.Spec
 	pod.RestartPolicy = corev1.RestartPolicyNever
 	pod.ActiveDeadlineSeconds = ptr.To(wholeSeconds(def.runTimeout))
 	if pod.ServiceAccountName == "" && pod.DeprecatedServiceAccount == "" {
 		pod.AutomountServiceAccountToken = ptr.To(false)
 	}
-	env := append(identity(run, attempt), params...)
+	env := identity(run, attempt)
+	for _, param := range params {
+		env = append(env, corev1.EnvVar{Name: param.Name, Value: literal(param.Value)})
+	}
 	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
 		for i := range containers {
 			containers[i].Env = withEnv(containers[i].Env, env)
@@ -194,6 +201,7 @@ func jobAgain(run *v1alpha1.TestRun, last *batchv1.Job, attempt int32) *batchv1.
 	for _, key := range []string{
 		v1alpha1.AnnotationContainer, v1alpha1.AnnotationStartTimeout, v1alpha1.AnnotationRetry, v1alpha1.AnnotationResultsFormat,
 		v1alpha1.AnnotationTestGeneration, v1alpha1.AnnotationUnreachableTimeout,
+		v1alpha1.AnnotationAdmission,
 	} {
 		if value, ok := last.Annotations[key]; ok {
 			job.Annotations[key] = value

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
 )
 
 // observation is all that a decision is based on.
@@ -37,6 +38,8 @@ type observation struct {
 	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
 	// are read only for an attempt that is slow to start.
 	warnings []warning
+	// turn is what the run's queue has decided about it.
+	turn testqueue.Turn
 	// testGracePeriod is how long the run waits for its Test.
 	testGracePeriod time.Duration
 	// runner is what reads a test's results.
@@ -46,8 +49,16 @@ type observation struct {
 // warning is what is read of a Warning event.
 type warning struct{ reason, message string }
 
-// observe reads what decide needs, and writes nothing.
+// observe reads what decide needs, and writes nothing. It tells the run's queue of what it has seen, and asks for its decision.
 func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
+	seen, err := r.observeObjects(ctx, run, now)
+	if err == nil && run.DeletionTimestamp.IsZero() {
+		seen.turn = r.reportToQueue(seen)
+	}
+	return seen, err
+}
+
+func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
 	seen := observation{run: run, testGracePeriod: r.TestGracePeriod, runner: r.Runner}
 	if !run.DeletionTimestamp.IsZero() {
 		return seen, nil

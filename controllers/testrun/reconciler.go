@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
 )
 
 // Reconciler moves TestRuns forward.
@@ -35,6 +36,8 @@ type Reconciler struct {
 	Metrics *Metrics
 	// TestGracePeriod is how long a run waits for a Test that does not exist.
 	TestGracePeriod time.Duration
+	// Queues say whose turn it is.
+	Queues *testqueue.Queues
 	// Runner is what reads a test's results.
 	Runner Runner
 
@@ -45,6 +48,9 @@ type Reconciler struct {
 // Reconcile moves one run as far as it can go now.
 func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reconcile.Result, error) {
 	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("runUID", run.UID))
+	if !r.Queues.IsOpen() { // what is told to them now might be overtaken by what fillQueues tells
+		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	}
 	now := r.Clock.Now()
 	seen, err := r.observe(ctx, run, now)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -150,7 +149,7 @@ func (p retryPolicy) backoff(attempt int32) time.Duration {
 func orAnotherAttempt(seen observation, ended *state) plan {
 	paidFrom := budgets[ended.reason]
 	number := currentAttempt(seen.run.Status).Number
-	if seen.job == nil || paidFrom == noBudget || ptr.Deref(seen.run.Spec.Cancel, false) {
+	if seen.job == nil || paidFrom == noBudget || cancellation(seen) != nil {
 		return plan{state: lastOf(number, ended)}
 	}
 	policy := retryPolicyOf(seen.job)

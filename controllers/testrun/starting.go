@@ -50,7 +50,7 @@ func lastStep(seen observation) (reason, message string) {
 // of the API server's admission plugins ResourceQuota and ServiceAccount; other refusals are quoted under a reason that
 // covers all. test/e2e holds them against the real ones.
 func withoutPod(seen observation) step {
-	since := seen.job.CreationTimestamp.Time
+	since := releasedAt(seen.job)
 	for _, warning := range seen.warnings {
 		if warning.reason != "FailedCreate" {
 			continue

@@ -56,6 +56,7 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 		if to.verdict == v1alpha1.VerdictPassed && spent(status, failureBudget) > 0 {
 			status.Flaky = ptr.To(true)
 		}
+		status.InFavorOf = to.inFavorOf
 		status.FinishTime = finishTimeOf(seen, now)
 		status.Duration = durationBetween(status.StartTime, status.FinishTime)
 		status.Results = resultsOf(reportOf(seen))

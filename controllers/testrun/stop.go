@@ -23,6 +23,9 @@ var errStale = errors.New("the cache is behind the API server")
 // away by suspending its Job. Its time limit would not do: without a node nobody looks at it, and a kubelet that waits for a
 // volume or an image looks at it only after it has started the container.
 func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) error {
+	if isHeldByKueue(seen.job) {
+		return r.suspendJob(ctx, seen.job, why)
+	}
 	if podHasEnded(seen.pod) || stopOfPod(seen.pod) != nil || stopOfJob(seen.job) != nil {
 		return nil
 	}
@@ -56,10 +59,11 @@ func (r *Reconciler) stopPod(ctx context.Context, pod *corev1.Pod, why *state) e
 	return nil
 }
 
+// suspendJob keeps the Job from ever having another pod: Kueue may resume a Job, and one that wants no pods gets none.
 func (r *Reconciler) suspendJob(ctx context.Context, job *batchv1.Job, why *state) error {
 	suspended := job.DeepCopy()
 	suspended.Annotations = withStopRequest(job.Annotations, why)
-	suspended.Spec.Suspend = ptr.To(true)
+	suspended.Spec.Suspend, suspended.Spec.Parallelism = ptr.To(true), ptr.To[int32](0)
 	if err := r.Client.Patch(ctx, suspended, lockedMergeFrom(job)); err != nil {
 		return fmt.Errorf("suspending the Job: %w", err)
 	}
@@ -72,9 +76,10 @@ func lockedMergeFrom(obj client.Object) client.Patch {
 
 func withStopRequest(annotations map[string]string, why *state) map[string]string {
 	return merged(annotations, map[string]string{
-		v1alpha1.AnnotationStopVerdict: string(why.verdict),
-		v1alpha1.AnnotationStopReason:  why.reason,
-		v1alpha1.AnnotationStopMessage: results.Cut(why.message, maxMessage),
+		v1alpha1.AnnotationStopVerdict:   string(why.verdict),
+		v1alpha1.AnnotationStopReason:    why.reason,
+		v1alpha1.AnnotationStopMessage:   results.Cut(why.message, maxMessage),
+		v1alpha1.AnnotationStopInFavorOf: why.inFavorOf,
 	})
 }
 
@@ -84,7 +89,9 @@ func stopRequest(annotations map[string]string) *state {
 	if verdict == "" {
 		return nil
 	}
-	return finished(verdict, annotations[v1alpha1.AnnotationStopReason], annotations[v1alpha1.AnnotationStopMessage])
+	why := finished(verdict, annotations[v1alpha1.AnnotationStopReason], annotations[v1alpha1.AnnotationStopMessage])
+	why.inFavorOf = annotations[v1alpha1.AnnotationStopInFavorOf]
+	return why
 }
 
 func stopOfJob(job *batchv1.Job) *state {

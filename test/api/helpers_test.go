@@ -31,7 +31,9 @@ func object(t *testing.T, kind, spec string) *unstructured.Unstructured {
 	}
 	obj := &unstructured.Unstructured{Object: map[string]any{"spec": content}}
 	obj.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	obj.SetNamespace(metav1.NamespaceDefault)
+	if kind != "TestQueue" { // which belongs to no namespace
+		obj.SetNamespace(metav1.NamespaceDefault)
+	}
 	obj.SetGenerateName("case-")
 	return obj
 }

@@ -42,13 +42,16 @@ var hostileValues = []string{
 // Go asks for.
 var trusted = map[string]string{
 	"status.attempts.[].createTime": "format date-time lets any list through, and 10:00:00z: an old mistake of the API server",
+	"status.oldestPending":          "the same",
 }
 
 // What the schema accepts, Go must be able to decode. The test asks the API server: it puts each hostile value into one
 // place of each sort. Two places are of one sort when their Go types and their schemas treat values alike.
 func TestWhatTheSchemaAcceptsGoCanDecode(t *testing.T) {
-	types := map[string]reflect.Type{"Test": reflect.TypeFor[v1alpha1.Test](), "TestRun": reflect.TypeFor[v1alpha1.TestRun]()}
-	stored := storedRun(t)
+	types := map[string]reflect.Type{
+		"Test": reflect.TypeFor[v1alpha1.Test](), "TestRun": reflect.TypeFor[v1alpha1.TestRun](), "TestQueue": reflect.TypeFor[v1alpha1.TestQueue](),
+	}
+	stored := map[string]map[string]any{"TestRun": stored(t, "TestRun", ref("")), "TestQueue": stored(t, "TestQueue", "{}")}
 	for kind, crd := range crds(t) {
 		root := *schema(crd)
 		sorts := map[string][][]string{}
@@ -57,7 +60,7 @@ func TestWhatTheSchemaAcceptsGoCanDecode(t *testing.T) {
 			t.Run(kind+"/"+strings.Join(sorts[sort][0], "."), func(t *testing.T) {
 				t.Parallel()
 				for _, path := range sorts[sort] {
-					accepted, broken := attack(t, root, baseObject(kind, path, stored), path)
+					accepted, broken := attack(t, root, baseObject(kind, path, stored[kind]), path)
 					if reason := trusted[strings.Join(path, ".")]; reason != "" && len(broken) > 0 {
 						t.Skipf("%s: %d values are accepted and not decodable, first %s", reason, len(broken), broken[0])
 					}
@@ -83,9 +86,12 @@ func attack(t *testing.T, root apiextensionsv1.JSONSchemaProps, base map[string]
 	for _, value := range hostileValues {
 		request := client.Post().Resource(strings.ToLower(base["kind"].(string)) + "s")
 		if path[0] == "status" {
-			request = client.Put().Resource("testruns").Name(storedRunName).SubResource("status")
+			request = client.Put().Resource(strings.ToLower(base["kind"].(string)) + "s").Name(storedName).SubResource("status")
 		}
-		stored, err := request.Namespace(metav1.NamespaceDefault).Param("dryRun", metav1.DryRunAll).
+		if base["kind"] != "TestQueue" {
+			request = request.Namespace(metav1.NamespaceDefault)
+		}
+		stored, err := request.Param("dryRun", metav1.DryRunAll).
 			SetHeader("Content-Type", "application/json").Body(hostileObject(t, root, base, path, value)).DoRaw(t.Context())
 		if err != nil {
 			continue
@@ -112,17 +118,17 @@ func rawClient(t *testing.T) rest.Interface {
 	return client
 }
 
-const storedRunName = "hostile-status"
+const storedName = "hostile-status"
 
-// storedRun makes the run whose status is attacked.
-func storedRun(t *testing.T) map[string]any {
+// stored makes the object whose status is attacked.
+func stored(t *testing.T, kind, spec string) map[string]any {
 	t.Helper()
-	run := object(t, "TestRun", "{testRef: {name: unit}}")
-	run.SetName(storedRunName)
-	if err := apiserver.Client.Create(t.Context(), run); err != nil {
+	obj := object(t, kind, spec)
+	obj.SetName(storedName)
+	if err := apiserver.Client.Create(t.Context(), obj); err != nil {
 		t.Fatal(err)
 	}
-	return run.Object
+	return obj.Object
 }
 
 func baseObject(kind string, path []string, stored map[string]any) map[string]any {
@@ -137,6 +143,8 @@ func baseObject(kind string, path []string, stored map[string]any) map[string]an
 		return stored
 	case kind == "Test":
 		base["spec"] = definition
+	case kind == "TestQueue":
+		base["spec"] = map[string]any{}
 	case len(path) > 1 && path[1] == "testSpec":
 		base["spec"] = map[string]any{"testSpec": definition}
 	default:

@@ -166,6 +166,11 @@ var runRefusals = []refusal{
 		"a number of runs to keep of an inline test", `{testSpec: {POD, retention: {ttl: {passed: 1h}}}}`, `{testSpec: {POD, retention: {keep: {passed: 10}}}}`,
 		`spec.testSpec: Invalid value: retention.keep counts the runs of a Test, and an inline definition has only this one: use testRef, or set retention.ttl`,
 	},
+	{"a unique window in days", ref(`, unique: {key: a, window: 24h}`), ref(`, unique: {key: a, window: 1d}`), `spec.unique.window: Invalid value: "1d": ` + badTTL},
+	{"runAfter before there was time", ref(`, runAfter: "2026-01-31T10:00:00Z"`), ref(`, runAfter: "1969-01-31T10:00:00Z"`), `spec.runAfter: Invalid value: "1969-01-31T10:00:00Z": write a time such as 2026-01-31T10:00:00Z`},
+	{"unique without a key", ref(`, unique: {key: a}`), ref(`, unique: {window: 1h}`), `spec.unique.key: Required value`},
+	{"a concurrency of none", ref(`, concurrency: {key: a, max: 1}`), ref(`, concurrency: {key: a, max: 0}`), `spec.concurrency.max: Invalid value: 0: spec.concurrency.max in body should be greater than or equal to 1`},
+	{"an unknown policy of concurrency", ref(`, concurrency: {key: a, onConflict: ReplaceRunning}`), ref(`, concurrency: {key: a, onConflict: Replace}`), `spec.concurrency.onConflict: Unsupported value: "Replace": supported values: "Wait", "Refuse", "ReplacePending", "ReplaceRunning"`},
 	{
 		"cancel that is a word", ref(`, cancel: true`), ref(`, cancel: "yes"`),
 		`spec.cancel: Invalid value: "string": spec.cancel in body must be of type boolean: "string"`,

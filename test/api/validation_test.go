@@ -66,8 +66,9 @@ func create(t *testing.T, obj *unstructured.Unstructured) []string {
 }
 
 const (
-	runNameTooLong  = `<nil>: Invalid value: the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63`
-	testNameTooLong = `<nil>: Invalid value: the name of a Test is at most 63 characters long: it becomes the label testrun.dev/test`
+	runNameTooLong   = `<nil>: Invalid value: the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63`
+	queueNameTooLong = `<nil>: Invalid value: the name of a TestQueue is at most 63 characters long: it becomes a label of the metrics`
+	testNameTooLong  = `<nil>: Invalid value: the name of a Test is at most 63 characters long: it becomes the label testrun.dev/test`
 )
 
 func TestANameMustLeaveRoomForWhatIsMadeOfIt(t *testing.T) {
@@ -84,12 +85,14 @@ func TestANameMustLeaveRoomForWhatIsMadeOfIt(t *testing.T) {
 		{"a run's generateName one too long", "TestRun", "", strings.Repeat("a", 54), []string{runNameTooLong}},
 		{"the longest name of a Test", "Test", strings.Repeat("a", 63), "", nil},
 		{"a Test's name one too long", "Test", strings.Repeat("a", 64), "", []string{testNameTooLong}},
+		{"the longest name of a TestQueue", "TestQueue", strings.Repeat("a", 63), "", nil},
+		{"a TestQueue's name one too long", "TestQueue", strings.Repeat("a", 64), "", []string{queueNameTooLong}},
 		// Kubernetes cuts a generated name at 63 characters.
 		{"any generateName of a Test", "Test", "", strings.Repeat("a", 200), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			spec := map[string]string{"TestRun": "{testRef: {name: unit}}", "Test": "{POD}"}[c.kind]
+			spec := map[string]string{"TestRun": "{testRef: {name: unit}}", "Test": "{POD}", "TestQueue": "{}"}[c.kind]
 			obj := object(t, c.kind, spec)
 			obj.SetName(c.objectName)
 			obj.SetGenerateName(c.generateName)
@@ -161,6 +164,10 @@ func expectedSentences() []string {
 			add(kind, refusal.want)
 		}
 	}
+	for _, c := range queueRefusals {
+		add("TestQueue", c.want)
+	}
+	add("TestQueue", queueNameTooLong)
 	for _, c := range changes {
 		add("TestRun", c.want)
 	}

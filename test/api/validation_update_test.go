@@ -15,6 +15,10 @@ const (
 	newTestRef       = `spec: Invalid value: testRef cannot be changed: create a new TestRun`
 	newTestSpec      = `spec: Invalid value: testSpec cannot be changed: create a new TestRun`
 	newRerunOf       = `spec: Invalid value: rerunOf cannot be changed: create a new TestRun`
+	newQueue         = `spec: Invalid value: queue cannot be changed: create a new TestRun`
+	newConcurrency   = `spec: Invalid value: concurrency cannot be changed: create a new TestRun`
+	newUnique        = `spec: Invalid value: unique cannot be changed: create a new TestRun`
+	newRunAfter      = `spec: Invalid value: runAfter cannot be changed: create a new TestRun`
 	newParams        = `spec: Invalid value: params cannot be changed: create a new TestRun`
 	newTimeouts      = `spec: Invalid value: timeouts cannot be changed: create a new TestRun`
 	newRetry         = `spec: Invalid value: retry cannot be changed: create a new TestRun`
@@ -39,6 +43,14 @@ var changes = []struct {
 	{name: "testSpec with a description removed", before: `{testSpec: {POD, description: a}}`, after: `{testSpec: {POD}}`, want: newTestSpec},
 
 	{name: "rerunOf with another name", before: rerun(``), after: `{rerunOf: {name: green}}`, want: newRerunOf},
+
+	{name: "another queue", before: ref(`, queue: a`), after: ref(`, queue: b`), want: newQueue},
+	{name: "another concurrency key", before: ref(`, concurrency: {key: a}`), after: ref(`, concurrency: {key: b}`), want: newConcurrency},
+	{name: "unique added", before: ref(``), after: ref(`, unique: {key: a}`), want: newUnique},
+	{name: "another unique window", before: ref(`, unique: {key: a, window: 90s}`), after: ref(`, unique: {key: a, window: 91s}`), want: newUnique},
+	{name: "a unique window written in another way", before: ref(`, unique: {key: a, window: 90s}`), after: ref(`, unique: {key: a, window: 1m30s}`)},
+	{name: "runAfter put off", before: ref(`, runAfter: "2026-01-31T10:00:00Z"`), after: ref(`, runAfter: "2026-01-31T11:00:00Z"`), want: newRunAfter},
+	{name: "priority raised", before: ref(`, priority: 1`), after: ref(`, priority: 2`)},
 
 	{name: "params with another value", before: ref(`, params: [{name: A, value: x}]`), after: ref(`, params: [{name: A, value: z}]`), want: newParams},
 	{name: "params with one more", before: ref(`, params: [{name: A, value: x}]`), after: ref(`, params: [{name: A, value: x}, {name: B, value: x}]`), want: newParams},

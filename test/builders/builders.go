@@ -71,6 +71,30 @@ func (b *TestRunBuilder) RunTimeout(d time.Duration) *TestRunBuilder {
 	return b
 }
 
+// Waiting puts the run into a queue.
+func (b *TestRunBuilder) Waiting(queue string) *TestRunBuilder {
+	b.Spec.Queue = queue
+	return b
+}
+
+// Priority sets priority.
+func (b *TestRunBuilder) Priority(priority int32) *TestRunBuilder {
+	b.Spec.Priority = &priority
+	return b
+}
+
+// Concurrency sets concurrency: one run at a time with the key.
+func (b *TestRunBuilder) Concurrency(key string, policy v1alpha1.ConcurrencyPolicy) *TestRunBuilder {
+	b.Spec.Concurrency = v1alpha1.Concurrency{Key: key, OnConflict: policy}
+	return b
+}
+
+// Unique sets unique.
+func (b *TestRunBuilder) Unique(key string, policy v1alpha1.UniquePolicy) *TestRunBuilder {
+	b.Spec.Unique = v1alpha1.Unique{Key: key, OnConflict: policy}
+	return b
+}
+
 // UnreachableTimeout sets timeouts.unreachable.
 func (b *TestRunBuilder) UnreachableTimeout(d time.Duration) *TestRunBuilder {
 	b.Spec.Timeouts.Unreachable = &metav1.Duration{Duration: d}

@@ -12,10 +12,12 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
@@ -24,6 +26,7 @@ import (
 type Operator struct {
 	ctrl.Manager
 	Runs      *testrun.Reconciler
+	Queues    *testqueue.Reconciler
 	Retention *retention.Controllers
 }
 
@@ -43,20 +46,28 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 	if err != nil {
 		return nil, err
 	}
+	direct, err := client.New(api, client.Options{Scheme: apiserver.Scheme, Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, err
+	}
+	reader := client.NewNamespacedClient(direct, namespace) // the others' runs are none of its business
+	queues := testqueue.New(clock.RealClock{}, 0)
 	return &Operator{
 		Manager: mgr,
 		Runs: &testrun.Reconciler{
 			Client:          mgr.GetClient(),
-			APIReader:       mgr.GetAPIReader(),
+			APIReader:       reader,
 			Recorder:        mgr.GetEventRecorder("testrun-controller"),
 			Clock:           clock.RealClock{},
 			Metrics:         testrun.NewMetrics(metrics),
 			TestGracePeriod: 7 * time.Second,
+			Queues:          queues,
 			Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
 		},
+		Queues: &testqueue.Reconciler{Client: mgr.GetClient(), APIReader: reader, Queues: queues},
 		Retention: &retention.Controllers{
 			Client:             mgr.GetClient(),
-			APIReader:          mgr.GetAPIReader(),
+			APIReader:          reader,
 			Clock:              clock.RealClock{},
 			Metrics:            retention.NewMetrics(metrics),
 			DeletionsPerSecond: 100,
@@ -66,5 +77,5 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 
 // SetUp registers the controllers.
 func (o *Operator) SetUp(ctx context.Context) error {
-	return errors.Join(o.Runs.SetupWithManager(ctx, o.Manager, 4), o.Retention.SetupWithManager(ctx, o.Manager))
+	return errors.Join(o.Runs.SetupWithManager(ctx, o.Manager, 4), o.Queues.SetupWithManager(o.Manager), o.Retention.SetupWithManager(ctx, o.Manager))
 }

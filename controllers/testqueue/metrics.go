@@ -1,0 +1,35 @@
+package testqueue
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+var (
+	runningDesc = prometheus.NewDesc("testrun_queue_running", "Runs of the queue that run.", []string{"queue"}, nil)
+	pendingDesc = prometheus.NewDesc("testrun_queue_pending", "Runs that wait in the queue.", []string{"queue"}, nil)
+	oldestDesc  = prometheus.NewDesc("testrun_queue_oldest_pending_seconds", "For how long the oldest run has waited in the queue; 0 if none does.",
+		[]string{"queue"}, nil)
+)
+
+// Describe and Collect make the queues a prometheus.Collector: a scrape shows them as they are.
+func (q *Queues) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- runningDesc
+	descriptions <- pendingDesc
+	descriptions <- oldestDesc
+}
+
+// Collect implements prometheus.Collector.
+func (q *Queues) Collect(metrics chan<- prometheus.Metric) {
+	now := q.clock.Now()
+	for _, view := range q.views() {
+		oldest := 0.0
+		if view.Oldest != nil {
+			oldest = max(0, now.Sub(*view.Oldest).Seconds())
+		}
+		for description, value := range map[*prometheus.Desc]float64{
+			runningDesc: float64(view.Running), pendingDesc: float64(view.Pending), oldestDesc: oldest,
+		} {
+			metrics <- prometheus.MustNewConstMetric(description, prometheus.GaugeValue, value, view.Name)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+// Package testqueue decides whose turn it is. It holds the queues in memory: what runs and what waits is reported to it by the
+// controller of the runs, and can be reported anew at any time, since all of it follows from objects.
+package testqueue
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/admission"
+)
+
+// Turn is what has been decided about a run.
+type Turn struct {
+	// Action is Start for a run that may start, or has started; Finish and Cancel for one that is to end; empty for one that waits.
+	Action admission.Action
+	// Cause is why the run is to end.
+	Cause admission.Cause
+	// By is the other run, where there is one, because of which the run is to end.
+	By admission.Key
+	// Wait is why it waits.
+	Wait Wait
+}
+
+// Wait is why a run waits, in words of the API.
+type Wait struct{ Reason, Message string }
+
+type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// goneRemembered bounds how many runs are remembered that are gone: as many as a cache may be behind.
+const goneRemembered = 16384
+
+// Queues are all queues. Its methods may be called from any goroutine. It must be made by New.
+type Queues struct {
+	clock clock.Clock
+
+	mu     sync.Mutex
+	engine *admission.Engine
+	// open says that all runs which have started have been reported. Before that nobody may start.
+	open bool
+	// gone are the runs that do not come back, whatever a stale cache says.
+	gone *lru.Cache
+	// settings are the TestQueues that exist, by name.
+	settings map[string]v1alpha1.TestQueueSpec
+	// defaultLimit is maxRunning of the queue default as long as no object says otherwise.
+	defaultLimit int
+	// waiting are the runs that wait, as they were reported.
+	waiting map[types.UID]admission.Run
+	// decided is what was decided about the runs that exist.
+	decided map[types.UID]admission.Decision
+
+	// runs and queues are where it is told that a run or a TestQueue is to be looked at; nil until their controllers have started.
+	runs, queues workQueue
+	timer        clock.Timer
+}
+
+// New makes the queues. defaultLimit is how many runs of the queue default may run at once while there is no object of that name;
+// 0 is any number.
+func New(clock clock.Clock, defaultLimit int) *Queues {
+	q := &Queues{
+		clock: clock, engine: admission.New(), gone: lru.New(goneRemembered), defaultLimit: defaultLimit,
+		settings: map[string]v1alpha1.TestQueueSpec{}, waiting: map[types.UID]admission.Run{}, decided: map[types.UID]admission.Decision{},
+		timer: clock.NewTimer(time.Hour),
+	}
+	q.setQueue(v1alpha1.DefaultQueue, nil)
+	return q
+}
+
+// Open says that every run which has started has been reported, so that others may start.
+func (q *Queues) Open() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.open = true
+	q.decide()
+}
+
+// IsOpen says whether Open has been called.
+func (q *Queues) IsOpen() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.open
+}
+
+// Report tells of a run as it is seen, which may be stale, and returns what is decided about it.
+func (q *Queues) Report(run admission.Run) Turn {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if decision, ok := q.decided[run.UID]; ok && decision.Action == admission.Finish {
+		return turnOf(decision)
+	}
+	q.setRun(run)
+	q.decide()
+	if decision, ok := q.decided[run.UID]; ok {
+		return turnOf(decision)
+	}
+	if run.State != admission.Waiting {
+		return Turn{Action: admission.Start}
+	}
+	return Turn{Wait: q.whyWaits(run)}
+}
+
+// Gone tells that a run does not exist any more, or has ended without having started.
+func (q *Queues) Gone(uid types.UID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.gone.Add(uid, nil)
+	q.engine.RemoveRun(uid)
+	delete(q.waiting, uid)
+	delete(q.decided, uid)
+	q.decide()
+}
+
+func turnOf(decision admission.Decision) Turn {
+	return Turn{Action: decision.Action, Cause: decision.Cause, By: decision.By}
+}
+
+// setRun gives the run to the engine; without a queue if it may not use the one that it names.
+func (q *Queues) setRun(run admission.Run) {
+	if _, gone := q.gone.Get(run.UID); gone {
+		return
+	}
+	if run.State == admission.Waiting {
+		q.waiting[run.UID] = run
+	} else {
+		delete(q.waiting, run.UID)
+	}
+	if run.State == admission.Ended {
+		delete(q.decided, run.UID)
+	}
+	if q.isForbidden(run) {
+		run.Queue = ""
+	}
+	q.engine.SetRun(run)
+}
+
+func (q *Queues) isForbidden(run admission.Run) bool {
+	spec, exists := q.settings[run.Queue]
+	return exists && len(spec.Namespaces) > 0 && !slices.Contains(spec.Namespaces, run.Namespace)
+}
+
+// decide asks the engine and remembers its decisions. Whoever they concern is looked at again.
+func (q *Queues) decide() {
+	if !q.open {
+		return
+	}
+	plan := q.engine.Decide(q.clock.Now())
+	for _, decision := range plan.Decisions {
+		q.decided[decision.Run.UID] = decision
+		delete(q.waiting, decision.Run.UID)
+		q.wakeRun(decision.Run)
+	}
+	for _, run := range plan.Changed {
+		q.wakeRun(run)
+	}
+	q.wakeQueues()
+	if !plan.Next.IsZero() {
+		q.timer.Reset(max(0, plan.Next.Sub(q.clock.Now())))
+	}
+}
+
+func (q *Queues) wakeRun(run admission.Key) {
+	if q.runs != nil {
+		q.runs.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}})
+	}
+}
+
+// Start decides again whenever time alone makes a difference. It returns when ctx ends.
+func (q *Queues) Start(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-q.timer.C():
+			q.mu.Lock()
+			q.decide()
+			q.mu.Unlock()
+		}
+	}
+}
+
+// NeedLeaderElection keeps the queues of a replica that does not lead at rest.
+func (q *Queues) NeedLeaderElection() bool { return true }
+
+// RunsSource lets the controller of the runs know which of them are to be looked at.
+func (q *Queues) RunsSource(_ context.Context, queue workQueue) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.runs = queue
+	return nil
+}

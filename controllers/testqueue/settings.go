@@ -1,0 +1,65 @@
+package testqueue
+
+import (
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/admission"
+)
+
+// Defaults of a TestQueue.
+const (
+	defaultAgingInterval = 10 * time.Minute
+	defaultRatePeriod    = time.Minute
+)
+
+// setQueue takes over the settings of a TestQueue; nil if it does not exist. Who waits in it is reported anew, since which
+// namespaces may use it can have changed.
+func (q *Queues) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
+	delete(q.settings, name)
+	switch {
+	case spec != nil:
+		q.settings[name] = *spec
+		q.engine.SetQueue(settingsOf(name, *spec))
+	case name == v1alpha1.DefaultQueue:
+		settings := settingsOf(name, v1alpha1.TestQueueSpec{})
+		settings.MaxRunning = q.defaultLimit
+		q.engine.SetQueue(settings)
+	default:
+		q.engine.RemoveQueue(name)
+	}
+	for _, run := range q.waiting {
+		if run.Queue == name {
+			q.setRun(run)
+		}
+	}
+}
+
+// settingsOf fills in the defaults.
+func settingsOf(name string, spec v1alpha1.TestQueueSpec) admission.Queue {
+	settings := admission.Queue{
+		Name:                   name,
+		Suspended:              ptr.Deref(spec.Suspend, false),
+		MaxRunning:             int(spec.MaxRunning),
+		MaxRunningPerNamespace: int(spec.MaxRunningPerNamespace),
+		MaxPending:             int(spec.MaxPending),
+		DefaultPriority:        ptr.Deref(spec.Priority, 0),
+		AgeingInterval:         defaultAgingInterval,
+		Weights:                make(map[string]int, len(spec.Weights)),
+	}
+	if spec.AgingInterval != nil {
+		settings.AgeingInterval = spec.AgingInterval.Duration
+	}
+	if starts := int(spec.StartRate.Starts); starts > 0 {
+		settings.Rate = admission.Rate{Starts: starts, Per: defaultRatePeriod, Burst: starts}
+		if spec.StartRate.Per != nil {
+			settings.Rate.Per = spec.StartRate.Per.Duration
+		}
+	}
+	for _, weight := range spec.Weights {
+		settings.Weights[weight.Namespace] = int(weight.Weight)
+	}
+	return settings
+}

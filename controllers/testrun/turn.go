@@ -1,0 +1,202 @@
+package testrun
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
+	"github.com/testrun-dev/testrun/internal/admission"
+)
+
+// place is what a queue needs to know of a run while that runs. It is kept on the Job, since the Test may change.
+type place struct {
+	Queue string `json:"queue"`
+	// Key and Max are those of the concurrency; none without a key.
+	Key string `json:"key,omitempty"`
+	Max int    `json:"max,omitempty"`
+}
+
+// placeOf resolves where the run that seen holds is to wait. It has a definition, and its params fit.
+func placeOf(seen observation, def definition) place {
+	own := seen.run.Spec
+	here := place{Queue: cmp.Or(own.Queue, seen.asked.Queue, def.spec.Queue, v1alpha1.DefaultQueue)}
+	if concurrency := concurrencyOf(seen, def); concurrency.Key != "" {
+		params, _ := paramValues(def, seen.asked.Params) // paramsInvalid has ruled an error out
+		here.Key, here.Max = expand(concurrency.Key, params), int(max(concurrency.Max, 1))
+	}
+	return here
+}
+
+func concurrencyOf(seen observation, def definition) v1alpha1.Concurrency {
+	for _, concurrency := range []v1alpha1.Concurrency{seen.run.Spec.Concurrency, seen.asked.Concurrency} {
+		if concurrency.Key != "" {
+			return concurrency
+		}
+	}
+	return def.spec.Concurrency
+}
+
+var reference = regexp.MustCompile(`\$\$|\$\([A-Za-z_][A-Za-z0-9_]*\)`)
+
+// expand puts params into a key as Kubernetes does into a command: $(NAME) stands for the value, and $$ for $. What is no param
+// stays as it is.
+func expand(key string, params []corev1.EnvVar) string {
+	return reference.ReplaceAllStringFunc(key, func(found string) string {
+		if found == "$$" {
+			return "$"
+		}
+		for _, param := range params {
+			if found == "$("+param.Name+")" {
+				return param.Value
+			}
+		}
+		return found
+	})
+}
+
+func (p place) encode() string {
+	encoded, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // it holds strings and a number
+	}
+	return string(encoded)
+}
+
+// placeKept reads back what newJob wrote. Somebody may have changed the annotation: then the run counts in the queue that it
+// names.
+func placeKept(job *batchv1.Job, run *v1alpha1.TestRun) place {
+	var kept place
+	if job == nil || json.Unmarshal([]byte(job.Annotations[v1alpha1.AnnotationAdmission]), &kept) != nil {
+		return place{Queue: cmp.Or(run.Spec.Queue, v1alpha1.DefaultQueue)}
+	}
+	return kept
+}
+
+var (
+	concurrencyPolicies = map[v1alpha1.ConcurrencyPolicy]admission.Policy{
+		v1alpha1.ConcurrencyRefuse:         admission.Refuse,
+		v1alpha1.ConcurrencyReplacePending: admission.ReplaceWaiting,
+		v1alpha1.ConcurrencyReplaceRunning: admission.ReplaceRunning,
+	}
+	uniquePolicies = map[v1alpha1.UniquePolicy]admission.OnConflict{v1alpha1.UniqueKeepLast: admission.KeepLast}
+)
+
+// queueReasons are the reasons of a run that its queue has taken in.
+var queueReasons = []string{
+	v1alpha1.ReasonQueued, v1alpha1.ReasonQueueNotFound, v1alpha1.ReasonQueueForbidden, v1alpha1.ReasonQueueSuspended,
+	v1alpha1.ReasonConcurrencyLimit, v1alpha1.ReasonNotBefore,
+}
+
+// entryOf is the run as its queue sees it, in that place and state.
+func entryOf(run *v1alpha1.TestRun, here place, state admission.State) admission.Run {
+	order, _ := strconv.ParseUint(run.ResourceVersion, 10, 64) // it may be no number: then the order of the reports holds
+	entry := admission.Run{
+		Key:   admission.Key{Namespace: run.Namespace, Name: run.Name, UID: run.UID},
+		Queue: here.Queue, Priority: run.Spec.Priority, Created: run.CreationTimestamp.Time, Order: order, State: state,
+		Concurrency: admission.Concurrency{Key: here.Key, Limit: here.Max},
+		Accepted:    slices.Contains(queueReasons, currentReason(run.Status)),
+	}
+	if unique := run.Spec.Unique; unique.Key != "" {
+		entry.Unique = admission.Unique{Key: unique.Key, OnConflict: uniquePolicies[unique.OnConflict]}
+		if unique.Window != nil {
+			entry.Unique.Window = unique.Window.Duration
+		}
+	}
+	if run.Spec.RunAfter != nil {
+		entry.RunAfter = run.Spec.RunAfter.Time
+	}
+	if run.Status.FinishTime != nil {
+		entry.Ended = run.Status.FinishTime.Time
+	}
+	return entry
+}
+
+// waiting is the entry of a run that has not begun to be started; ok is false if nobody knows yet what it would run.
+func waiting(seen observation) (entry admission.Run, ok bool) {
+	if seen.asked.RerunOf != nil || seen.asked.TestSpec == nil && seen.test == nil {
+		return admission.Run{}, false
+	}
+	def := definitionOf(seen)
+	if _, err := paramValues(def, seen.asked.Params); err != nil {
+		return admission.Run{}, false
+	}
+	entry = entryOf(seen.run, placeOf(seen, def), admission.Waiting)
+	entry.Concurrency.Policy = concurrencyPolicies[concurrencyOf(seen, def).OnConflict]
+	for _, priority := range []*int32{seen.run.Spec.Priority, seen.asked.Priority, def.spec.Priority} {
+		if entry.Priority == nil {
+			entry.Priority = priority
+		}
+	}
+	return entry, true
+}
+
+// reportToQueue tells the queue of the run as it is seen, and asks what is decided about it.
+func (r *Reconciler) reportToQueue(seen observation) testqueue.Turn {
+	run := seen.run
+	begun := seen.job != nil || len(run.Status.Attempts) > 0
+	switch {
+	case run.Status.Phase == v1alpha1.PhaseFinished && begun && run.Spec.Unique.Window != nil:
+		return r.Queues.Report(entryOf(run, placeKept(seen.job, run), admission.Ended))
+	case run.Status.Phase == v1alpha1.PhaseFinished:
+		r.Queues.Gone(run.UID)
+		return testqueue.Turn{}
+	case begun:
+		return r.Queues.Report(entryOf(run, placeKept(cmp.Or(seen.job, seen.lastJob), run), admission.Running))
+	}
+	if entry, ok := waiting(seen); ok {
+		return r.Queues.Report(entry)
+	}
+	return testqueue.Turn{}
+}
+
+// endings are what a run ends with that a queue does not let run.
+var endings = map[admission.Cause]struct {
+	verdict v1alpha1.Verdict
+	reason  string
+	message string
+}{
+	admission.QueueFull: {v1alpha1.VerdictError, v1alpha1.ReasonQueueFull, "As many runs wait in the queue as may (maxPending): create the run anew later"},
+	admission.Refused:   {v1alpha1.VerdictCancelled, v1alpha1.ReasonConcurrencyRefused, "As many runs with its concurrency key run as may"},
+	admission.Duplicate: {v1alpha1.VerdictCancelled, v1alpha1.ReasonDuplicate, "Another run has the same unique key"},
+	admission.Replaced:  {v1alpha1.VerdictCancelled, v1alpha1.ReasonReplaced, "A later run takes its place"},
+}
+
+// endedByQueue says what the run ends with, and because of which other run.
+func endedByQueue(turn testqueue.Turn) *state {
+	ending := endings[turn.Cause]
+	end := finished(ending.verdict, ending.reason, ending.message)
+	if turn.By.Name != "" {
+		end.message = fmt.Sprintf("%s: %s", strings.TrimSuffix(end.message, "."), turn.By.Name)
+		end.inFavorOf = turn.By.Name
+	}
+	return end
+}
+
+// refusedByQueue: nothing of such a run has been started, nor will be.
+func refusedByQueue(seen observation, _ time.Time) (plan, bool) {
+	if seen.turn.Action != admission.Finish {
+		return plan{}, false
+	}
+	return plan{state: endedByQueue(seen.turn)}, true
+}
+
+// isQueued: a run that has to wait is looked at again when it is its turn, or when it waits for another reason.
+func isQueued(seen observation, now time.Time) (plan, bool) {
+	if seen.turn.Action == admission.Start {
+		return plan{}, false
+	}
+	if worthTelling := seen.run.CreationTimestamp.Add(explainAfter); now.Before(worthTelling) {
+		return plan{requeueAfter: worthTelling.Sub(now)}, true
+	}
+	return plan{state: pending(seen.turn.Wait.Reason, seen.turn.Wait.Message)}, true
+}

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+func TestARunThatWaitsInAQueueSaysWhyAndWhere(t *testing.T) {
+	w := newWorld(t)
+	queue := &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}, Spec: v1alpha1.TestQueueSpec{MaxRunning: 1}}
+	w.must(w.client.Create(w.ctx, queue))
+	t.Cleanup(func() { w.must(w.client.Delete(context.Background(), queue)) })
+	w.create(builders.TestRun("running").Running(builders.TestSpec(forEver)).Waiting(queue.Name).Build())
+	w.inProgress("running")
+	w.create(builders.TestRun("waiting").Waiting(queue.Name).Build())
+	w.pendingWith("waiting", v1alpha1.ReasonQueued)
+	shows(t, "kubectl describe", w.mustKubectl("describe", "testrun", "waiting"), "1 of 1 runs run .maxRunning")
+	w.eventually("kubectl get testqueues shows it", func() bool {
+		w.must(w.client.Get(w.ctx, w.key(queue.Name), queue))
+		return queue.Status.Pending != nil && *queue.Status.Pending == 1
+	})
+	shows(t, "kubectl get testqueues", w.mustKubectl("get", "testqueues", queue.Name), `^NAME +RUNNING +LIMIT +PENDING +OLDEST +SUSPENDED +AGE$`, `^\S+ +1 +1 +1 +\d+s +\d+s`)
+
+	w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "reader"}})
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: w.namespace},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "testrun-metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "reader", Namespace: w.namespace}},
+	}
+	w.must(w.client.Create(w.ctx, binding))
+	t.Cleanup(func() { w.must(w.client.Delete(context.Background(), binding)) })
+	operator := "https://" + w.forward("8443")
+	if status, _ := w.get(operator+"/queues", ""); status != http.StatusUnauthorized {
+		t.Errorf("/queues answers %d without a token, want 401", status)
+	}
+	_, body := w.get(operator+"/queues/"+queue.Name, w.token("reader"))
+	shows(t, "/queues/NAME", body, `"running":1,"pending":1`, `"name":"waiting","position":1,"reason":"Queued"`)
+	if status, body := w.get(operator+"/queues/"+queue.Name+"/"+w.namespace+"/waiting", w.token("reader")); status != http.StatusOK {
+		t.Errorf("/queues/NAME/NAMESPACE/RUN answers %d: %s", status, body)
+	}
+	w.cancel("running")
+	w.passed("waiting")
+}
