@@ -88,3 +88,14 @@ func TestAFurtherAttemptOfAFinishedRunIsStopped(t *testing.T) {
 		return ptr.Deref(second.Spec.Suspend, false)
 	})
 }
+
+func TestAnEndThatTheNodeForgotIsPaidFromDisruption(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("run").Retry(0, 1).Build())
+	w.exit(w.execute("run"), corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"})
+	w.exit(w.start(w.podOf("run", "2")), corev1.ContainerStateTerminated{ExitCode: 0})
+	run := w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	if run.Status.Flaky != nil || run.Status.Attempts[0].Reason != v1alpha1.ReasonPodLost {
+		t.Errorf("flaky is %v, the attempts are %+v", run.Status.Flaky, run.Status.Attempts)
+	}
+}

@@ -1,0 +1,67 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/operator"
+)
+
+// jumpyClock is off by as much as it is told to be.
+type jumpyClock struct{ off atomic.Int64 }
+
+func (c *jumpyClock) Now() time.Time                  { return time.Now().Add(time.Duration(c.off.Load())) }
+func (c *jumpyClock) Since(t time.Time) time.Duration { return c.Now().Sub(t) }
+func (c *jumpyClock) jumpTo(off time.Duration)        { c.off.Store(int64(off)) }
+
+// A controller in the test's own process looks after the namespace, with a clock that jumps.
+func TestAClockThatJumpsDoesNotTouchWhatRuns(t *testing.T) {
+	withoutOperator(t)
+	w := newSerialWorld(t)
+	clock := &jumpyClock{}
+	here, err := operator.New(cluster.config, w.namespace, prometheus.NewRegistry())
+	w.must(err)
+	here.Runs.Clock, here.Retention.Clock = clock, clock
+	ctx, stop := context.WithCancel(context.Background())
+	w.must(here.SetUp(ctx))
+	done := make(chan error, 1)
+	go func() { done <- here.Start(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("the manager: %v", err)
+		}
+	})
+
+	w.create(builders.TestRun("running").Running(builders.TestSpec("sleep 20")).Build())
+	w.create(builders.TestRun("failing").Running(builders.TestSpec("sleep 20; exit 1")).Once().Build())
+	w.inProgress("running")
+	w.inProgress("failing")
+	clock.jumpTo(-3 * time.Hour)
+	w.create(builders.TestRun("behind").Running(prepared("sleep 8")).Build())
+	w.passed("behind")
+	clock.jumpTo(3 * time.Hour)
+	w.create(builders.TestRun("ahead").Running(prepared(forEver)).Build())
+	ahead := w.runUntil("ahead", "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
+	if ahead.Status.Verdict != v1alpha1.VerdictError || !strings.Contains(conditions.Message(ahead), "Not started within 10m0s") { // see docs/operating.md
+		t.Errorf("a run that is started hours ahead is %s (%s), want Error", ahead.Status.Verdict, conditions.Message(ahead))
+	}
+	w.passed("running")
+	w.finished("failing", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
+	clock.jumpTo(0)
+	w.create(builders.TestRun("afterwards").Build())
+	w.passed("afterwards")
+	for _, run := range []string{"running", "failing", "behind", "ahead", "afterwards"} {
+		if jobs := w.history.jobsOf(run); jobs != 1 {
+			t.Errorf("run %s had %d Jobs, want 1 ever", run, jobs)
+		}
+	}
+}
