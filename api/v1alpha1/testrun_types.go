@@ -4,7 +4,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestRunSpec asks for one execution of a test. It cannot be changed, but for cancel and ttlAfterFinished.
+// TestRunSpec asks for one execution of a test. It cannot be changed, but for cancel, priority and ttlAfterFinished.
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.testRef), has(self.testSpec), has(self.rerunOf)].filter(x, x).size() == 1",message="set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)"
 // +kubebuilder:validation:XValidation:rule="!has(self.rerunOf) || !(has(self.params) || has(self.timeouts) || has(self.retry))",message="rerunOf repeats a run as that was asked for: leave out params, timeouts and retry"
