@@ -14,6 +14,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -29,6 +30,14 @@ import (
 
 // version is set by the build.
 var version = "dev"
+
+// How one leader follows another. Who cannot reach the API server stops leading renewDeadline after it last could, and the next one
+// leads leaseDuration after that at the earliest. A creation that was sent in between has arrived or failed by then.
+const (
+	leaseDuration = 15 * time.Second
+	renewDeadline = 10 * time.Second
+	createTimeout = 4 * time.Second
+)
 
 type options struct {
 	metricsAddress     string
@@ -97,6 +106,8 @@ func run(ctx context.Context, opts options) error {
 		LeaderElection:                opts.leaderElect,
 		LeaderElectionID:              "manager.testrun.dev",
 		LeaderElectionNamespace:       opts.leaderNamespace,
+		LeaseDuration:                 ptr.To(leaseDuration),
+		RenewDeadline:                 ptr.To(renewDeadline),
 		LeaderElectionReleaseOnCancel: true, // run returns right after the manager has stopped
 	})
 	if err != nil {
@@ -111,6 +122,7 @@ func run(ctx context.Context, opts options) error {
 		Clock:           clock.RealClock{},
 		Metrics:         testrun.NewMetrics(metrics.Registry),
 		TestGracePeriod: opts.testGracePeriod,
+		CreateTimeout:   createTimeout,
 		Queues:          queues,
 		Runner:          runner,
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -45,14 +44,10 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 	}
 }
 
-// createTimeout ends a creation before another controller can lead: whoever loses the Lease has five seconds less than it takes
-// the next one to get it.
-const createTimeout = 4 * time.Second
-
 // createJob creates the Job of an attempt, once. The name is the same for whoever tries, so a second creation is refused
 // by the API server; and whether the attempt is still to be made is asked of the API server right before, not of a cache.
 func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) error {
-	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
 	defer cancel()
 	latest := &v1alpha1.TestRun{}
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(run), latest); err != nil {

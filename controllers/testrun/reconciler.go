@@ -36,6 +36,8 @@ type Reconciler struct {
 	Metrics *Metrics
 	// TestGracePeriod is how long a run waits for a Test that does not exist.
 	TestGracePeriod time.Duration
+	// CreateTimeout is how long the creation of a Job may take. It has to end before another controller can lead.
+	CreateTimeout time.Duration
 	// Queues say whose turn it is.
 	Queues *testqueue.Queues
 	// Runner is what reads a test's results.

@@ -12,13 +12,14 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/history"
 )
 
 // ending is a run that has been through all: its history, and how it was found in the end.
 type ending struct {
 	name     string
 	scenario *scenario
-	history  []entry
+	history  []history.Entry
 	// hangs says what did not happen; nil if all did.
 	hangs error
 	// remains says what was not gone after the run had been deleted; nil if all was.
@@ -47,9 +48,9 @@ func (w *world) endOf(names ...string) []ending {
 	for i, name := range names {
 		endings[i].remains = w.gone(name)
 	}
-	history := w.history.all()
+	all := w.history.All()
 	for i := range endings {
-		endings[i].take(history, writesAgain)
+		endings[i].take(all, writesAgain)
 	}
 	return endings
 }
@@ -69,9 +70,9 @@ func (w *world) reconcileAgain(names []string) ([]string, error) {
 }
 
 // take keeps of the history and of the writes what is about the run.
-func (e *ending) take(history []entry, writesAgain []string) {
-	for _, entry := range history {
-		if belongs(entry.object, e.name) {
+func (e *ending) take(all []history.Entry, writesAgain []string) {
+	for _, entry := range all {
+		if belongs(entry.Object, e.name) {
 			e.history = append(e.history, entry)
 		}
 	}
@@ -86,7 +87,7 @@ func (e *ending) take(history []entry, writesAgain []string) {
 func (e ending) jobsOf() map[string]map[types.UID]bool {
 	jobs := map[string]map[types.UID]bool{}
 	for _, entry := range e.history {
-		if job, ok := entry.object.(*batchv1.Job); ok {
+		if job, ok := entry.Object.(*batchv1.Job); ok {
 			attempt := job.Labels[v1alpha1.LabelAttempt]
 			if jobs[attempt] == nil {
 				jobs[attempt] = map[types.UID]bool{}
@@ -101,7 +102,7 @@ func (e ending) jobsOf() map[string]map[types.UID]bool {
 func (e ending) versions() []*v1alpha1.TestRun {
 	var versions []*v1alpha1.TestRun
 	for _, entry := range e.history {
-		if run, ok := entry.object.(*v1alpha1.TestRun); ok {
+		if run, ok := entry.Object.(*v1alpha1.TestRun); ok {
 			versions = append(versions, run)
 		}
 	}
@@ -137,7 +138,7 @@ func (e ending) check(t *testing.T) (broken bool) {
 	if broken {
 		var lines strings.Builder
 		for _, entry := range e.history {
-			fmt.Fprintf(&lines, "\n  %d %-8s %s", entry.revision, entry.change, describe(entry.object))
+			fmt.Fprintf(&lines, "\n  %d %-8s %s", entry.Revision, entry.Change, describe(entry.Object))
 		}
 		t.Logf("what happened:%s", lines.String())
 	}

@@ -66,16 +66,16 @@ func attemptsWithinBudget(e ending) string {
 func neverTwoPodsAtOnce(e ending) string {
 	alive := map[types.UID]string{}
 	for _, entry := range e.history {
-		pod, ok := entry.object.(*corev1.Pod)
+		pod, ok := entry.Object.(*corev1.Pod)
 		if !ok {
 			continue
 		}
 		delete(alive, pod.UID)
-		if entry.change != watch.Deleted && !hasEnded(pod) {
+		if entry.Change != watch.Deleted && !hasEnded(pod) {
 			alive[pod.UID] = pod.Name
 		}
 		if len(alive) > 1 {
-			return fmt.Sprintf("at revision %d these had not ended: %v", entry.revision, alive)
+			return fmt.Sprintf("at revision %d these had not ended: %v", entry.Revision, alive)
 		}
 	}
 	return ""
@@ -140,7 +140,7 @@ func nothingIsLeftBehind(e ending) string {
 		return e.remains.Error()
 	}
 	for _, entry := range e.history {
-		if job, ok := entry.object.(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
+		if job, ok := entry.Object.(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
 			return fmt.Sprintf("Job %s has no owner", job.Name)
 		}
 	}

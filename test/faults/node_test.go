@@ -13,6 +13,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/history"
 	"github.com/testrun-dev/testrun/test/node"
 )
 
@@ -51,7 +52,7 @@ var (
 // kubelet is the scheduler and the kubelet of a namespace. It does at most what those do, and obeys as they do: a pod that is
 // deleted is stopped, reported and taken away, and one that is over its time limit is stopped and kept.
 type kubelet struct {
-	history *history
+	history *history.History
 	// plan says what becomes of the pods of a run: one execution for each attempt.
 	plan func(run string) []execution
 	// written holds what this kubelet wrote last, which its watch may not have told yet.
@@ -64,10 +65,10 @@ type kubelet struct {
 func (k *kubelet) work(ctx context.Context) {
 	k.written, k.started, k.told = map[types.UID]*corev1.Pod{}, map[types.UID]time.Time{}, map[types.UID]time.Time{}
 	for {
-		next := k.history.next()
+		next := k.history.Next()
 		wait := time.Hour
 		for _, pod := range living[*corev1.Pod](k.history, "") {
-			if written := k.written[pod.UID]; written != nil && revisionOf(written) > revisionOf(pod) {
+			if written := k.written[pod.UID]; written != nil && history.RevisionOf(written) > history.RevisionOf(pod) {
 				pod = written
 			}
 			if hasEnded(pod) && pod.DeletionTimestamp == nil {

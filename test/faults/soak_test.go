@@ -23,7 +23,7 @@ func TestSoak(t *testing.T) {
 		struck = append(struck, strikes...)
 		return strikes
 	})
-	w.history.patience += time.Duration(*soakRuns) * time.Second
+	w.patience += time.Duration(*soakRuns) * time.Second
 	if w.join("") == nil {
 		t.Fatal(w.err())
 	}

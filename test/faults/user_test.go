@@ -34,13 +34,13 @@ func (u user) take(steps []step) error {
 }
 
 func waitsForPod(u user) error {
-	return u.history.until(u.ctx, "it has a pod", func() bool { return u.pod() != nil })
+	return u.until("it has a pod", func() bool { return u.pod() != nil })
 }
 
 // waitsForProgress waits until the run is InProgress, or was.
 func waitsForProgress(u user) error {
-	return u.history.until(u.ctx, "it is in progress", func() bool {
-		run, _ := u.history.runNamed(u.run)
+	return u.until("it is in progress", func() bool {
+		run, _ := u.runNamed(u.run)
 		return run != nil && run.Status.Phase != v1alpha1.PhasePending
 	})
 }

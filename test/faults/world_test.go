@@ -15,6 +15,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/history"
 )
 
 // patience is how long anything may take when there is one run. The machine may be busy, and the garbage collector slow.
@@ -23,7 +24,9 @@ const patience = 90 * time.Second
 // world is a namespace with a node, users, and controllers that come and go.
 type world struct {
 	namespace string
-	history   *history
+	history   *history.History
+	// patience is how long anything may take.
+	patience time.Duration
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -54,14 +57,14 @@ func newWorld(t *testing.T, misfortune func(number int) []*strike) *world {
 	if err := apiserver.Client.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
-	history, err := record(namespace.Name)
+	recorded, err := record(namespace.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{namespace: namespace.Name, history: history, misfortune: misfortune, runs: map[string]*scenario{}}
+	w := &world{namespace: namespace.Name, history: recorded, patience: patience, misfortune: misfortune, runs: map[string]*scenario{}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.retiring, w.hurry = context.WithCancel(w.ctx)
-	node := &kubelet{history: history, plan: func(run string) []execution { return w.scenarioOf(run).attempts }}
+	node := &kubelet{history: recorded, plan: func(run string) []execution { return w.scenarioOf(run).attempts }}
 	nodeStopped := make(chan struct{})
 	go func() {
 		defer close(nodeStopped)
@@ -71,7 +74,7 @@ func newWorld(t *testing.T, misfortune func(number int) []*strike) *world {
 		w.retire()
 		w.cancel()
 		<-nodeStopped
-		history.end()
+		recorded.End()
 	})
 	return w
 }
@@ -199,8 +202,8 @@ func (w *world) past(parts int) string {
 
 // settled waits until the run has ended and everything of it stands still.
 func (w *world) settled(name string) error {
-	return w.history.until(w.ctx, "run "+name+" ends", func() bool {
-		run, exists := w.history.runNamed(name)
+	return w.until("run "+name+" ends", func() bool {
+		run, exists := w.runNamed(name)
 		if run == nil {
 			return false
 		}
@@ -243,8 +246,8 @@ func (w *world) remove(name string) error {
 
 // gone waits until all that the run had is gone.
 func (w *world) gone(name string) error {
-	return w.history.until(w.ctx, "all of run "+name+" is gone", func() bool {
-		_, exists := w.history.runNamed(name)
+	return w.until("all of run "+name+" is gone", func() bool {
+		_, exists := w.runNamed(name)
 		return !exists && len(living[*batchv1.Job](w.history, name)) == 0 && len(living[*corev1.Pod](w.history, name)) == 0
 	})
 }

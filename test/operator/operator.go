@@ -1,4 +1,4 @@
-// Package operator makes the operator for a test: in the test's process, and for one namespace.
+// Package operator makes the operator for a test, in the test's process.
 package operator
 
 import (
@@ -30,7 +30,7 @@ type Operator struct {
 	Retention *retention.Controllers
 }
 
-// New makes the operator. It is to be set up, and then started.
+// New makes the operator, for one namespace, or for all if it is empty. It is to be set up, and then started.
 func New(api *rest.Config, namespace string, metrics prometheus.Registerer, change ...func(*ctrl.Options)) (*Operator, error) {
 	options := ctrl.Options{
 		Scheme:     apiserver.Scheme,
@@ -38,7 +38,9 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: ptr.To(true)},
 	}
-	options.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	if namespace != "" {
+		options.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	}
 	for _, change := range change {
 		change(&options)
 	}
@@ -46,11 +48,10 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 	if err != nil {
 		return nil, err
 	}
-	direct, err := client.New(api, client.Options{Scheme: apiserver.Scheme, Mapper: mgr.GetRESTMapper()})
+	reader, err := readerOf(mgr, namespace)
 	if err != nil {
 		return nil, err
 	}
-	reader := client.NewNamespacedClient(direct, namespace) // the others' runs are none of its business
 	queues := testqueue.New(clock.RealClock{}, 0)
 	return &Operator{
 		Manager: mgr,
@@ -61,6 +62,7 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 			Clock:           clock.RealClock{},
 			Metrics:         testrun.NewMetrics(metrics),
 			TestGracePeriod: 7 * time.Second,
+			CreateTimeout:   4 * time.Second,
 			Queues:          queues,
 			Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
 		},
@@ -73,6 +75,18 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 			DeletionsPerSecond: 100,
 		},
 	}, nil
+}
+
+// readerOf reads from the API server what belongs to the namespace: the others' runs are none of its business.
+func readerOf(mgr ctrl.Manager, namespace string) (client.Reader, error) {
+	if namespace == "" {
+		return mgr.GetAPIReader(), nil
+	}
+	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: apiserver.Scheme, Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return nil, err
+	}
+	return client.NewNamespacedClient(direct, namespace), nil
 }
 
 // SetUp registers the controllers.

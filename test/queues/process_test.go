@@ -1,0 +1,112 @@
+package queues
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/operator"
+)
+
+// How one leader follows another here: as in cmd/manager, but faster.
+const (
+	leaseDuration = 3 * time.Second
+	renewDeadline = 2 * time.Second
+	retryPeriod   = 400 * time.Millisecond
+	createTimeout = 800 * time.Millisecond
+)
+
+// process is an operator as a process of its own, as far as the API server can tell.
+type process struct {
+	*operator.Operator
+	late lateness
+
+	dead, unreachable, cannotRenew atomic.Bool
+	stop                           context.CancelFunc
+	// ended is closed when the process has.
+	ended chan struct{}
+}
+
+var (
+	errKilled = errors.New("this process is dead")
+	errCutOff = errors.New("the API server does not answer")
+)
+
+// start starts an operator, which works once it leads.
+func start() (*process, error) {
+	ctx, stop := context.WithCancel(logr.NewContext(context.Background(), logr.Discard()))
+	p := &process{stop: stop, ended: make(chan struct{})}
+	var err error
+	p.Operator, err = operator.New(apiserver.Through(apiserver.Config, p.roundTrip), "", prometheus.NewRegistry(), func(options *ctrl.Options) {
+		options.Cache.NewInformer = p.late.informer
+		options.LeaderElection = true
+		options.LeaderElectionID = "manager.testrun.dev"
+		options.LeaderElectionNamespace = "default"
+		options.LeaderElectionReleaseOnCancel = true
+		options.LeaseDuration = ptr.To(leaseDuration)
+		options.RenewDeadline = ptr.To(renewDeadline)
+		options.RetryPeriod = ptr.To(retryPeriod)
+	})
+	if err == nil {
+		p.Runs.CreateTimeout = createTimeout
+		err = p.SetUp(ctx)
+	}
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.Start(ctx) // what it says when it is struck is of no interest
+		p.dead.Store(true)
+	}()
+	return p, nil
+}
+
+func (p *process) leads() bool {
+	select {
+	case <-p.Elected():
+		return !p.dead.Load()
+	default:
+		return false
+	}
+}
+
+// kill stops the process as SIGKILL does: nothing that it does reaches anybody any more.
+func (p *process) kill() {
+	p.dead.Store(true)
+	p.stop()
+}
+
+// strikes are what befalls an operator that leads.
+var strikes = []func(*process){
+	(*process).kill,
+	func(p *process) { p.stop() },
+	func(p *process) { p.unreachable.Store(true) },
+	func(p *process) { p.cannotRenew.Store(true) },
+}
+
+func (p *process) roundTrip(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+	resource := apiserver.ResourceOf(request.URL.Path)
+	switch {
+	case p.dead.Load():
+		return nil, errKilled
+	case p.unreachable.Load(), p.cannotRenew.Load() && resource == "leases":
+		<-request.Context().Done()
+		return nil, errCutOff
+	}
+	response, err := next.RoundTrip(request)
+	if err == nil && p.dead.Load() {
+		_ = response.Body.Close()
+		return nil, errKilled
+	}
+	return response, err
+}

@@ -1,0 +1,164 @@
+package queues
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/history"
+)
+
+// world is a cluster with a node, queues, users, and operators that come and go.
+type world struct {
+	t          *testing.T
+	ctx        context.Context
+	history    *history.History
+	node       *kubelet
+	namespaces []string
+	operators  []*process
+	created    int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), node: &kubelet{}}
+	for range 3 {
+		w.namespaces = append(w.namespaces, apiserver.Namespace(t))
+	}
+	var err error
+	w.history, err = history.Record("", &v1alpha1.TestRunList{}, &batchv1.JobList{})
+	w.must(err)
+	t.Cleanup(func() {
+		for _, operator := range w.operators {
+			operator.kill()
+			<-operator.ended
+		}
+		w.history.End()
+	})
+	w.must(w.node.work(w.ctx))
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) queue(name string, spec v1alpha1.TestQueueSpec) {
+	w.must(apiserver.Client.Create(w.ctx, &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}))
+}
+
+// compete starts one more operator.
+func (w *world) compete() {
+	operator, err := start()
+	w.must(err)
+	w.operators = append(w.operators, operator)
+}
+
+// createRuns creates that many runs for each share of a queue. They go before those that were created before them.
+func (w *world) createRuns(n int, shares map[string]int) {
+	for queue, share := range shares {
+		for range n * share {
+			w.created++
+			run := builders.TestRun(fmt.Sprintf("run-%05d", w.created)).In(w.namespaces[rand.IntN(len(w.namespaces))]).
+				Waiting(queue).Priority(int32(w.created)).Retry(1, 1)
+			if rand.IntN(10) == 0 {
+				run.Concurrency("environment", "").Spec.Concurrency.Max = keyLimit
+			}
+			w.must(apiserver.Client.Create(w.ctx, run.Build()))
+		}
+	}
+}
+
+// meddle cancels one of the runs, and deletes another one.
+func (w *world) meddle() {
+	runs, _ := history.Last[*v1alpha1.TestRun](w.history)
+	cancelled, deleted := runs[rand.IntN(len(runs))].DeepCopy(), runs[rand.IntN(len(runs))]
+	before := cancelled.DeepCopy()
+	cancelled.Spec.Cancel = ptr.To(true)
+	w.must(client.IgnoreNotFound(apiserver.Client.Patch(w.ctx, cancelled, client.MergeFrom(before))))
+	w.must(client.IgnoreNotFound(apiserver.Client.Delete(w.ctx, deleted)))
+}
+
+// allEnd waits until all runs have ended.
+func (w *world) allEnd() {
+	w.t.Helper()
+	var unfinished []*v1alpha1.TestRun
+	err := w.history.Until(w.ctx, time.Minute+time.Duration(w.created)*time.Second/5, "all runs end", func() bool {
+		runs, exist := history.Last[*v1alpha1.TestRun](w.history)
+		unfinished = unfinished[:0]
+		for i, run := range runs {
+			if exist[i] && run.Status.Phase != v1alpha1.PhaseFinished {
+				unfinished = append(unfinished, run)
+			}
+		}
+		return len(unfinished) == 0
+	})
+	for _, run := range unfinished {
+		w.t.Logf("%s of %s: %s %s: %s", run.Name, run.Spec.Queue, run.Status.Phase, conditions.Reason(run), conditions.Message(run))
+	}
+	w.must(err)
+}
+
+// leader waits until one of the operators leads, but for that one.
+func (w *world) leader(but *process) *process {
+	w.t.Helper()
+	for patience := time.After(time.Minute); ; {
+		for _, operator := range w.operators {
+			if operator != but && operator.leads() {
+				return operator
+			}
+		}
+		select {
+		case <-patience:
+			w.t.Fatal("nobody leads")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// change has something befall the operator that leads, and another one take over. Until that is over no test ends, and the caches
+// are behind by up to three seconds. before is how long the queues have to fill; meanwhile users do something.
+func (w *world) change(before time.Duration, strike func(*process), meanwhile func()) {
+	w.t.Helper()
+	leader := w.leader(nil)
+	w.node.hold()
+	latest := w.fallBehind(3)
+	pause(w.ctx, before)
+	strike(leader)
+	meanwhile()
+	w.leader(leader)
+	pause(w.ctx, latest+settled)
+	w.fallBehind(0)
+	w.node.release()
+	<-leader.ended
+	w.operators = slices.DeleteFunc(w.operators, func(p *process) bool { return p == leader })
+	w.compete()
+	pause(w.ctx, time.Second+rand.N(time.Second))
+}
+
+// fallBehind has the caches fall behind by so many seconds at most, and returns by how much the latest one is.
+func (w *world) fallBehind(seconds int) (latest time.Duration) {
+	for _, operator := range w.operators {
+		for _, kind := range []string{"TestRun", "Job", "Pod", "TestQueue"} {
+			by := time.Duration(rand.IntN(seconds+1)) * time.Second
+			operator.late.set(kind, by)
+			latest = max(latest, by)
+		}
+	}
+	return latest
+}
