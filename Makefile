@@ -64,6 +64,10 @@ SEED ?= 0
 soak: envtest-binaries ## Execute RUNS runs while faults strike at random (SEED: those of that seed)
 	$(FAULTS) -run=TestSoak -runs=$(RUNS) -seed=$(SEED)
 
+.PHONY: queue-scale
+queue-scale: envtest-binaries ## Count what runs while operators follow one another 40 times, and who starts after a burst of 5,000
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/queues -count=1 -timeout=60m -v -runs=2000 -changes=40 -burst=5000
+
 .PHONY: bench
 bench: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
 	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./cmd/runner

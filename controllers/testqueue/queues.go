@@ -4,6 +4,7 @@ package testqueue
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -58,8 +61,9 @@ type Queues struct {
 	decided map[types.UID]admission.Decision
 
 	// runs and queues are where it is told that a run or a TestQueue is to be looked at; nil until their controllers have started.
-	runs, queues workQueue
-	timer        clock.Timer
+	runs   priorityqueue.PriorityQueue[reconcile.Request]
+	queues workQueue
+	timer  clock.Timer
 }
 
 // New makes the queues. defaultLimit is how many runs of the queue default may run at once while there is no object of that name;
@@ -155,10 +159,10 @@ func (q *Queues) decide() {
 	for _, decision := range plan.Decisions {
 		q.decided[decision.Run.UID] = decision
 		delete(q.waiting, decision.Run.UID)
-		q.wakeRun(decision.Run)
+		q.wakeRun(decision.Run, 0)
 	}
 	for _, run := range plan.Changed {
-		q.wakeRun(run)
+		q.wakeRun(run, handler.LowPriority) // its turn is not now
 	}
 	q.wakeQueues()
 	if !plan.Next.IsZero() {
@@ -166,9 +170,10 @@ func (q *Queues) decide() {
 	}
 }
 
-func (q *Queues) wakeRun(run admission.Key) {
+func (q *Queues) wakeRun(run admission.Key, priority int) {
 	if q.runs != nil {
-		q.runs.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}})
+		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}}
+		q.runs.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
 	}
 }
 
@@ -193,6 +198,9 @@ func (q *Queues) NeedLeaderElection() bool { return true }
 func (q *Queues) RunsSource(_ context.Context, queue workQueue) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.runs = queue
+	var ok bool
+	if q.runs, ok = queue.(priorityqueue.PriorityQueue[reconcile.Request]); !ok {
+		return errors.New("the controller of the runs has no priority queue")
+	}
 	return nil
 }

@@ -26,6 +26,8 @@ type plan struct {
 	state *state
 	// requeueAfter asks for another look even if nothing changes. Zero does not.
 	requeueAfter time.Duration
+	// whenIdle says that this look may wait for all other work: it only tells why the run waits.
+	whenIdle bool
 }
 
 // state is where a run is: phase, verdict (only when Finished), and why.

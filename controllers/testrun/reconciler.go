@@ -14,7 +14,9 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -68,7 +70,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	if err := retryable(applyErr); err != nil {
 		return again(ctx, err)
 	}
-	return reconcile.Result{RequeueAfter: plan.requeueAfter}, nil
+	result := reconcile.Result{RequeueAfter: plan.requeueAfter}
+	if plan.whenIdle {
+		result.Priority = ptr.To(handler.LowPriority)
+	}
+	return result, nil
 }
 
 // again looks again later. That the cache was behind is ordinary: the news is on its way, and no error.

@@ -196,7 +196,7 @@ func isQueued(seen observation, now time.Time) (plan, bool) {
 		return plan{}, false
 	}
 	if worthTelling := seen.run.CreationTimestamp.Add(explainAfter); now.Before(worthTelling) {
-		return plan{requeueAfter: worthTelling.Sub(now)}, true
+		return plan{requeueAfter: worthTelling.Sub(now), whenIdle: true}, true
 	}
 	return plan{state: pending(seen.turn.Wait.Reason, seen.turn.Wait.Message)}, true
 }

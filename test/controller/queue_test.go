@@ -82,25 +82,6 @@ func TestARunWaitsForItsTurnAndSaysSo(t *testing.T) {
 	w.pass("b")
 }
 
-func TestPriorityDecidesAndMayChangeWhileARunWaits(t *testing.T) {
-	w := withController(t)
-	queue := w.queue(oneAtATime)
-	w.create(builders.TestRun("first").Waiting(queue).Build())
-	w.execute("first")
-	for _, name := range []string{"low", "raised"} {
-		w.create(builders.TestRun(name).Waiting(queue).Build())
-	}
-	w.create(builders.TestRun("high").Waiting(queue).Priority(5).Build())
-	for _, name := range []string{"low", "raised", "high"} {
-		w.pendingWith(name, v1alpha1.ReasonQueued)
-	}
-	w.change("raised", func(run *v1alpha1.TestRun) { run.Spec.Priority = ptr.To[int32](9) })
-	w.exit(w.pod("first"), corev1.ContainerStateTerminated{ExitCode: 0})
-	for _, name := range []string{"raised", "high", "low"} {
-		w.pass(name)
-	}
-}
-
 func TestASuspendedQueueStartsNothingAndGoesOnWithWhatRuns(t *testing.T) {
 	w := withController(t)
 	queue := w.queue(v1alpha1.TestQueueSpec{})

@@ -11,8 +11,8 @@ import (
 const (
 	// keyLimit is how many runs with the concurrency key run at once in a namespace.
 	keyLimit = 2
-	// perNamespace is for the largest queue.
-	perNamespace = 20
+	// perNamespace is for the largest queue, which three namespaces can still fill.
+	perNamespace = 17
 	// settled is how long a new leader has, beyond what its cache is behind, to start one run too many.
 	settled = 1500 * time.Millisecond
 )
@@ -47,10 +47,8 @@ func TestNoMoreRunsRunThanMay(t *testing.T) {
 	w.allEnd()
 
 	count := countRunning(w.history.All(), limits)
-	for i, broken := range count.broken {
-		if t.Error(broken); i == 10 {
-			t.Fatalf("and %d more", len(count.broken)-i)
-		}
+	for _, broken := range count.broken[:min(10, len(count.broken))] {
+		t.Errorf("%d times: %s", len(count.broken), broken)
 	}
 	for name, limit := range limits {
 		if count.most[name] != limit {

@@ -16,7 +16,7 @@ import (
 
 // kubelet is the scheduler and the kubelet of all namespaces. Its tests end at once, but for the time while it holds them.
 type kubelet struct {
-	mu sync.Mutex
+	mu    sync.Mutex
 	holds bool
 	// held is closed when those that it holds may end.
 	held chan struct{}

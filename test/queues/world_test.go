@@ -28,7 +28,7 @@ type world struct {
 	node       *kubelet
 	namespaces []string
 	operators  []*process
-	created    int
+	runs       []*v1alpha1.TestRun
 }
 
 func newWorld(t *testing.T) *world {
@@ -73,32 +73,47 @@ func (w *world) compete() {
 func (w *world) createRuns(n int, shares map[string]int) {
 	for queue, share := range shares {
 		for range n * share {
-			w.created++
-			run := builders.TestRun(fmt.Sprintf("run-%05d", w.created)).In(w.namespaces[rand.IntN(len(w.namespaces))]).
-				Waiting(queue).Priority(int32(w.created)).Retry(1, 1)
+			number := len(w.runs) + 1
+			run := builders.TestRun(fmt.Sprintf("run-%05d", number)).In(w.namespaces[number%len(w.namespaces)]).
+				Waiting(queue).Priority(int32(number)).Retry(1, 1)
 			if rand.IntN(10) == 0 {
 				run.Concurrency("environment", "").Spec.Concurrency.Max = keyLimit
 			}
-			w.must(apiserver.Client.Create(w.ctx, run.Build()))
+			w.must(apiserver.Client.Create(w.ctx, &run.TestRun))
+			w.runs = append(w.runs, &run.TestRun)
 		}
 	}
 }
 
 // meddle cancels one of the runs, and deletes another one.
 func (w *world) meddle() {
-	runs, _ := history.Last[*v1alpha1.TestRun](w.history)
-	cancelled, deleted := runs[rand.IntN(len(runs))].DeepCopy(), runs[rand.IntN(len(runs))]
-	before := cancelled.DeepCopy()
-	cancelled.Spec.Cancel = ptr.To(true)
-	w.must(client.IgnoreNotFound(apiserver.Client.Patch(w.ctx, cancelled, client.MergeFrom(before))))
-	w.must(client.IgnoreNotFound(apiserver.Client.Delete(w.ctx, deleted)))
+	w.t.Helper()
+	w.edit(w.runs[rand.IntN(len(w.runs))], func(spec *v1alpha1.TestRunSpec) { spec.Cancel = ptr.To(true) })
+	w.must(client.IgnoreNotFound(apiserver.Client.Delete(w.ctx, w.runs[rand.IntN(len(w.runs))])))
+}
+
+// reorder changes the priorities of runs that were created not long ago, for that long. Some of them have just started.
+func (w *world) reorder(d time.Duration) {
+	w.t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); pause(w.ctx, 50*time.Millisecond) {
+		run := w.runs[max(0, len(w.runs)-1-rand.IntN(100))]
+		w.edit(run, func(spec *v1alpha1.TestRunSpec) { *spec.Priority++ })
+	}
+}
+
+// edit changes the run, unless it has been deleted.
+func (w *world) edit(run *v1alpha1.TestRun, change func(*v1alpha1.TestRunSpec)) {
+	w.t.Helper()
+	before := run.DeepCopy()
+	change(&run.Spec)
+	w.must(client.IgnoreNotFound(apiserver.Client.Patch(w.ctx, run, client.MergeFrom(before))))
 }
 
 // allEnd waits until all runs have ended.
 func (w *world) allEnd() {
 	w.t.Helper()
 	var unfinished []*v1alpha1.TestRun
-	err := w.history.Until(w.ctx, time.Minute+time.Duration(w.created)*time.Second/5, "all runs end", func() bool {
+	err := w.history.Until(w.ctx, time.Minute+time.Duration(len(w.runs))*time.Second/5, "all runs end", func() bool {
 		runs, exist := history.Last[*v1alpha1.TestRun](w.history)
 		unfinished = unfinished[:0]
 		for i, run := range runs {
@@ -138,11 +153,11 @@ func (w *world) change(before time.Duration, strike func(*process), meanwhile fu
 	leader := w.leader(nil)
 	w.node.hold()
 	latest := w.fallBehind(3)
-	pause(w.ctx, before)
+	w.reorder(before)
 	strike(leader)
 	meanwhile()
 	w.leader(leader)
-	pause(w.ctx, latest+settled)
+	w.reorder(latest + settled)
 	w.fallBehind(0)
 	w.node.release()
 	<-leader.ended

@@ -1,0 +1,88 @@
+package controller
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+func TestPriorityDecidesAndMayChangeWhileARunWaits(t *testing.T) {
+	w := withController(t)
+	queue := w.queue(oneAtATime)
+	w.create(builders.TestRun("first").Waiting(queue).Build())
+	w.execute("first")
+	for _, name := range []string{"low", "raised"} {
+		w.create(builders.TestRun(name).Waiting(queue).Build())
+	}
+	w.create(builders.TestRun("high").Waiting(queue).Priority(5).Build())
+	for _, name := range []string{"low", "raised", "high"} {
+		w.pendingWith(name, v1alpha1.ReasonQueued)
+	}
+	w.change("raised", func(run *v1alpha1.TestRun) { run.Spec.Priority = ptr.To[int32](9) })
+	w.exit(w.pod("first"), corev1.ContainerStateTerminated{ExitCode: 0})
+	for _, name := range []string{"raised", "high", "low"} {
+		w.pass(name)
+	}
+}
+
+// Within a namespace one step of priority is worth one interval of waiting.
+func TestARunThatHasWaitedLongGoesBeforeOneOfHigherPriority(t *testing.T) {
+	w := withController(t)
+	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 1, AgingInterval: &metav1.Duration{Duration: time.Second}})
+	w.create(builders.TestRun("first").Waiting(queue).Build())
+	pod := w.execute("first")
+	w.create(builders.TestRun("old").Waiting(queue).Build())
+	w.pendingWith("old", v1alpha1.ReasonQueued) // after 5 s
+	w.create(builders.TestRun("new").Waiting(queue).Priority(2).Build())
+	w.create(builders.TestRun("urgent").Waiting(queue).Priority(60).Build())
+	for _, name := range []string{"new", "urgent"} {
+		w.pendingWith(name, v1alpha1.ReasonQueued)
+	}
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	for _, name := range []string{"urgent", "old", "new"} {
+		w.pass(name)
+	}
+}
+
+func TestStartsAreNoFasterThanTheRateOfTheQueue(t *testing.T) {
+	w := withController(t)
+	const starts, per = 2, 6 * time.Second
+	queue := w.queue(v1alpha1.TestQueueSpec{StartRate: v1alpha1.StartRate{Starts: starts, Per: &metav1.Duration{Duration: per}}})
+	names := []string{"a", "b", "c", "d"}
+	for _, name := range names {
+		w.create(builders.TestRun(name).Waiting(queue).Build())
+	}
+	w.eventually("all have started", func() bool { return len(w.jobs()) == len(names) })
+	var first, last time.Time
+	for _, job := range w.jobs() {
+		created := job.CreationTimestamp.Time
+		if first.IsZero() || created.Before(first) {
+			first = created
+		}
+		if created.After(last) {
+			last = created
+		}
+	}
+	// Two may start at once, the third half a period later, the fourth after a whole one; times are stored in whole seconds.
+	if took := last.Sub(first); took < per-time.Second {
+		t.Errorf("4 runs started within %s, with %d starts in %s", took, starts, per)
+	}
+}
+
+func TestANamespaceRunsNoMoreThanItMay(t *testing.T) {
+	w := withController(t)
+	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 5, MaxRunningPerNamespace: 1})
+	w.create(builders.TestRun("a").Waiting(queue).Build())
+	pod := w.execute("a")
+	w.create(builders.TestRun("b").Waiting(queue).Build())
+	w.says(w.pendingWith("b", v1alpha1.ReasonQueued), "maxRunningPerNamespace")
+	w.hasJobs("a")
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.pass("b")
+}
