@@ -54,7 +54,7 @@ func (r *Reconciler) fillQueues(ctx context.Context) error {
 	}
 	for i := range runs.Items {
 		seen := observation{run: &runs.Items[i], job: jobs[runs.Items[i].UID]}
-		if seen.job == nil && len(seen.run.Status.Attempts) == 0 {
+		if seen.job == nil {
 			if seen.asked, err = r.readAsked(ctx, seen.run); err != nil {
 				return err
 			}

@@ -121,7 +121,7 @@ func entryOf(run *v1alpha1.TestRun, here place, state admission.State) admission
 	return entry
 }
 
-// waiting is the entry of a run that has not begun to be started; ok is false if nobody knows yet what it would run.
+// waiting is the entry of a run that has no Job yet; ok is false if nobody knows yet what it would run.
 func waiting(seen observation) (entry admission.Run, ok bool) {
 	if seen.asked.RerunOf != nil || seen.asked.TestSpec == nil && seen.test == nil {
 		return admission.Run{}, false
@@ -144,19 +144,21 @@ func waiting(seen observation) (entry admission.Run, ok bool) {
 func (r *Reconciler) reportToQueue(seen observation) testqueue.Turn {
 	run := seen.run
 	begun := seen.job != nil || len(run.Status.Attempts) > 0
+	entry, ok := waiting(seen)
 	switch {
 	case run.Status.Phase == v1alpha1.PhaseFinished && begun && run.Spec.Unique.Window != nil:
-		return r.Queues.Report(entryOf(run, placeKept(seen.job, run), admission.Ended))
+		entry = entryOf(run, placeKept(seen.job, run), admission.Ended)
 	case run.Status.Phase == v1alpha1.PhaseFinished:
 		r.Queues.Gone(run.UID)
 		return testqueue.Turn{}
+	case begun && ok: // the Job was refused, so that no Job keeps its place
+		entry.State = admission.Running
 	case begun:
-		return r.Queues.Report(entryOf(run, placeKept(cmp.Or(seen.job, seen.lastJob), run), admission.Running))
+		entry = entryOf(run, placeKept(cmp.Or(seen.job, seen.lastJob), run), admission.Running)
+	case !ok:
+		return testqueue.Turn{}
 	}
-	if entry, ok := waiting(seen); ok {
-		return r.Queues.Report(entry)
-	}
-	return testqueue.Turn{}
+	return r.Queues.Report(entry)
 }
 
 // endings are what a run ends with that a queue does not let run.

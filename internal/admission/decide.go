@@ -26,7 +26,7 @@ func (e *Engine) Decide(now time.Time) Plan {
 	e.tell()
 	e.forget()
 	if r := e.delayed.first(); r != nil {
-		e.wake(r.due())
+		e.wake(r.RunAfter)
 	}
 	return e.plan
 }
@@ -44,7 +44,7 @@ func (e *Engine) admit() []*run {
 			e.join(r)
 		}
 	}
-	for r := e.delayed.first(); r != nil && !r.due().After(e.now); r = e.delayed.first() {
+	for r := e.delayed.first(); r != nil && !r.RunAfter.After(e.now); r = e.delayed.first() {
 		e.join(r)
 	}
 	return arrived
@@ -52,7 +52,7 @@ func (e *Engine) admit() []*run {
 
 // join puts a run into its queue once its time has come. One that was created in the future, by another clock, joins now.
 func (e *Engine) join(r *run) {
-	if r.due().After(e.now) {
+	if r.RunAfter.After(e.now) {
 		e.move(r, delayed)
 		return
 	}

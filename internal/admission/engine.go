@@ -47,8 +47,6 @@ type run struct {
 	lane  *lane // while queued
 	since int64 // the second from which the run counts as waiting
 	order uint64
-	// heldUntil is when a start that was taken back may be decided again.
-	heldUntil time.Time
 	// accepted has passed MaxPending, judged its unique key, and canceled is to end.
 	accepted, judged, canceled bool
 	told                       Reason
@@ -60,9 +58,6 @@ func (r *run) before(other *run) bool { return arrival(r, other) < 0 }
 
 func (r *run) waits() bool { return r.stage <= queued }
 
-// due is when the run may start as far as time is concerned.
-func (r *run) due() time.Time { return latest(r.RunAfter, r.heldUntil) }
-
 // New returns an engine without queues and runs.
 func New() *Engine {
 	return &Engine{
@@ -72,7 +67,7 @@ func New() *Engine {
 		unique: map[groupKey][]*run{},
 		delayed: heap[*run]{
 			less: func(a, b *run) bool {
-				if c := a.due().Compare(b.due()); c != 0 {
+				if c := a.RunAfter.Compare(b.RunAfter); c != 0 {
 					return c < 0
 				}
 				return a.before(b)
@@ -159,18 +154,6 @@ func (e *Engine) RemoveRun(uid types.UID) {
 		r.stage = dropped
 		delete(e.runs, uid)
 	}
-}
-
-// TakeBack says that a start or a finish that was decided has not been carried out, and is not to be decided again before that
-// time. A run that was reported as running stays so. A cancel is never taken back: the caller tries until it has succeeded.
-func (e *Engine) TakeBack(uid types.UID, until time.Time) {
-	r := e.runs[uid]
-	if r == nil || r.State != Waiting || (r.stage != started && r.stage != dropped) {
-		return
-	}
-	r.judged = r.judged && r.stage == started
-	r.heldUntil, r.canceled = until, false
-	e.move(r, incoming)
 }
 
 // queue returns the queue of this name, whether it is known or only asked for.

@@ -42,7 +42,7 @@ func (e *Engine) Why(uid types.UID) (Explanation, bool) {
 	q := r.queue
 	switch r.told {
 	case NotBefore:
-		wait.Until = r.due()
+		wait.Until = r.RunAfter
 	case ConcurrencyLimit:
 		wait.Limit = max(r.Concurrency.Limit, 1)
 		for _, other := range e.group(r).running {

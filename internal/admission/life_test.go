@@ -41,8 +41,6 @@ func TestAStartCountsUntilTheRunIsSeenToEnd(t *testing.T) {
 
 	e.SetRun(waiting("a/1", running))
 	wantDecided(t, e.Decide(at(3)))
-	e.TakeBack(first.UID, at(3))
-	wantDecided(t, e.Decide(at(3)))
 
 	e.SetRun(waiting("a/1", endedAt(4)))
 	wantDecided(t, e.Decide(at(4)), "Start 2")
@@ -52,27 +50,12 @@ func TestAStartCountsUntilTheRunIsSeenToEnd(t *testing.T) {
 	}
 }
 
-func TestAStartThatFailedIsTriedAgainWhenTheCallerSays(t *testing.T) {
-	e := engineOf(Queue{MaxRunning: 1}, waiting("a/1"), waiting("a/2", created(1)))
-	wantDecided(t, e.Decide(at(1)), "Start 1")
-
-	e.TakeBack("1", at(10))
-	wantDecided(t, e.Decide(at(1)), "Start 2")
-	if why, _ := e.Why("1"); why.Reason != NotBefore || !why.Until.Equal(at(10)) {
-		t.Errorf("it waits for %v, want the time", why)
-	}
-	e.RemoveRun("2")
-	wantDecided(t, e.Decide(at(10)), "Start 1")
-}
-
-func TestWhatIsFinishedStaysOutUntilItIsTakenBack(t *testing.T) {
+func TestWhatIsFinishedStaysOut(t *testing.T) {
 	second := waiting("a/2", concurrency(1, Refuse))
 	e := engineOf(Queue{}, waiting("a/1", running, concurrency(1, Wait)), second)
 	wantDecided(t, e.Decide(at(0)), "Finish 2: Refused 1")
 	e.SetRun(second)
 	wantDecided(t, e.Decide(at(1)))
-	e.TakeBack("2", at(2))
-	wantDecided(t, e.Decide(at(2)), "Finish 2: Refused 1")
 }
 
 func TestAPriorityMayChangeWhileARunWaits(t *testing.T) {
@@ -128,7 +111,7 @@ func TestNoRateLeavesNothingOfAnotherRate(t *testing.T) {
 
 func TestWhySaysWhatWouldLetARunGo(t *testing.T) {
 	e := engineOf(Queue{MaxRunning: 3, MaxRunningPerNamespace: 2}, waiting("a/1", concurrency(1, Wait)),
-		waiting("a/2", concurrency(1, Wait)), waiting("a/3"), waiting("a/4"), waiting("b/5"), waiting("b/6"))
+		waiting("a/2", concurrency(1, Wait)), waiting("a/3"), waiting("a/4"), waiting("b/5"), waiting("b/6"), waiting("b/7", runAfter(9)))
 	e.Decide(at(0))
 	if why, _ := e.Why("2"); why.InUse != 1 || why.Limit != 1 || !slices.Equal(why.Holders, []Key{{"a", "1", "1"}}) {
 		t.Errorf("2 waits for %+v, want the key that 1 holds", why)
@@ -139,11 +122,14 @@ func TestWhySaysWhatWouldLetARunGo(t *testing.T) {
 	if why, _ := e.Why("6"); why.Reason != QueueLimit || why.InUse != 3 || why.Limit != 3 {
 		t.Errorf("6 waits for %+v, want the queue", why)
 	}
+	if why, _ := e.Why("7"); why.Reason != NotBefore || !why.Until.Equal(at(9)) {
+		t.Errorf("7 waits for %+v, want its time", why)
+	}
 	if _, ok := e.Why("1"); ok {
 		t.Error("1 waits, although it runs")
 	}
 	status, _ := e.Status("q")
-	if want := (QueueStatus{Known: true, Running: 3, Waiting: 3, Oldest: epoch}); status != want {
+	if want := (QueueStatus{Known: true, Running: 3, Waiting: 4, Oldest: epoch}); status != want {
 		t.Errorf("the queue is %+v, want %+v", status, want)
 	}
 }

@@ -22,7 +22,6 @@ type model struct {
 type modelRun struct {
 	Run
 	started, dropped, accepted, judged, canceled bool
-	heldUntil                                    time.Time
 }
 
 func newModel() *model {
@@ -65,15 +64,6 @@ func (m *model) setRun(seen Run) {
 	r.dropped = r.dropped && r.State == Waiting
 	r.accepted = r.accepted || seen.Accepted
 	r.judged = r.judged || seen.Accepted
-}
-
-func (m *model) takeBack(uid types.UID, until time.Time) {
-	r := m.runs[uid]
-	if r.State != Waiting || !r.started && !r.dropped {
-		return
-	}
-	r.judged = r.judged && r.started
-	r.started, r.dropped, r.canceled, r.heldUntil = false, false, false, until
 }
 
 func (r *modelRun) waits() bool { return r.State == Waiting && !r.started && !r.dropped }
@@ -147,7 +137,7 @@ func (m *model) queueFull(name string) bool {
 }
 
 func (m *model) queued(r *modelRun) bool {
-	return r.waits() && !r.RunAfter.After(m.now) && !r.heldUntil.After(m.now)
+	return r.waits() && !r.RunAfter.After(m.now)
 }
 
 // eligible are the runs that only their queue holds back.

@@ -81,7 +81,7 @@ func (g *game) any(condition func(*modelRun) bool) *modelRun {
 }
 
 func (g *game) event() {
-	kind := g.pick(16)
+	kind := g.pick(15)
 	if testing.Verbose() {
 		g.t.Log(g.now.Sub(epoch), "event", kind)
 	}
@@ -122,12 +122,6 @@ func (g *game) event() {
 	case 13:
 		g.now = g.now.Add(time.Duration(g.pick(50)) * 300 * time.Millisecond)
 	case 14:
-		if r := g.any(func(r *modelRun) bool { return r.started || r.dropped }); r != nil {
-			until := g.now.Add(time.Duration(g.pick(3)) * time.Second)
-			g.engine.TakeBack(r.UID, until)
-			g.model.takeBack(r.UID, until)
-		}
-	case 15:
 		g.restart()
 	}
 }
@@ -187,9 +181,6 @@ func (g *game) setQueue(name string) {
 // restart carries out what was decided, and goes on with an engine that was told all there is, in any order. That starts
 // with the old one's shares, which the model has too.
 func (g *game) restart() {
-	for _, r := range g.model.all(func(r *modelRun) bool { return r.dropped || r.heldUntil.After(g.now) }) {
-		g.remove(r)
-	}
 	g.decide()
 	for _, r := range g.model.all(func(r *modelRun) bool { return r.dropped }) {
 		g.remove(r)

@@ -2,7 +2,7 @@
 //
 // The caller reports queues and runs with SetQueue, RemoveQueue, SetRun and RemoveRun as it sees them, in any order and as
 // often as it likes, then calls Decide, and does what the Plan says in its order. It calls Decide again after the next
-// report, and at Plan.Next at the latest. What it fails to do it hands back with TakeBack.
+// report, and at Plan.Next at the latest. It tries again what fails: a decision stands.
 //
 // # Order
 //
@@ -20,9 +20,9 @@
 //
 // # What is running
 //
-// A start counts from the moment it is decided until the run is reported as ended, is removed, or the start is taken
-// back. A report that a started run is waiting is older than the decision, and changes nothing. So a cache that lags behind can
-// delay a start, and can never admit one too many.
+// A start counts from the moment it is decided until the run is reported as ended or is removed. A report that a started run
+// is waiting is older than the decision, and changes nothing. So a cache that lags behind can delay a start, and can never
+// admit one too many.
 //
 // # After a restart
 //
@@ -192,7 +192,7 @@ type Reason string
 // The reasons.
 const (
 	QueueNotFound    Reason = "QueueNotFound"
-	NotBefore        Reason = "NotBefore" // RunAfter, or a start that is to be tried again later
+	NotBefore        Reason = "NotBefore" // RunAfter
 	QueueSuspended   Reason = "QueueSuspended"
 	ConcurrencyLimit Reason = "ConcurrencyLimit" // the next one of its key
 	NamespaceLimit   Reason = "NamespaceLimit"   // the next one of its namespace

@@ -114,6 +114,27 @@ func TestAQuotaOfJobsIsWaitedForAndThenAnError(t *testing.T) {
 	w.inProgress("patient")
 }
 
+func TestARunWhoseJobIsRefusedKeepsItsPlace(t *testing.T) {
+	w := newWorld(t)
+	stop := w.startController()
+	test := builders.Test("check", builders.TestSpec("true"))
+	test.Spec.Queue = w.queue(oneAtATime)
+	w.create(test)
+	quota := w.forbid("count/jobs.batch")
+	w.create(builders.TestRun("refused").Of("check").StartTimeout(15 * time.Second).Build())
+	w.pendingWith("refused", v1alpha1.ReasonJobRefused)
+	w.create(builders.TestRun("next").Of("check").Build())
+	w.says(w.pendingWith("next", v1alpha1.ReasonQueued), "1 of 1 runs run (maxRunning)")
+	stop()
+	w.startController()
+	ended := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonJobRefused).Status.FinishTime
+	if tried := w.pendingWith("next", v1alpha1.ReasonJobRefused).Status.Attempts[0].CreateTime; tried.Before(ended) {
+		t.Errorf("the next one was tried at %s, before the end of the first one at %s", tried, ended)
+	}
+	w.must(w.client.Delete(w.ctx, quota))
+	w.pass("next")
+}
+
 func TestTheKubeletEndsATestThatRunsTooLong(t *testing.T) {
 	w := withController(t)
 	w.create(builders.TestRun("slow").RunTimeout(90 * time.Second).Build())
