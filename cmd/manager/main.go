@@ -31,12 +31,13 @@ import (
 // version is set by the build.
 var version = "dev"
 
-// How one leader follows another. Who cannot reach the API server stops leading renewDeadline after it last could, and the next one
-// leads leaseDuration after that at the earliest. A creation that was sent in between has arrived or failed by then.
+// How one leader follows another. Who cannot renew the Lease tries so for renewDeadline, then as long to give it back, and works
+// all that time. With retryPeriod before and a creation that is under way that is leaseDuration, when the next one may lead.
 const (
-	leaseDuration = 15 * time.Second
-	renewDeadline = 10 * time.Second
-	createTimeout = 4 * time.Second
+	leaseDuration = 20 * time.Second
+	renewDeadline = 7 * time.Second
+	retryPeriod   = 2 * time.Second
+	createTimeout = leaseDuration - retryPeriod - 2*renewDeadline
 )
 
 type options struct {
@@ -108,6 +109,7 @@ func run(ctx context.Context, opts options) error {
 		LeaderElectionNamespace:       opts.leaderNamespace,
 		LeaseDuration:                 ptr.To(leaseDuration),
 		RenewDeadline:                 ptr.To(renewDeadline),
+		RetryPeriod:                   ptr.To(retryPeriod),
 		LeaderElectionReleaseOnCancel: true, // run returns right after the manager has stopped
 	})
 	if err != nil {

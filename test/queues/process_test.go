@@ -18,10 +18,10 @@ import (
 
 // How one leader follows another here: as in cmd/manager, but faster.
 const (
-	leaseDuration = 3 * time.Second
-	renewDeadline = 2 * time.Second
+	leaseDuration = 4 * time.Second
+	renewDeadline = 1200 * time.Millisecond
 	retryPeriod   = 400 * time.Millisecond
-	createTimeout = 800 * time.Millisecond
+	createTimeout = time.Second
 )
 
 // process is an operator as a process of its own, as far as the API server can tell.
