@@ -49,7 +49,7 @@ func Components() []Component {
 		cni("ipam/host-local"),
 		{Name: "coredns", Module: "components/coredns", Package: "github.com/coredns/coredns", FirstTime: "about 2 minutes"},
 		{Name: "pause", Module: ".", Package: "./pause", FirstTime: "a few seconds"},
-		{Name: "kwok", Module: "components/kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", FirstTime: "about 2 minutes", OnDemand: true},
+		{Name: "kwok", Module: "components/kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", FirstTime: "about a minute", OnDemand: true},
 	}
 }
 
