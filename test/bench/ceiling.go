@@ -126,7 +126,7 @@ func firstJob(runs []timeline) time.Time {
 
 // finishJobs is the stand-in: it writes that each Job has completed.
 func (c *cluster) finishJobs(ctx context.Context, namespace string, clients int) (watch.Interface, error) {
-	stream, err := c.Watch(ctx, &batchv1.JobList{}, client.InNamespace(namespace))
+	stream, err := c.follow(ctx, &batchv1.JobList{}, namespace)
 	if err != nil {
 		return nil, err
 	}

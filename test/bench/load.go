@@ -26,11 +26,15 @@ type kind struct {
 var (
 	bareJobs = kind{
 		"bare Jobs", trackJobs,
-		func(namespace, name string, template corev1.PodTemplateSpec) client.Object { return newBareJob(namespace, name, template) },
+		func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
+			return newBareJob(namespace, name, template)
+		},
 	}
 	testRuns = kind{
 		"TestRuns", trackRuns,
-		func(namespace, name string, template corev1.PodTemplateSpec) client.Object { return newRun(namespace, name, template) },
+		func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
+			return newRun(namespace, name, template)
+		},
 	}
 )
 

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -58,7 +60,7 @@ func newTracker(ctx context.Context, runs int) (*tracker, context.Context) {
 
 // watch calls see, under the lock, for each event from now on.
 func (t *tracker) watch(ctx context.Context, c *cluster, namespace string, list client.ObjectList, see func(watch.EventType, client.Object)) error {
-	stream, err := c.Watch(ctx, list, client.InNamespace(namespace))
+	stream, err := c.follow(ctx, list, namespace)
 	if err != nil {
 		return fmt.Errorf("watching: %w", err)
 	}
@@ -80,6 +82,18 @@ func (t *tracker) watch(ctx context.Context, c *cluster, namespace string, list 
 		}
 	}()
 	return nil
+}
+
+// follow is a watch that goes on when the API server ends it, as it does when it has no time to serve it.
+func (c *cluster) follow(ctx context.Context, list client.ObjectList, namespace string) (watch.Interface, error) {
+	if err := c.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	return watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return c.Watch(ctx, list, client.InNamespace(namespace), &client.ListOptions{Raw: &options})
+		},
+	})
 }
 
 func (t *tracker) timeline(name string) *timeline {
