@@ -100,6 +100,10 @@ func (b *bench) ceiling(ctx context.Context) (figures ceiling, err error) {
 	if err != nil {
 		return figures, err
 	}
+	if b.profiles != "" {
+		profiled := operator.profile(ctx, filepath.Join(b.profiles, "without-pods.pprof"))
+		defer func() { err = errors.Join(err, profiled()) }()
+	}
 	if err := tracked.wait(ctx, b.Runs, patience); err != nil {
 		return figures, fmt.Errorf("waiting for runs without pods: %w", err)
 	}

@@ -26,6 +26,7 @@ type settings struct {
 	Duration metav1.Duration `json:"duration"`
 	manager  string
 	output   string
+	profiles string
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
+	flag.StringVar(&s.profiles, "profiles", "", "A folder for CPU profiles of the operator; taking them costs it a little.")
 	flag.Parse()
 
 	ctrl.SetLogger(logr.Discard())

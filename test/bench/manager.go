@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -25,6 +27,7 @@ type manager struct {
 	command *exec.Cmd
 	dir     string
 	exited  chan error
+	pprof   string // the address
 }
 
 // startManager starts the operator with the flags that it is deployed with, but for its addresses, and waits until its caches
@@ -47,6 +50,9 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 	if err != nil {
 		return nil, err
 	}
+	if m.pprof, err = freeAddress(); err != nil {
+		return nil, err
+	}
 	output, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -54,7 +60,7 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 	defer output.Close()
 	m.command = exec.Command(program, append(c.managerArgs,
 		"--kubeconfig="+kubeconfig, "--leader-election-namespace="+operatorNamespace,
-		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address="+health)...)
+		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address="+health, "--pprof-bind-address="+m.pprof)...)
 	m.command.Stdout, m.command.Stderr = output, output
 	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := m.command.Start(); err != nil {
@@ -74,6 +80,28 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 		return m, fmt.Errorf("the operator does not get ready, see %s: %w", logFile, err)
 	}
 	return m, nil
+}
+
+// profile writes into a file how the operator spends its CPU time during the next seconds. The profile is complete, or has failed,
+// when the returned function returns.
+func (m *manager) profile(ctx context.Context, file string) (wait func() error) {
+	done := make(chan error, 1)
+	go func() {
+		done <- func() error {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.pprof+"/debug/pprof/profile?seconds=8", http.NoBody)
+			if err != nil {
+				return err
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return fmt.Errorf("profiling the operator: %w", err)
+			}
+			defer response.Body.Close()
+			content, err := io.ReadAll(response.Body)
+			return errors.Join(err, os.WriteFile(file, content, 0o644))
+		}()
+	}()
+	return func() error { return <-done }
 }
 
 func isReady(ctx context.Context, url string) bool {

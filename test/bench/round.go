@@ -116,6 +116,10 @@ func (b *bench) part(ctx context.Context, operator *manager, l load) (p part, er
 		return p, err
 	}
 
+	if b.profiles != "" && l.kind.name == testRuns.name {
+		profiled := operator.profile(ctx, filepath.Join(b.profiles, fmt.Sprintf("at-%.0f.pprof", l.rate)))
+		defer func() { err = errors.Join(err, profiled()) }()
+	}
 	begin := time.Now()
 	if err := l.create(ctx, b.kubernetes, namespace); err != nil {
 		return p, fmt.Errorf("creating %s: %w", l.kind.name, err)
