@@ -42,7 +42,7 @@ func judge(rounds []round) []target {
 			return r.OneByOne.UntilJob.P99 / r.OneByOne.CreateCall.P99
 		}),
 		atMost("API writes for a run beyond its creation and Kubernetes' own", "", 3, func(r round) float64 {
-			return r.addedWrites().total()
+			return r.addedRequests().writes()
 		}),
 	}
 }

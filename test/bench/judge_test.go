@@ -33,9 +33,9 @@ func TestAVerdictNeedsRoundsThatDifferLessThanWhatTheyDecide(t *testing.T) {
 
 func TestRunsAreComparedWithTheBareJobsAroundThem(t *testing.T) {
 	targets := judge([]round{{
-		JobsBefore: part{FinishedPerSecond: 50, Writes: writes{"pods POST": 1, "jobs POST": 1}},
-		Runs:       part{FinishedPerSecond: 54, Writes: writes{"pods POST": 1, "jobs POST": 1, "testruns POST": 1, "events POST": 2}},
-		JobsAfter:  part{FinishedPerSecond: 70, Writes: writes{"pods POST": 1, "jobs POST": 1}},
+		JobsBefore: part{FinishedPerSecond: 50, Requests: requests{"pods POST": 1, "jobs POST": 1}},
+		Runs:       part{FinishedPerSecond: 54, Requests: requests{"pods POST": 1, "jobs POST": 1, "testruns POST": 1, "events POST": 2}},
+		JobsAfter:  part{FinishedPerSecond: 70, Requests: requests{"pods POST": 1, "jobs POST": 1}},
 		OneByOne:   alone{CreateCall: quantiles{P99: 1}},
 	}})
 	if got := targets[0].Sample.Median; got != 0.9 {

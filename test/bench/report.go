@@ -63,8 +63,8 @@ func atOnce() []row {
 		rows("created → finished, p50, ms", 0, func(p part) float64 { return p.UntilFinished.P50 }),
 		rows("created → finished, p90, ms", 0, func(p part) float64 { return p.UntilFinished.P90 }),
 		rows("created → finished, p99, ms", 0, func(p part) float64 { return p.UntilFinished.P99 }),
-		rows("API writes for each, without events", 2, func(p part) float64 { return p.Writes.total() }),
-		rows("events for each", 2, func(p part) float64 { return p.Writes.events() }),
+		rows("API writes for each, without events", 2, func(p part) float64 { return p.Requests.writes() }),
+		rows("events for each", 2, func(p part) float64 { return p.Requests.events() }),
 		rows("the operator's CPU time for each, ms", 2, func(p part) float64 { return p.CPU }),
 		rows("the operator's peak memory so far, MiB", 0, func(p part) float64 { return p.PeakMiB }),
 	}
@@ -109,13 +109,13 @@ func (r report) print(out io.Writer) error {
 	r.printRows(table, "OTHERS", others())
 	added := map[string][]float64{}
 	for _, round := range r.Rounds {
-		for key, n := range round.addedWrites() {
+		for key, n := range round.addedRequests() {
 			added[key] = append(added[key], n)
 		}
 	}
-	fmt.Fprintln(table, "\nAPI WRITES FOR EACH RUN, BEYOND THOSE OF A BARE JOB")
+	fmt.Fprintln(table, "\nAPI REQUESTS FOR EACH RUN, BEYOND THOSE OF A BARE JOB")
 	for _, key := range slices.Sorted(maps.Keys(added)) {
-		if s := sampleOf(added[key]); s.Median >= 0.005 || s.Median <= -0.005 {
+		if s := sampleOf(added[key]); s.Median >= 0.02 || s.Median <= -0.02 {
 			fmt.Fprintf(table, "%s\t%s\n", key, s.show(2))
 		}
 	}

@@ -35,15 +35,15 @@ func (r round) jobsPerSecond() float64 {
 	return (r.JobsBefore.FinishedPerSecond + r.JobsAfter.FinishedPerSecond) / 2
 }
 
-// addedWrites is what each run is written more than a bare Job.
-func (r round) addedWrites() writes {
-	jobs := writes{}
-	for _, bare := range []writes{r.JobsBefore.Writes, r.JobsAfter.Writes} {
+// addedRequests is what each run costs the API server beyond a bare Job.
+func (r round) addedRequests() requests {
+	jobs := requests{}
+	for _, bare := range []requests{r.JobsBefore.Requests, r.JobsAfter.Requests} {
 		for key, n := range bare {
 			jobs[key] += n / 2
 		}
 	}
-	return r.Runs.Writes.minus(jobs)
+	return r.Runs.Requests.minus(jobs)
 }
 
 // part is what is measured of some runs, or bare Jobs.
@@ -51,7 +51,7 @@ type part struct {
 	FinishedPerSecond float64   `json:"finishedPerSecond"`
 	UntilJob          quantiles `json:"untilJobMilliseconds"`
 	UntilFinished     quantiles `json:"untilFinishedMilliseconds"`
-	Writes            writes    `json:"writesPerRun"`
+	Requests          requests  `json:"requestsPerRun"`
 	CPU               float64   `json:"operatorCPUMillisecondsPerRun"`
 	PeakMiB           float64   `json:"operatorPeakMiB"`
 }
@@ -142,7 +142,7 @@ func (b *bench) part(ctx context.Context, operator *manager, l load) (p part, er
 	seen := tracked.timelines()
 	p.FinishedPerSecond = finishedPerSecond(begin, seen)
 	p.UntilJob, p.UntilFinished = untilJob(seen), untilFinished(seen)
-	p.Writes = after.minus(before).per(l.runs)
+	p.Requests = after.minus(before).per(l.runs)
 	p.CPU = milliseconds(cpuAfter-cpuBefore) / float64(l.runs)
 	fmt.Printf("  %-10s %5d %-12s %6.1f/s, from created to finished p50 %5.0f ms, p99 %5.0f ms\n",
 		l.kind.name, l.runs, l.how(), p.FinishedPerSecond, p.UntilFinished.P50, p.UntilFinished.P99)

@@ -15,11 +15,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// writes counts requests that write, by resource (and subresource) and verb.
-type writes map[string]float64
+// requests counts requests to the API server, by resource (and subresource) and verb.
+type requests map[string]float64
 
-// readWrites asks the API server how many there were since it started.
-func (c *cluster) readWrites(ctx context.Context) (writes, error) {
+// readRequests asks the API server how many there were since it started.
+func (c *cluster) readRequests(ctx context.Context) (requests, error) {
 	clientset, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
 		return nil, err
@@ -28,33 +28,33 @@ func (c *cluster) readWrites(ctx context.Context) (writes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
-	return countWrites(text)
+	return countRequests(text)
 }
 
 const requestTotal = "apiserver_request_total"
 
-// countWrites leaves out what goes on all the time: heartbeats, and questions about rights, which store nothing.
-func countWrites(text []byte) (writes, error) {
-	var requests bytes.Buffer // parsing all the metrics would cost more than what is measured
+// countRequests leaves out what goes on all the time: heartbeats, and questions about rights, which store nothing.
+func countRequests(text []byte) (requests, error) {
+	var relevant bytes.Buffer // parsing all the metrics would cost more than what is measured
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if line := lines.Text(); strings.HasPrefix(line, requestTotal+"{") {
-			requests.WriteString(line + "\n")
+			relevant.WriteString(line + "\n")
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return nil, err
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(&requests)
+	families, err := parser.TextToMetricFamilies(&relevant)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", requestTotal, err)
 	}
-	counted := writes{}
+	counted := requests{}
 	for _, metric := range families[requestTotal].GetMetric() {
 		labels := labelsOf(metric)
-		if !isWrite(labels) {
+		if !isCounted(labels) {
 			continue
 		}
 		resource := labels["resource"]
@@ -74,7 +74,7 @@ func labelsOf(metric *dto.Metric) map[string]string {
 	return labels
 }
 
-func isWrite(labels map[string]string) bool {
+func isCounted(labels map[string]string) bool {
 	switch labels["group"] {
 	case "coordination.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "flowcontrol.apiserver.k8s.io":
 		return false
@@ -83,62 +83,59 @@ func isWrite(labels map[string]string) bool {
 	case "nodes", "serviceaccounts":
 		return false
 	}
-	switch labels["verb"] {
-	case "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION":
-		return true
-	default:
-		return false
-	}
+	return labels["resource"] != "" && labels["verb"] != "WATCH" && labels["verb"] != "CONNECT"
 }
 
-func (w writes) minus(other writes) writes {
-	difference := writes{}
-	for key, n := range w {
+func (r requests) minus(other requests) requests {
+	difference := requests{}
+	for key, n := range r {
 		if n -= other[key]; n != 0 {
 			difference[key] = n
 		}
 	}
 	for key, n := range other {
-		if _, both := w[key]; !both && n != 0 {
+		if _, both := r[key]; !both && n != 0 {
 			difference[key] = -n
 		}
 	}
 	return difference
 }
 
-func (w writes) per(runs int) writes {
-	each := writes{}
-	for key, n := range w {
+func (r requests) per(runs int) requests {
+	each := requests{}
+	for key, n := range r {
 		each[key] = n / float64(runs)
 	}
 	return each
 }
 
-// total leaves events out: they are written in the background, expire, and may be lost without harm.
-func (w writes) total() float64 {
+// writes leaves events out: they are written in the background, expire, and may be lost without harm.
+func (r requests) writes() float64 {
 	sum := 0.0
-	for key, n := range w {
-		if !strings.HasPrefix(key, "events ") {
+	for key, n := range r {
+		resource, verb, _ := strings.Cut(key, " ")
+		if resource != "events" && verb != "GET" && verb != "LIST" {
 			sum += n
 		}
 	}
 	return sum
 }
 
-func (w writes) events() float64 { return w["events POST"] + w["events PATCH"] }
+func (r requests) events() float64 { return r["events POST"] + r["events PATCH"] }
 
-// settled waits until nothing more is written, and says how much was: events and the Job controller's bookkeeping come late.
-func (c *cluster) settled(ctx context.Context) (writes, error) {
-	last, err := c.readWrites(ctx)
+// settled waits until nothing more is written, and returns all requests so far: events and the Job controller's bookkeeping come late.
+func (c *cluster) settled(ctx context.Context) (requests, error) {
+	last, err := c.readRequests(ctx)
 	if err != nil {
 		return nil, err
 	}
 	err = wait.PollUntilContextTimeout(ctx, time.Second, patience, false, func(ctx context.Context) (bool, error) {
-		next, err := c.readWrites(ctx)
+		next, err := c.readRequests(ctx)
 		if err != nil {
 			return false, err
 		}
-		isQuiet := len(next.minus(last)) == 0
+		since := next.minus(last)
+		isQuiet := since.writes() == 0 && since.events() == 0
 		last = next
 		return isQuiet, nil
 	})

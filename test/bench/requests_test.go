@@ -18,23 +18,23 @@ apiserver_request_total{code="201",component="apiserver",dry_run="",group="event
 apiserver_response_sizes_count{group="batch",resource="jobs",verb="POST"} 9
 `
 
-func TestWritesAreCountedByResourceAndVerbAndHeartbeatsAreNot(t *testing.T) {
-	got, err := countWrites([]byte(metrics))
+func TestRequestsAreCountedByResourceAndVerbAndHeartbeatsAreNot(t *testing.T) {
+	got, err := countRequests([]byte(metrics))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := writes{"jobs POST": 4, "pods/status PATCH": 1000, "events POST": 2}
+	want := requests{"jobs POST": 4, "pods GET": 9, "pods/status PATCH": 1000, "events POST": 2}
 	if !maps.Equal(got, want) {
 		t.Errorf("counted %v, want %v", got, want)
 	}
-	if got.total() != 1004 || got.events() != 2 {
-		t.Errorf("%v writes and %v events", got.total(), got.events())
+	if got.writes() != 1004 || got.events() != 2 {
+		t.Errorf("%v writes and %v events", got.writes(), got.events())
 	}
 }
 
 func TestADifferenceKnowsWhatIsOnOneSideOnly(t *testing.T) {
-	got := writes{"both": 5, "same": 1, "left": 1}.minus(writes{"both": 3, "same": 1, "right": 4})
-	if want := (writes{"both": 2, "left": 1, "right": -4}); !maps.Equal(got, want) {
+	got := requests{"both": 5, "same": 1, "left": 1}.minus(requests{"both": 3, "same": 1, "right": 4})
+	if want := (requests{"both": 2, "left": 1, "right": -4}); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
