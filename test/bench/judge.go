@@ -8,9 +8,11 @@ type verdict string
 const (
 	met    verdict = "met"
 	missed verdict = "missed"
-	// notDecided: the rounds differ by more than what there is between their median and the target.
+	// notDecided: the rounds differ by more than what there is between their median and the target, or are too few to tell.
 	notDecided verdict = "not decided"
 )
+
+const enoughRounds = 3
 
 // target is a promise, and what was measured.
 type target struct {
@@ -54,7 +56,7 @@ func judged(t target, rounds []round, figure measure) target {
 		isMet = t.Sample.Median >= t.Limit
 	}
 	switch {
-	case t.Sample.spread() > math.Abs(t.Sample.Median-t.Limit):
+	case len(rounds) < enoughRounds, t.Sample.spread() > math.Abs(t.Sample.Median-t.Limit):
 		t.Verdict = notDecided
 	case isMet:
 		t.Verdict = met

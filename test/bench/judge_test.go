@@ -13,8 +13,9 @@ func TestAVerdictNeedsRoundsThatDifferLessThanWhatTheyDecide(t *testing.T) {
 		"more, and too far apart":               {true, []float64{0.80, 0.90, 0.95}, notDecided},
 		"less, and too far apart":               {true, []float64{0.50, 0.80, 0.84}, notDecided},
 		"at the limit, always":                  {true, []float64{0.85, 0.85, 0.85}, met},
-		"no more than is allowed":               {false, []float64{0.2, 0.3}, met},
-		"more than is allowed":                  {false, []float64{1.5, 1.6}, missed},
+		"no more than is allowed":               {false, []float64{0.2, 0.25, 0.3}, met},
+		"more than is allowed":                  {false, []float64{1.5, 1.55, 1.6}, missed},
+		"rounds that are too few":               {false, []float64{0.1, 0.1}, notDecided},
 		"within what is allowed, too far apart": {false, []float64{0.1, 0.8, 0.9}, notDecided},
 	}
 	for name, test := range tests {
