@@ -13,6 +13,9 @@ func TestQuantiles(t *testing.T) {
 	if got, want := quantilesOf(durations), (quantiles{50, 90, 99}); got != want {
 		t.Errorf("of 1 to 100: %v, want %v", got, want)
 	}
+	if got, want := quantilesOf(durations[:3]), (quantiles{2, 3, 3}); got != want {
+		t.Errorf("of 1 to 3: %v, want %v", got, want)
+	}
 	if got, want := quantilesOf([]time.Duration{7 * time.Millisecond}), (quantiles{7, 7, 7}); got != want {
 		t.Errorf("of one: %v, want %v", got, want)
 	}

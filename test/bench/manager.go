@@ -26,8 +26,8 @@ import (
 type manager struct {
 	command *exec.Cmd
 	dir     string
-	exited  chan error
-	pprof   string // the address
+	exited  chan struct{} // closed when it has
+	pprof   string        // the address
 }
 
 // startManager starts the operator with the flags that it is deployed with, but for its addresses, and waits until its caches
@@ -41,7 +41,7 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{dir: dir, exited: make(chan error, 1)}
+	m := &manager{dir: dir, exited: make(chan struct{})}
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	if err := clientcmd.WriteToFile(kubeconfigOf(c.config, token), kubeconfig); err != nil {
 		return nil, err
@@ -66,12 +66,14 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 	if err := m.command.Start(); err != nil {
 		return nil, fmt.Errorf("starting the operator: %w", err)
 	}
-	go func() { m.exited <- m.command.Wait() }()
+	go func() {
+		_ = m.command.Wait() // its log says why
+		close(m.exited)
+	}()
 	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
 		select {
-		case err := <-m.exited:
-			m.exited <- err
-			return false, fmt.Errorf("it has ended: %w", err)
+		case <-m.exited:
+			return false, errors.New("it has ended")
 		default:
 			return isReady(ctx, "http://"+health+"/readyz"), nil
 		}

@@ -36,19 +36,21 @@ func trackRuns(ctx context.Context, c *cluster, namespace string, runs int) (*tr
 	jobs := &metav1.PartialObjectMetadataList{}
 	jobs.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("JobList"))
 	t, ctx := newTracker(ctx, runs)
-	return t, errors.Join(
+	err := errors.Join(
 		t.watch(ctx, c, namespace, &v1alpha1.TestRunList{}, t.seeRun),
 		t.watch(ctx, c, namespace, jobs, func(event watch.EventType, obj client.Object) {
 			if run := obj.GetLabels()[v1alpha1.LabelRun]; run != "" && event == watch.Added {
 				t.timeline(run).job = time.Now()
 			}
 		}))
+	return t, err
 }
 
 // trackJobs watches bare Jobs.
 func trackJobs(ctx context.Context, c *cluster, namespace string, runs int) (*tracker, error) {
 	t, ctx := newTracker(ctx, runs)
-	return t, t.watch(ctx, c, namespace, &batchv1.JobList{}, t.seeJob)
+	err := t.watch(ctx, c, namespace, &batchv1.JobList{}, t.seeJob)
+	return t, err
 }
 
 func newTracker(ctx context.Context, runs int) (*tracker, context.Context) {
