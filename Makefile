@@ -57,19 +57,25 @@ FAULTS := KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/faults -count=1 -
 test-faults: envtest-binaries ## Try each fault at each point of each scenario, against a real API server (RUN=regexp: only those)
 	$(FAULTS) -points=all -run='$(or $(RUN),TestEveryRunKeepsItsPromises)'
 
-RUNS ?= 500
 SEED ?= 0
 
 .PHONY: soak
 soak: envtest-binaries ## Execute RUNS runs while faults strike at random (SEED: those of that seed)
-	$(FAULTS) -run=TestSoak -runs=$(RUNS) -seed=$(SEED)
+	$(FAULTS) -run=TestSoak -runs=$(or $(RUNS),500) -seed=$(SEED)
+
+ROUNDS ?= 5
 
 .PHONY: queue-scale
 queue-scale: envtest-binaries ## Count what runs while operators follow one another 40 times, and who starts after a burst of 5,000
 	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/queues -count=1 -timeout=60m -v -runs=2000 -changes=40 -burst=5000
 
 .PHONY: bench
-bench: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
+bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster with simulated nodes, ROUNDS times (docs/benchmarks.md)
+	$(LOCAL_CLUSTER) simulate 10
+	$(IN_LOCAL_CLUSTER) go run ./test/bench -runs=$(or $(RUNS),1000) -rounds=$(ROUNDS)
+
+.PHONY: bench-readers
+bench-readers: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
 	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./cmd/runner
 
 FUZZTIME ?= 10m

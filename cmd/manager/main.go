@@ -44,6 +44,7 @@ type options struct {
 	metricsAddress     string
 	metricsSecure      bool
 	probeAddress       string
+	pprofAddress       string
 	leaderElect        bool
 	leaderNamespace    string
 	concurrency        int
@@ -59,6 +60,7 @@ func main() {
 	flag.StringVar(&opts.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
 	flag.BoolVar(&opts.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to those whom RBAC allows to read them.")
 	flag.StringVar(&opts.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns them off.")
+	flag.StringVar(&opts.pprofAddress, "pprof-bind-address", "0", "Address of /debug/pprof, for profiles; 0 turns it off. Anybody who gets there may read them.")
 	flag.BoolVar(&opts.leaderElect, "leader-elect", false, "Let one of several replicas work at a time.")
 	flag.StringVar(&opts.leaderNamespace, "leader-election-namespace", "", "Namespace of the leader's Lease; needed outside a cluster only.")
 	flag.IntVar(&opts.concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
@@ -104,6 +106,7 @@ func run(ctx context.Context, opts options) error {
 		Cache:                         testrun.CacheOptions(),
 		Metrics:                       metricsOptions(opts),
 		HealthProbeBindAddress:        opts.probeAddress,
+		PprofBindAddress:              opts.pprofAddress,
 		LeaderElection:                opts.leaderElect,
 		LeaderElectionID:              "manager.testrun.dev",
 		LeaderElectionNamespace:       opts.leaderNamespace,

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -65,6 +66,7 @@ func verbs() []verb {
 			name: "status", help: "say what runs; exit code 1 unless all is well",
 			run: func(ctx context.Context, s session, _ []string) error { return s.cluster.Status(ctx) },
 		},
+		{name: "simulate", args: "N", help: "have N simulated nodes beside the real one; 0 takes them away", min: 1, max: 1, locked: true, run: runSimulate},
 		{name: "env", help: `print the settings for kubectl: eval "$(go run -C hack/cluster . env)"`, run: runEnv},
 		{name: "logs", args: "[COMPONENT]", help: "print where the logs are, or the end of one", max: 1, run: runLogs},
 		{name: "load-image", args: "TAR...", help: "make images available to pods", min: 1, max: -1, run: runLoadImage},
@@ -143,6 +145,14 @@ func quote(path string) string {
 		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 	}
 	return path
+}
+
+func runSimulate(ctx context.Context, s session, args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 0 {
+		return fmt.Errorf("simulate %s: how many nodes are there to be?", args[0])
+	}
+	return s.cluster.Simulate(ctx, n)
 }
 
 func runLogs(_ context.Context, s session, args []string) error {

@@ -3,6 +3,7 @@ package build
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,12 +73,15 @@ func TestEveryComponentHasAModuleWithTheVersionItClaims(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	all, err := Select(nil)
-	if err != nil || len(all) != len(Components()) {
+	if err != nil || len(all) != len(Components())-1 || slices.ContainsFunc(all, func(c Component) bool { return c.OnDemand }) {
 		t.Errorf("no names: %d components, %v", len(all), err)
 	}
 	two, err := Select([]string{"etcd", "kubectl"})
 	if err != nil || len(two) != 2 || two[0].Name != "etcd" {
 		t.Errorf("two names: %v, %v", two, err)
+	}
+	if one, err := Select([]string{"kwok"}); err != nil || len(one) != 1 || !one[0].OnDemand {
+		t.Errorf("one that is built on demand: %v, %v", one, err)
 	}
 	if _, err := Select([]string{"nonsense"}); err == nil || !strings.Contains(err.Error(), "kube-apiserver") {
 		t.Errorf("an unknown name: %v", err)

@@ -3,6 +3,7 @@ package build
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type Component struct {
 	Tags      string
 	CGO       bool
 	FirstTime string // what to expect with an empty build cache on two cores
+	OnDemand  bool   // built when its name is given, and not with all
 }
 
 // Versions that a program cannot know by itself. The code's version is in the module's go.mod; a test compares.
@@ -47,14 +49,15 @@ func Components() []Component {
 		cni("ipam/host-local"),
 		{Name: "coredns", Module: "components/coredns", Package: "github.com/coredns/coredns", FirstTime: "about 2 minutes"},
 		{Name: "pause", Module: ".", Package: "./pause", FirstTime: "a few seconds"},
+		{Name: "kwok", Module: "components/kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", FirstTime: "about a minute", OnDemand: true},
 	}
 }
 
-// Select returns the named components, or all of them when no name is given.
+// Select returns the named components. When no name is given these are all that a cluster needs.
 func Select(names []string) ([]Component, error) {
 	all := Components()
 	if len(names) == 0 {
-		return all, nil
+		return slices.DeleteFunc(all, func(c Component) bool { return c.OnDemand }), nil
 	}
 	byName := map[string]Component{}
 	var known []string

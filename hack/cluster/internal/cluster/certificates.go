@@ -52,6 +52,7 @@ func users() map[string]pki.Leaf {
 		"kubelet":                 {User: "system:node:" + layout.NodeName, Groups: []string{"system:nodes"}},
 		"kube-proxy":              {User: "system:kube-proxy"},
 		"coredns":                 {User: "system:coredns"},
+		kwok:                      {User: "system:kwok"},
 	}
 }
 

@@ -17,7 +17,7 @@ func TestEveryServiceIsBuilt(t *testing.T) {
 	for _, c := range build.Components() {
 		built = append(built, c.Name)
 	}
-	for _, s := range New(layout.Layout{Repo: "/repo"}, nil).services() {
+	for _, s := range withSimulation(t).services() {
 		if !slices.Contains(built, s.name) {
 			t.Errorf("%s is started but not built", s.name)
 		}
@@ -26,7 +26,7 @@ func TestEveryServiceIsBuilt(t *testing.T) {
 
 func TestAServiceStartsBehindWhatItNeeds(t *testing.T) {
 	started := map[string]bool{"": true}
-	for _, s := range New(layout.Layout{Repo: "/repo"}, nil).services() {
+	for _, s := range withSimulation(t).services() {
 		if !started[s.after] {
 			t.Errorf("%s needs %s, which comes later", s.name, s.after)
 		}

@@ -21,7 +21,7 @@ type service struct {
 
 // services lists the components in the order of their start.
 func (c *Cluster) services() []service {
-	return []service{
+	services := []service{
 		{name: "containerd", args: []string{"--config", c.Layout.ConfigFile("containerd.toml")}},
 		{name: "etcd", args: c.etcdArgs(), health: layout.EtcdServer + "/health"},
 		{name: "kube-apiserver", args: c.apiserverArgs(), health: layout.APIServer + "/readyz", after: "etcd"},
@@ -46,6 +46,12 @@ func (c *Cluster) services() []service {
 			health: "http://" + layout.NodeIP + ":8181/ready", before: c.applyDNS,
 		},
 	}
+	if c.simulates() {
+		services = append(services, service{
+			name: kwok, args: c.kwokArgs(), after: "kube-apiserver", health: "http://" + kwokAddress + "/healthz",
+		})
+	}
+	return services
 }
 
 // service finds one by name.
@@ -108,6 +114,8 @@ func (c *Cluster) controllerArgs(name string) []string {
 		"--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
 		"--bind-address=" + layout.NodeIP, "--leader-elect=false", "--profiling=false",
 		"--tls-cert-file=" + c.Layout.Cert("node.crt"), "--tls-private-key-file=" + c.Layout.Cert("node.key"),
+		// Kubernetes' own default, 20 requests a second, would be all that a benchmark sees.
+		"--kube-api-qps=1000", "--kube-api-burst=1000",
 	}
 }
 
@@ -125,5 +133,14 @@ func (c *Cluster) kubeletArgs() []string {
 		"--config=" + c.Layout.ConfigFile("kubelet.yaml"), "--kubeconfig=" + c.Layout.Cert("kubelet.kubeconfig"),
 		"--root-dir=" + layout.KubeletDir, "--cert-dir=" + layout.KubeletDir + "/pki",
 		"--hostname-override=" + layout.NodeName, "--node-ip=" + layout.NodeIP,
+	}
+}
+
+const kwokAddress = layout.NodeIP + ":10247"
+
+func (c *Cluster) kwokArgs() []string {
+	return []string{
+		"--config=" + c.Layout.ConfigFile(kwokFile), "--kubeconfig=" + c.Layout.Cert(kwok+".kubeconfig"),
+		"--server-address=" + kwokAddress, "--v=WARN", // below that it tells of each patch
 	}
 }

@@ -62,6 +62,13 @@ func (c *Cluster) Status(ctx context.Context) error {
 		return ErrUnhealthy
 	}
 	c.say("node %s: ready", layout.NodeName)
+	if c.simulates() {
+		if err := c.simulatedNodesReady(ctx); err != nil {
+			c.say("%v", err)
+			return ErrUnhealthy
+		}
+		c.say("the simulated nodes: ready")
+	}
 	if !healthy {
 		return ErrUnhealthy
 	}

@@ -24,8 +24,11 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err := c.preflight(ctx); err != nil {
 		return err
 	}
-	builder := build.Builder{Layout: c.Layout, Out: c.Out}
-	if err := builder.Build(ctx, build.Components()); err != nil {
+	components, err := build.Select(nil)
+	if err != nil {
+		return err
+	}
+	if err := (build.Builder{Layout: c.Layout, Out: c.Out}).Build(ctx, components); err != nil {
 		return err
 	}
 	if err := c.prepare(ctx); err != nil {
