@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -36,7 +35,7 @@ type observation struct {
 	// silentSince is when the pod's node stopped to look after the pod; zero while it does.
 	silentSince time.Time
 	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
-	// are read only for an attempt that is slow to start.
+	// are read only for an attempt that is slow to start, and for a step that leaves no other trace.
 	warnings []warning
 	// turn is what the run's queue has decided about it.
 	turn testqueue.Turn
@@ -45,9 +44,6 @@ type observation struct {
 	// runner is what reads a test's results.
 	runner Runner
 }
-
-// warning is what is read of a Warning event.
-type warning struct{ reason, message string }
 
 // observe reads what decide needs, and writes nothing. It tells the run's queue of what it has seen, and asks for its decision.
 func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
@@ -76,7 +72,7 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 	}
 	switch {
 	case isSlowToStart(seen, now):
-		seen.warnings, err = r.readWarnings(ctx, seen)
+		seen.warnings, err = r.warnings.about(ctx, run.Namespace, subjectOf(seen))
 	case mayBeSilent(seen, now):
 		seen.silentSince, err = r.readSilence(ctx, seen, now)
 	}
@@ -136,7 +132,8 @@ func attemptOf(run *v1alpha1.TestRun) string {
 	return fmt.Sprintf("%s/%d", run.UID, currentAttempt(run.Status).Number)
 }
 
-// readJob finds the attempt's Job. That there is none is believed only of the API server, since the cache may lag.
+// readJob finds the attempt's Job. That one which existed does not any more is believed only of the API server, since the cache may
+// lag. Whether one exists of which nobody knows yet is asked where it matters: see createJob and confirm.
 func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
 	number := currentAttempt(run.Status).Number
 	if run.Status.Phase == v1alpha1.PhaseFinished {
@@ -146,10 +143,24 @@ func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batch
 		}
 		return ownJob(ctx, r.Client, run, number)
 	}
-	if job, err := ownJob(ctx, r.Client, run, number); job != nil || err != nil {
+	job, err := ownJob(ctx, r.Client, run, number)
+	if job != nil || err != nil || !r.vanished(run) {
 		return job, err
 	}
 	return ownJob(ctx, r.APIReader, run, number)
+}
+
+// confirm asks the API server before a run ends without a Job: the cache may not have seen yet that it has one.
+func (r *Reconciler) confirm(ctx context.Context, seen observation, plan plan) error {
+	ends := plan.state != nil && plan.state.phase == v1alpha1.PhaseFinished
+	if !ends || seen.job != nil || seen.jobVanished {
+		return nil
+	}
+	job, err := ownJob(ctx, r.APIReader, seen.run, currentAttempt(seen.run.Status).Number)
+	if job != nil {
+		return fmt.Errorf("the run has a Job: %w", errStale)
+	}
+	return err
 }
 
 // ownJob reads the Job of the attempt; nil if there is none. A Job of that name that is not the run's does not count.
@@ -222,39 +233,4 @@ func (r *Reconciler) read(ctx context.Context, key client.ObjectKey, obj client.
 		return false, fmt.Errorf("reading %s: %w", key.Name, err)
 	}
 	return true, nil
-}
-
-// readWarnings reads what Kubernetes said about an attempt that is slow to start. A quota that is exhausted and a volume
-// that cannot be mounted leave no other trace than an event.
-func (r *Reconciler) readWarnings(ctx context.Context, seen observation) ([]warning, error) {
-	uid := seen.job.UID
-	if seen.pod != nil {
-		uid = seen.pod.UID
-	}
-	list := &corev1.EventList{}
-	err := r.APIReader.List(ctx, list, client.InNamespace(seen.run.Namespace), eventsAbout(uid))
-	if err != nil {
-		return nil, fmt.Errorf("listing events: %w", err)
-	}
-	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return lastSeen(b).Compare(lastSeen(a)) })
-	warnings := make([]warning, 0, len(list.Items))
-	for _, event := range list.Items {
-		warnings = append(warnings, warning{event.Reason, event.Message})
-	}
-	return warnings, nil
-}
-
-func eventsAbout(uid types.UID) client.MatchingFields {
-	return client.MatchingFields{"involvedObject.uid": string(uid), "type": corev1.EventTypeWarning}
-}
-
-// lastSeen is the time of an event, whichever of the two event APIs made it.
-func lastSeen(event corev1.Event) time.Time {
-	if event.Series != nil {
-		return event.Series.LastObservedTime.Time
-	}
-	if event.LastTimestamp.IsZero() {
-		return event.EventTime.Time
-	}
-	return event.LastTimestamp.Time
 }

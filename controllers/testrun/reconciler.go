@@ -47,6 +47,8 @@ type Reconciler struct {
 
 	// jobsSeen holds the attempts whose Job exists or existed, until the status says so too: see vanished.
 	jobsSeen *lru.Cache
+	// warnings are what Kubernetes says about attempts that are slow to start.
+	warnings *warnings
 }
 
 // Reconcile moves one run as far as it can go now.
@@ -61,6 +63,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 		return reconcile.Result{}, err
 	}
 	plan := decide(seen, now)
+	if err := r.confirm(ctx, seen, plan); err != nil {
+		return again(ctx, err)
+	}
 	applyErr := r.apply(ctx, seen, plan)
 	status := nextStatus(seen, plan, applyErr, now)
 	if err := r.patchStatus(ctx, run, status); err != nil {

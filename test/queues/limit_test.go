@@ -13,6 +13,8 @@ const (
 	keyLimit = 2
 	// perNamespace is for the largest queue, which three namespaces can still fill.
 	perNamespace = 17
+	// behind is by how much a cache is behind.
+	behind = leaseDuration + 2*time.Second
 	// settled is how long a new leader has, beyond what its cache is behind, to start one run too many.
 	settled = 1500 * time.Millisecond
 )

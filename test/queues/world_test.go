@@ -147,17 +147,17 @@ func (w *world) leader(but *process) *process {
 }
 
 // change has something befall the operator that leads, and another one take over. Until that is over no test ends, and the caches
-// are behind by up to three seconds. before is how long the queues have to fill; meanwhile users do something.
+// are behind, by more than a takeover lasts. before is how long the queues have to fill; meanwhile users do something.
 func (w *world) change(before time.Duration, strike func(*process), meanwhile func()) {
 	w.t.Helper()
 	leader := w.leader(nil)
 	w.node.hold()
-	latest := w.fallBehind(3)
+	w.fallBehind(behind)
 	w.reorder(before)
 	strike(leader)
 	meanwhile()
 	w.leader(leader)
-	w.reorder(latest + settled)
+	w.reorder(behind + settled)
 	w.fallBehind(0)
 	w.node.release()
 	<-leader.ended
@@ -166,14 +166,11 @@ func (w *world) change(before time.Duration, strike func(*process), meanwhile fu
 	pause(w.ctx, time.Second+rand.N(time.Second))
 }
 
-// fallBehind has the caches fall behind by so many seconds at most, and returns by how much the latest one is.
-func (w *world) fallBehind(seconds int) (latest time.Duration) {
+// fallBehind has the caches fall behind by that much, of each kind or not at all.
+func (w *world) fallBehind(by time.Duration) {
 	for _, operator := range w.operators {
 		for _, kind := range []string{"TestRun", "Job", "Pod", "TestQueue"} {
-			by := time.Duration(rand.IntN(seconds+1)) * time.Second
-			operator.late.set(kind, by)
-			latest = max(latest, by)
+			operator.late.set(kind, by*time.Duration(rand.IntN(2)))
 		}
 	}
-	return latest
 }

@@ -1,0 +1,89 @@
+package testrun
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// warning is what is read of a Warning event.
+type warning struct{ reason, message string }
+
+const (
+	// warningsAge is how old the warnings of a namespace may be. What is asked about has been waiting for longer.
+	warningsAge = explainAfter - time.Second
+	// warnedNamespaces bounds of how many namespaces they are kept.
+	warnedNamespaces = 1024
+)
+
+// warnings are the Warning events of each namespace, about whatever. The API server has no index of events: a list costs it
+// as much as all events of the namespace, whatever is asked for. So one list serves all who ask within seconds, which are many when
+// the cluster is too busy to start anything.
+type warnings struct {
+	reader client.Reader
+	lists  singleflight.Group
+	kept   *cache.LRUExpireCache
+}
+
+func newWarnings(reader client.Reader) *warnings {
+	return &warnings{reader: reader, kept: cache.NewLRUExpireCache(warnedNamespaces)}
+}
+
+// about returns the warnings about the object, newest first.
+func (w *warnings) about(ctx context.Context, namespace string, uid types.UID) ([]warning, error) {
+	if kept, ok := w.kept.Get(namespace); ok {
+		return kept.(map[types.UID][]warning)[uid], nil
+	}
+	read, err, _ := w.lists.Do(namespace, func() (any, error) {
+		all, err := w.read(ctx, namespace)
+		if err == nil {
+			w.kept.Add(namespace, all, warningsAge)
+		}
+		return all, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return read.(map[types.UID][]warning)[uid], nil
+}
+
+func (w *warnings) read(ctx context.Context, namespace string) (map[types.UID][]warning, error) {
+	list := &corev1.EventList{}
+	err := w.reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{"type": corev1.EventTypeWarning})
+	if err != nil {
+		return nil, fmt.Errorf("listing events: %w", err)
+	}
+	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return lastSeen(b).Compare(lastSeen(a)) })
+	all := map[types.UID][]warning{}
+	for _, event := range list.Items {
+		uid := event.InvolvedObject.UID
+		all[uid] = append(all[uid], warning{event.Reason, event.Message})
+	}
+	return all, nil
+}
+
+// lastSeen is the time of an event, whichever of the two event APIs made it.
+func lastSeen(event corev1.Event) time.Time {
+	if event.Series != nil {
+		return event.Series.LastObservedTime.Time
+	}
+	if event.LastTimestamp.IsZero() {
+		return event.EventTime.Time
+	}
+	return event.LastTimestamp.Time
+}
+
+// subjectOf is what a warning about the start of an attempt would be about: the Job that can create no pod, or the pod.
+func subjectOf(seen observation) types.UID {
+	if seen.pod == nil {
+		return seen.job.UID
+	}
+	return seen.pod.UID
+}
