@@ -146,19 +146,19 @@ func (w *world) leader(but *process) *process {
 	}
 }
 
-// change has something befall the operator that leads, and another one take over. Until that is over no test ends, and the caches
-// are behind, by more than a takeover lasts. before is how long the queues have to fill; meanwhile users do something.
-func (w *world) change(before time.Duration, strike func(*process), meanwhile func()) {
+// change is the n-th: something befalls the operator that leads, and another one takes over. Until that is over no test ends, and the
+// caches are behind, by more than it lasts. Meanwhile users do something.
+func (w *world) change(n int, meanwhile func()) {
 	w.t.Helper()
 	leader := w.leader(nil)
 	w.node.hold()
-	w.fallBehind(behind)
-	w.reorder(before)
-	strike(leader)
+	w.fallBehind(behind, lateKinds[n%len(lateKinds)]...)
+	w.reorder(time.Duration(5-n%5) * 500 * time.Millisecond)
+	strikes[n%len(strikes)](leader)
 	meanwhile()
 	w.leader(leader)
 	w.reorder(behind + settled)
-	w.fallBehind(0)
+	w.fallBehind(0, lateKinds[n%len(lateKinds)]...)
 	w.node.release()
 	<-leader.ended
 	w.operators = slices.DeleteFunc(w.operators, func(p *process) bool { return p == leader })
@@ -166,11 +166,13 @@ func (w *world) change(before time.Duration, strike func(*process), meanwhile fu
 	pause(w.ctx, time.Second+rand.N(time.Second))
 }
 
-// fallBehind has the caches fall behind by that much, of each kind or not at all.
-func (w *world) fallBehind(by time.Duration) {
+// lateKinds are what the caches are behind in, one after the other.
+var lateKinds = [][]string{{"Job"}, {"TestRun"}, {"TestRun", "Job", "Pod", "TestQueue"}}
+
+func (w *world) fallBehind(by time.Duration, kinds ...string) {
 	for _, operator := range w.operators {
-		for _, kind := range []string{"TestRun", "Job", "Pod", "TestQueue"} {
-			operator.late.set(kind, by*time.Duration(rand.IntN(2)))
+		for _, kind := range kinds {
+			operator.late.set(kind, by)
 		}
 	}
 }
