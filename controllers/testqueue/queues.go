@@ -101,7 +101,7 @@ func (q *Queues) Report(run admission.Run) Turn {
 		return turnOf(decision)
 	}
 	q.setRun(run)
-	q.decide()
+	q.decide(run.UID)
 	if decision, ok := q.decided[run.UID]; ok {
 		return turnOf(decision)
 	}
@@ -150,8 +150,8 @@ func (q *Queues) isForbidden(run admission.Run) bool {
 	return exists && len(spec.Namespaces) > 0 && !slices.Contains(spec.Namespaces, run.Namespace)
 }
 
-// decide asks the engine and remembers its decisions. Whoever they concern is looked at again.
-func (q *Queues) decide() {
+// decide asks the engine and remembers its decisions. Whoever they concern is looked at again, but for those that are being looked at.
+func (q *Queues) decide(lookedAt ...types.UID) {
 	if !q.open {
 		return
 	}
@@ -159,10 +159,14 @@ func (q *Queues) decide() {
 	for _, decision := range plan.Decisions {
 		q.decided[decision.Run.UID] = decision
 		delete(q.waiting, decision.Run.UID)
-		q.wakeRun(decision.Run, 0)
+		if !slices.Contains(lookedAt, decision.Run.UID) {
+			q.wakeRun(decision.Run, 0)
+		}
 	}
 	for _, run := range plan.Changed {
-		q.wakeRun(run, handler.LowPriority) // its turn is not now
+		if !slices.Contains(lookedAt, run.UID) {
+			q.wakeRun(run, handler.LowPriority) // its turn is not now
+		}
 	}
 	q.wakeQueues()
 	if !plan.Next.IsZero() {

@@ -115,3 +115,15 @@ func TestTheStatusStaysUnder32KiBWhateverTheMessage(t *testing.T) {
 		t.Errorf("the status has %d bytes", len(stored))
 	}
 }
+
+// What a look at a run costs when nothing is to be done is what it costs most often.
+func TestALookThatChangesNothingAllocatesLittle(t *testing.T) {
+	const most = 30
+	seen := aRun().withPod(running).storing(plan{state: inProgress(v1alpha1.ReasonRunning, "it runs")}, nil, time.Second).observation
+	allocations := testing.AllocsPerRun(100, func() {
+		nextStatus(seen, decide(seen, t0.Add(time.Minute)), nil, t0.Add(time.Minute))
+	})
+	if allocations > most {
+		t.Errorf("it takes %g allocations, want %d at most", allocations, most)
+	}
+}

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ type world struct {
 	namespace string
 	client    client.Client
 	registry  *prometheus.Registry
-	writes    writes
+	requests  requests
 	// adjustRetention, if it is set, changes the controllers that delete before they start.
 	adjustRetention func(*retention.Controllers)
 }
@@ -62,7 +63,7 @@ func (w *world) startController() (stop func()) {
 	w.t.Helper()
 	w.registry = prometheus.NewRegistry()
 	ctx, cancel := context.WithCancel(context.Background())
-	mgr, err := operator.New(w.writes.counted(apiserver.Config), w.namespace, w.registry)
+	mgr, err := operator.New(w.requests.counted(apiserver.Config), w.namespace, w.registry)
 	w.must(err)
 	if w.adjustRetention != nil {
 		w.adjustRetention(mgr.Retention)
@@ -216,27 +217,29 @@ func checkConditions(t *testing.T, run *v1alpha1.TestRun) {
 	}
 }
 
-// writes counts the requests of a controller that change something, as "POST jobs" or "PATCH testruns/status".
-type writes struct {
+// requests are those of a controller that change something or read one object, as "POST jobs" or "GET testruns". What fills its
+// cache is not among them.
+type requests struct {
 	mu  sync.Mutex
 	all []string
 }
 
-func (c *writes) counted(base *rest.Config) *rest.Config {
+func (c *requests) counted(base *rest.Config) *rest.Config {
 	return apiserver.Through(base, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
-		if request.Method != http.MethodGet {
+		resource := apiserver.ResourceOf(request.URL.Path)
+		if request.Method != http.MethodGet || strings.Contains(request.URL.Path, "/namespaces/") && path.Base(request.URL.Path) != resource {
 			c.mu.Lock()
-			c.all = append(c.all, request.Method+" "+apiserver.ResourceOf(request.URL.Path))
+			c.all = append(c.all, request.Method+" "+resource)
 			c.mu.Unlock()
 		}
 		return next.RoundTrip(request)
 	})
 }
 
-// split returns the writes to objects and, apart, the number of events.
-func (c *writes) split() (toObjects []string, events int) {
+// split returns the requests about objects and, apart, the number of events.
+func (c *requests) split() (aboutObjects []string, events int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	toObjects = slices.DeleteFunc(slices.Clone(c.all), func(write string) bool { return strings.HasSuffix(write, " events") })
-	return toObjects, len(c.all) - len(toObjects)
+	aboutObjects = slices.DeleteFunc(slices.Clone(c.all), func(write string) bool { return strings.HasSuffix(write, " events") })
+	return aboutObjects, len(c.all) - len(aboutObjects)
 }

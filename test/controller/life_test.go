@@ -20,7 +20,7 @@ import (
 	"github.com/testrun-dev/testrun/test/node"
 )
 
-func TestAPassingRunCostsThreeWrites(t *testing.T) {
+func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
 	report := &results.Report{Format: results.TAP, Final: true}
 	report.Add(results.Case{Name: "a", Outcome: results.Passed})
 	for name, test := range map[string]struct {
@@ -50,11 +50,11 @@ func TestAPassingRunCostsThreeWrites(t *testing.T) {
 				t.Errorf("the status is %+v", status)
 			}
 			w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
-			w.eventually("its only event is written", func() bool { _, events := w.writes.split(); return events == 1 })
-			toObjects, _ := w.writes.split()
-			want := []string{"POST jobs", "PATCH testruns/status", "PATCH testruns/status"}
-			if !slices.Equal(toObjects, want) {
-				t.Errorf("the run cost %q, want %q", toObjects, want)
+			w.eventually("its only event is written", func() bool { _, events := w.requests.split(); return events == 1 })
+			aboutObjects, _ := w.requests.split()
+			want := []string{"GET testruns", "POST jobs", "PATCH testruns/status", "PATCH testruns/status"}
+			if !slices.Equal(aboutObjects, want) {
+				t.Errorf("the run cost %q, want %q", aboutObjects, want)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func TestARunThatFailsAndThenPassesIsFlaky(t *testing.T) {
 		t.Errorf("flaky is %v, the attempts are %+v", run.Status.Flaky, run.Status.Attempts)
 	}
 	w.becomesOne("testrun_runs_flaky_total", "")
-	toObjects, _ := w.writes.split()
+	toObjects, _ := w.requests.split()
 	if jobs := slices.DeleteFunc(toObjects, func(write string) bool { return write != "POST jobs" }); len(jobs) != 2 {
 		t.Errorf("%d Jobs were asked for, want 2", len(jobs))
 	}

@@ -66,7 +66,7 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 			}
 			w.stopsTrying("stuck")
 			w.becomesOne("testrun_runs_finished_total", "Error")
-			w.eventually("both events are written", func() bool { _, events := w.writes.split(); return events == 2 })
+			w.eventually("both events are written", func() bool { _, events := w.requests.split(); return events == 2 })
 		})
 	}
 }

@@ -88,8 +88,8 @@ func (p *process) kill() {
 
 // strikes are what befalls an operator that leads.
 var strikes = []func(*process){
-	(*process).kill,
 	func(p *process) { p.stop() },
+	(*process).kill,
 	func(p *process) { p.unreachable.Store(true) },
 	func(p *process) { p.cannotRenew.Store(true) },
 }

@@ -147,18 +147,24 @@ func (w *world) leader(but *process) *process {
 }
 
 // change is the n-th: something befalls the operator that leads, and another one takes over. Until that is over no test ends, and the
-// caches are behind, by more than it lasts. Meanwhile users do something.
+// caches are behind, by more than it lasts; that of the one which leads every other time. Meanwhile users do something.
 func (w *world) change(n int, meanwhile func()) {
 	w.t.Helper()
 	leader := w.leader(nil)
 	w.node.hold()
-	w.fallBehind(behind, lateKinds[n%len(lateKinds)]...)
+	for _, operator := range w.operators {
+		if operator != leader || n%2 == 1 {
+			operator.fallBehind(behind, lateKinds[n%len(lateKinds)]...)
+		}
+	}
 	w.reorder(time.Duration(5-n%5) * 500 * time.Millisecond)
 	strikes[n%len(strikes)](leader)
 	meanwhile()
 	w.leader(leader)
 	w.reorder(behind + settled)
-	w.fallBehind(0, lateKinds[n%len(lateKinds)]...)
+	for _, operator := range w.operators {
+		operator.fallBehind(0, lateKinds[n%len(lateKinds)]...)
+	}
 	w.node.release()
 	<-leader.ended
 	w.operators = slices.DeleteFunc(w.operators, func(p *process) bool { return p == leader })
@@ -169,10 +175,8 @@ func (w *world) change(n int, meanwhile func()) {
 // lateKinds are what the caches are behind in, one after the other.
 var lateKinds = [][]string{{"Job"}, {"TestRun"}, {"TestRun", "Job", "Pod", "TestQueue"}}
 
-func (w *world) fallBehind(by time.Duration, kinds ...string) {
-	for _, operator := range w.operators {
-		for _, kind := range kinds {
-			operator.late.set(kind, by)
-		}
+func (p *process) fallBehind(by time.Duration, kinds ...string) {
+	for _, kind := range kinds {
+		p.late.set(kind, by)
 	}
 }
