@@ -66,8 +66,8 @@ soak: envtest-binaries ## Execute RUNS runs while faults strike at random (SEED:
 ROUNDS ?= 5
 
 .PHONY: queue-scale
-queue-scale: envtest-binaries ## Count what runs while operators follow one another 40 times, and who starts after a burst of 5,000
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/queues -count=1 -timeout=60m -v -runs=2000 -changes=40 -burst=5000
+queue-scale: envtest-binaries ## Count what runs while operators follow one another 20 times, and who starts after a burst of 5,000
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/queues -count=1 -timeout=60m -v -runs=2400 -changes=20 -burst=5000
 
 .PHONY: bench
 bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster with simulated nodes, ROUNDS times (docs/benchmarks.md)

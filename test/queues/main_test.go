@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	runs    = flag.Int("runs", 500, "how many runs there are")
+	runs    = flag.Int("runs", 640, "how many runs there are")
 	burst   = flag.Int("burst", 1000, "how many runs of one namespace are to delay no other")
 	changes = flag.Int("changes", 4, "how often another operator takes over")
 )

@@ -147,19 +147,20 @@ func (w *world) leader(but *process) *process {
 }
 
 // change is the n-th: something befalls the operator that leads, and another one takes over. Until that is over no test ends, and the
-// caches are behind, by more than it lasts; that of the one which leads every other time. Meanwhile users do something.
-func (w *world) change(n int, meanwhile func()) {
+// caches are behind, by more than it lasts; that of the one which leads every fourth time. Before and after it users act.
+func (w *world) change(n int, users func()) {
 	w.t.Helper()
 	leader := w.leader(nil)
 	w.node.hold()
 	for _, operator := range w.operators {
-		if operator != leader || n%2 == 1 {
+		if operator != leader || n%4 == 3 {
 			operator.fallBehind(behind, lateKinds[n%len(lateKinds)]...)
 		}
 	}
+	users()
 	w.reorder(time.Duration(5-n%5) * 500 * time.Millisecond)
 	strikes[n%len(strikes)](leader)
-	meanwhile()
+	users()
 	w.leader(leader)
 	w.reorder(behind + settled)
 	for _, operator := range w.operators {
