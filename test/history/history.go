@@ -15,6 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -68,12 +70,15 @@ func Record(namespace string, lists ...client.ObjectList) (*History, error) {
 	return h, nil
 }
 
+// watchFromNow watches without a gap: a watch that the API server ends is resumed where it ended.
 func watchFromNow(ctx context.Context, namespace string, list client.ObjectList) (watch.Interface, error) {
 	if err := apiserver.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 		return nil, err
 	}
-	return apiserver.Client.Watch(ctx, list, &client.ListOptions{
-		Namespace: namespace, Raw: &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()},
+	return watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &toolscache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return apiserver.Client.Watch(ctx, list, &client.ListOptions{Namespace: namespace, Raw: &options})
+		},
 	})
 }
 

@@ -15,12 +15,18 @@ import (
 // lateness is by how much the cache of an operator is behind: it may be something else for each kind.
 type lateness struct{ kinds sync.Map }
 
-// set changes it, for all that has not arrived yet.
-func (l *lateness) set(kind string, by time.Duration) { l.kinds.Store(kind, by) }
+type delay struct {
+	by time.Duration
+	// since is the revision that the first list of a kind shows.
+	since string
+}
 
-func (l *lateness) of(kind string) time.Duration {
-	by, _ := l.kinds.Load(kind)
-	late, _ := by.(time.Duration)
+// set changes it, for all that has not arrived yet.
+func (l *lateness) set(kind string, d delay) { l.kinds.Store(kind, d) }
+
+func (l *lateness) of(kind string) delay {
+	stored, _ := l.kinds.Load(kind)
+	late, _ := stored.(delay)
 	return late
 }
 
@@ -30,9 +36,10 @@ func (l *lateness) informer(from toolscache.ListerWatcher, object runtime.Object
 	source := toolscache.ToListerWatcherWithContext(from)
 	return toolscache.NewSharedIndexInformer(listing{&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			list, err := source.ListWithContext(ctx, options)
-			pause(ctx, l.of(kind))
-			return list, err
+			if late := l.of(kind); late.by > 0 {
+				options.ResourceVersion, options.ResourceVersionMatch = late.since, metav1.ResourceVersionMatchExact
+			}
+			return source.ListWithContext(ctx, options)
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			events, err := source.WatchWithContext(ctx, options)
@@ -68,7 +75,7 @@ func (l *lateness) delay(kind string, from watch.Interface) watch.Interface {
 		defer close(to)
 		defer from.Stop()
 		for arrival := range arrivals {
-			for time.Since(arrival.at) < l.of(kind) && !watcher.Stopping() {
+			for time.Since(arrival.at) < l.of(kind).by && !watcher.Stopping() {
 				time.Sleep(10 * time.Millisecond)
 			}
 			select {

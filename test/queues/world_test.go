@@ -147,37 +147,39 @@ func (w *world) leader(but *process) *process {
 }
 
 // change is the n-th: something befalls the operator that leads, and another one takes over. Until that is over no test ends, and the
-// caches are behind, by more than it lasts; that of the one which leads every fourth time. Before and after it users act.
+// cache of the next one is behind, by more than it takes. Before and after it users act.
 func (w *world) change(n int, users func()) {
 	w.t.Helper()
 	leader := w.leader(nil)
 	w.node.hold()
 	for _, operator := range w.operators {
-		if operator != leader || n%4 == 3 {
-			operator.fallBehind(behind, lateKinds[n%len(lateKinds)]...)
+		if operator != leader {
+			w.fallBehind(operator, behind, lateKinds[n%len(lateKinds)]...)
 		}
 	}
 	users()
 	w.reorder(time.Duration(5-n%5) * 500 * time.Millisecond)
 	strikes[n%len(strikes)](leader)
 	users()
-	w.leader(leader)
+	next := w.leader(leader)
 	w.reorder(behind + settled)
-	for _, operator := range w.operators {
-		operator.fallBehind(0, lateKinds[n%len(lateKinds)]...)
-	}
 	w.node.release()
 	<-leader.ended
 	w.operators = slices.DeleteFunc(w.operators, func(p *process) bool { return p == leader })
 	w.compete()
-	pause(w.ctx, time.Second+rand.N(time.Second))
+	w.fallBehind(next, 0, "TestRun", "Pod", "TestQueue")
+	w.fallBehind(next, time.Second, "Job")
+	w.reorder(3 * time.Second)
+	w.fallBehind(next, 0, "Job")
 }
 
 // lateKinds are what the caches are behind in, one after the other.
 var lateKinds = [][]string{{"Job"}, {"TestRun"}, {"TestRun", "Job", "Pod", "TestQueue"}}
 
-func (p *process) fallBehind(by time.Duration, kinds ...string) {
+func (w *world) fallBehind(p *process, by time.Duration, kinds ...string) {
+	now := &v1alpha1.TestQueueList{}
+	w.must(apiserver.Client.List(w.ctx, now))
 	for _, kind := range kinds {
-		p.late.set(kind, by)
+		p.late.set(kind, delay{by, now.ResourceVersion})
 	}
 }
