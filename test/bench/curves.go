@@ -65,8 +65,7 @@ func (c *startCost) figures() []*float64 {
 // print writes the curve as a table: each figure, and its ratio to the smallest queue.
 func (c curve) print(out io.Writer) error {
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprint(table, "\nA QUEUE\t\tfree slot → next Job, ms\t\toperator's CPU time, ms\tat full speed\t\n")
-	fmt.Fprint(table, "waiting\trunning\tp50\tp90\tfor each start\tstarts a second\tCPU time, ms\n")
+	fmt.Fprintln(table, "\nQUEUE: waiting\trunning\tfree slot → next Job, p50, ms\tp90, ms\tCPU time of a start, ms\tat full speed: starts a second\tCPU time of a start, ms")
 	for _, p := range c {
 		fmt.Fprintf(table, "%d\t%d", p.Waiting, p.MaxRunning)
 		ratios := p.Ratio.figures()

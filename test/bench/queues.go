@@ -99,7 +99,7 @@ func deployedArgs() ([]string, error) {
 	return deployment.Spec.Template.Spec.Containers[0].Args, nil
 }
 
-// measure has runs start one by one, each when the one before has started, and then as fast as they can.
+// measure has runs start one by one, each when the operator is done with the one before, and then as fast as they can.
 func (q *queueBench) measure(ctx context.Context, s size) (cost startCost, err error) {
 	var waits []time.Duration
 	var used time.Duration
@@ -162,7 +162,7 @@ func (q *queueBench) startNext(ctx context.Context) (time.Duration, error) {
 	return next.at.Sub(freed), nil
 }
 
-// fullSpeed ends each pod as soon as its Job exists, until so many more have started.
+// fullSpeed ends fullSpeedStarts pods as soon as their Jobs exist, and returns how many started in a second, and the CPU time of each.
 func (q *queueBench) fullSpeed(ctx context.Context, s size) (perSecond, cpu float64, err error) {
 	if q.profiles != "" {
 		profiled := q.operator.profile(ctx, filepath.Join(q.profiles, fmt.Sprintf("queue-%d-of-%d.pprof", s.MaxRunning, s.Waiting)))

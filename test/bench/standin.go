@@ -28,6 +28,9 @@ func (q *queueBench) fill(ctx context.Context, s size) error {
 		return err
 	}
 	err := wait.PollUntilContextTimeout(ctx, 500*time.Millisecond, 10*patience, true, func(ctx context.Context) (bool, error) {
+		if _, err := q.operator.cpu(); err != nil {
+			return false, fmt.Errorf("the operator has ended, see %s: %w", q.logFile(), err)
+		}
 		for len(q.line.started) > 0 {
 			if err := q.run(ctx, (<-q.line.started).job); err != nil {
 				return false, err
