@@ -34,8 +34,8 @@ var version = "dev"
 // How one leader follows another. Who cannot renew the Lease tries so for renewDeadline, then as long to give it back, and works
 // all that time. With retryPeriod before and a creation that is under way that is leaseDuration, when the next one may lead.
 const (
-	leaseDuration = 20 * time.Second
-	renewDeadline = 7 * time.Second
+	leaseDuration = 30 * time.Second
+	renewDeadline = 12 * time.Second
 	retryPeriod   = 2 * time.Second
 	createTimeout = leaseDuration - retryPeriod - 2*renewDeadline
 )

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -25,8 +27,13 @@ type settings struct {
 	OneByOne int             `json:"oneByOne"`
 	Duration metav1.Duration `json:"duration"`
 	manager  string
+	only     string
 	output   string
 	profiles string
+}
+
+func (s settings) logFile() string {
+	return strings.TrimSuffix(s.output, filepath.Ext(s.output)) + ".log"
 }
 
 func main() {
@@ -37,6 +44,7 @@ func main() {
 	flag.IntVar(&s.OneByOne, "one-by-one", 100, "Runs that are created one by one, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
+	flag.StringVar(&s.only, "only", "", "The part that is measured: rounds or queues (without a cluster); all if empty.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
 	flag.StringVar(&s.profiles, "profiles", "", "A folder for CPU profiles of the operator; taking them costs it a little.")
 	flag.Parse()
@@ -51,10 +59,35 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, s settings) (err error) {
+func run(ctx context.Context, s settings) error {
 	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 {
 		return errors.New("-runs, -rounds, -clients and -one-by-one are at least 1")
 	}
+	parts := []struct {
+		name    string
+		measure func(context.Context, *report) error
+	}{{"rounds", measureRounds}, {"queues", measureQueues}}
+	result := report{Settings: s}
+	measured := false
+	for _, part := range parts {
+		if s.only == "" || s.only == part.name {
+			measured = true
+			if err := part.measure(ctx, &result); err != nil {
+				return err
+			}
+		}
+	}
+	if !measured {
+		return fmt.Errorf("-only=%s is no part", s.only)
+	}
+	if err := result.write(s.output); err != nil {
+		return err
+	}
+	return result.print(os.Stdout)
+}
+
+func measureRounds(ctx context.Context, result *report) (err error) {
+	s := result.Settings
 	kubernetes, err := connect()
 	if err != nil {
 		return fmt.Errorf("%w; `make bench` sees to all that is needed", err)
@@ -72,7 +105,7 @@ func run(ctx context.Context, s settings) (err error) {
 	bare.managerArgs = kubernetes.managerArgs
 
 	b := &bench{settings: s, kubernetes: kubernetes, bare: bare}
-	result := report{Settings: s, Machine: kubernetes.machine()}
+	result.Machine = kubernetes.machine()
 	for i := range s.Rounds {
 		fmt.Printf("round %d of %d\n", i+1, s.Rounds)
 		figures, err := b.round(ctx)
@@ -82,8 +115,5 @@ func run(ctx context.Context, s settings) (err error) {
 		result.Rounds = append(result.Rounds, figures)
 	}
 	result.Targets = judge(result.Rounds)
-	if err := result.write(s.output); err != nil {
-		return err
-	}
-	return result.print(os.Stdout)
+	return nil
 }

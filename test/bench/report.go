@@ -24,8 +24,9 @@ type machine struct {
 type report struct {
 	Machine  machine  `json:"machine"`
 	Settings settings `json:"settings"`
-	Targets  []target `json:"targets"`
-	Rounds   []round  `json:"rounds"`
+	Targets  []target `json:"targets,omitempty"`
+	Rounds   []round  `json:"rounds,omitempty"`
+	Queues   []curve  `json:"queues,omitempty"`
 }
 
 func (r report) write(file string) error {
@@ -101,6 +102,20 @@ func others() []row {
 
 // print writes tables for people.
 func (r report) print(out io.Writer) error {
+	if len(r.Rounds) > 0 {
+		if err := r.printRounds(out); err != nil {
+			return err
+		}
+	}
+	for _, curve := range r.Queues {
+		if err := curve.print(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r report) printRounds(out io.Writer) error {
 	fmt.Fprintf(out, "\n%s, %d CPUs; %d rounds of %d runs whose pods run for %s. Median of the rounds (least – most):\n",
 		r.Machine.Kubernetes, r.Machine.CPUs, r.Settings.Rounds, r.Settings.Runs, r.Settings.Duration.Duration)
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)

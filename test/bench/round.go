@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -89,10 +88,6 @@ func (b *bench) round(ctx context.Context) (r round, err error) {
 	}
 	r.Ceiling, err = b.ceiling(ctx)
 	return r, err
-}
-
-func (b *bench) logFile() string {
-	return strings.TrimSuffix(b.output, filepath.Ext(b.output)) + ".log"
 }
 
 // part creates what the load says, in a namespace of its own, waits for the end of all, and takes it away.
