@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,10 +26,20 @@ type settings struct {
 	Clients  int             `json:"clients"`
 	OneByOne int             `json:"oneByOne"`
 	Duration metav1.Duration `json:"duration"`
+	Kept     []int           `json:"kept"`
+	only     string
 	manager  string
 	output   string
 	profiles string
 }
+
+// The parts that -only knows.
+const (
+	onlyRounds = "rounds"
+	onlyScale  = "scale"
+)
+
+func (s settings) measures(part string) bool { return s.only == "" || s.only == part }
 
 func main() {
 	var s settings
@@ -36,6 +48,12 @@ func main() {
 	flag.IntVar(&s.Clients, "clients", 32, "Clients that create at the same time.")
 	flag.IntVar(&s.OneByOne, "one-by-one", 100, "Runs that are created one by one, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
+	s.Kept = []int{1000, 10000, 100000}
+	flag.Func("kept", "Numbers of finished runs that are kept, in ascending order. (default 1000,10000,100000)", func(value string) (err error) {
+		s.Kept, err = numbers(value)
+		return err
+	})
+	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds or scale. Empty is all.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
 	flag.StringVar(&s.profiles, "profiles", "", "A folder for CPU profiles of the operator; taking them costs it a little.")
@@ -51,15 +69,56 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, s settings) (err error) {
+func run(ctx context.Context, s settings) error {
 	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 {
 		return errors.New("-runs, -rounds, -clients and -one-by-one are at least 1")
 	}
-	kubernetes, err := connect()
-	if err != nil {
+	if s.only != "" && s.only != onlyRounds && s.only != onlyScale {
+		return fmt.Errorf("-only=%s: it is %s or %s", s.only, onlyRounds, onlyScale)
+	}
+	result := report{Settings: s}
+	err := result.measure(ctx, s)
+	if len(result.Rounds)+len(result.Scale) == 0 {
+		return err
+	}
+	result.judge()
+	return errors.Join(err, result.write(s.output), result.print(os.Stdout))
+}
+
+// measure fills the report, as far as it gets.
+func (r *report) measure(ctx context.Context, s settings) error {
+	b := &bench{settings: s}
+	if s.measures(onlyRounds) {
+		if err := b.rounds(ctx, r); err != nil {
+			return err
+		}
+	}
+	if s.measures(onlyScale) {
+		return b.scales(ctx, r)
+	}
+	return nil
+}
+
+// numbers reads whole numbers of at least 1, each larger than the one before.
+func numbers(list string) ([]int, error) {
+	var all []int
+	last := 0
+	for item := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(item)
+		if err != nil || n <= last {
+			return nil, fmt.Errorf("%q is no number above %d", item, last)
+		}
+		all, last = append(all, n), n
+	}
+	return all, nil
+}
+
+// rounds measures everything that is compared with bare Jobs.
+func (b *bench) rounds(ctx context.Context, result *report) (err error) {
+	if b.kubernetes, err = connect(); err != nil {
 		return fmt.Errorf("%w; `make bench` sees to all that is needed", err)
 	}
-	restore, err := kubernetes.takeOver(ctx)
+	restore, err := b.kubernetes.takeOver(ctx)
 	defer func() { err = errors.Join(err, restore()) }()
 	if err != nil {
 		return err
@@ -69,21 +128,16 @@ func run(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	bare.managerArgs = kubernetes.managerArgs
+	b.bare = bare
 
-	b := &bench{settings: s, kubernetes: kubernetes, bare: bare}
-	result := report{Settings: s, Machine: kubernetes.machine()}
-	for i := range s.Rounds {
-		fmt.Printf("round %d of %d\n", i+1, s.Rounds)
+	result.Machine = b.kubernetes.machine()
+	for i := range b.Rounds {
+		fmt.Printf("round %d of %d\n", i+1, b.Rounds)
 		figures, err := b.round(ctx)
 		if err != nil {
 			return err
 		}
 		result.Rounds = append(result.Rounds, figures)
 	}
-	result.Targets = judge(result.Rounds)
-	if err := result.write(s.output); err != nil {
-		return err
-	}
-	return result.print(os.Stdout)
+	return nil
 }
