@@ -4,8 +4,17 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
 const (
@@ -14,14 +23,17 @@ const (
 
 	// keptAtOnce is how many runs are stored in one transaction: etcd takes no more than 128 objects, nor 1.5 MiB.
 	keptAtOnce = 40
+
+	// keptAhead is how many the API server may not know of yet. It needs longer for each than etcd does.
+	keptAhead = 2000
 )
 
 // kept are finished runs, each with its Job, and with its pod while there are no more than podsKept. They are copies of one run
 // that the operator has brought to its end, byte for byte as the API server stored it, and go straight to etcd: through the API
 // each would take six requests.
 type kept struct {
-	etcd etcd
-	n    int
+	cluster *cluster
+	n       int
 	// name is that of the run that is copied, and uids are those of the run, its Job and its pod.
 	name string
 	uids []string
@@ -35,15 +47,36 @@ func keptName(i int) string { return fmt.Sprintf("kept-%06d", i) }
 // fill stores as many runs as are missing.
 func (k *kept) fill(ctx context.Context, upTo int) error {
 	for k.n < upTo {
-		var entries []entry
-		for range min(keptAtOnce, upTo-k.n) {
-			entries = append(entries, k.next()...)
+		for end := min(upTo, k.n+keptAhead); k.n < end; {
+			var entries []entry
+			for range min(keptAtOnce, end-k.n) {
+				entries = append(entries, k.next()...)
+			}
+			if err := k.cluster.etcd.put(ctx, entries); err != nil {
+				return fmt.Errorf("storing finished runs: %w", err)
+			}
 		}
-		if err := k.etcd.put(ctx, entries); err != nil {
-			return fmt.Errorf("storing finished runs: %w", err)
+		if err := k.cluster.catchUp(ctx); err != nil {
+			return err
 		}
-		if k.n%10000 < keptAtOnce && k.n < upTo {
-			fmt.Printf("  %d of %d finished runs are stored\n", k.n, upTo)
+		fmt.Printf("\r  %d of them are stored", k.n)
+	}
+	fmt.Println()
+	return nil
+}
+
+// catchUp waits until the API server knows what etcd holds.
+func (c *cluster) catchUp(ctx context.Context) error {
+	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
+		err := wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
+			err := c.List(ctx, list, client.Limit(1))
+			if apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge) {
+				return false, nil
+			}
+			return err == nil, err
+		})
+		if err != nil {
+			return fmt.Errorf("waiting for the API server to know what etcd holds: %w", err)
 		}
 	}
 	return nil

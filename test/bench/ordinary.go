@@ -76,7 +76,7 @@ func (c *cluster) keepOne(ctx context.Context, program, logFile string) (*kept, 
 	if run.Status.Verdict != v1alpha1.VerdictPassed || len(run.Status.Results.Cases) != casesKept {
 		return nil, fmt.Errorf("the run to be copied is not as it should be: %+v", run.Status)
 	}
-	k := &kept{etcd: c.etcd, n: 1, name: run.Name, uids: []string{string(run.UID), string(job.UID), string(pod.UID)}}
+	k := &kept{cluster: c, n: 1, name: run.Name, uids: []string{string(run.UID), string(job.UID), string(pod.UID)}}
 	for key, stored := range map[string]*entry{
 		"testrun.dev/testruns/" + namespace + "/" + run.Name: &k.run,
 		"jobs/" + namespace + "/" + job.Name:                 &k.job,
