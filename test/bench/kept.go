@@ -65,11 +65,18 @@ func (k *kept) fill(ctx context.Context, upTo int) error {
 	return nil
 }
 
-// catchUp waits until the API server knows what etcd holds.
+// catchUp waits until the API server's cache knows what etcd holds. A list that asks for the newest state does not tell: when the
+// cache is behind, it is answered from etcd. One that asks for a state not older than that is answered from the cache alone.
 func (c *cluster) catchUp(ctx context.Context) error {
 	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
+		if err := c.List(ctx, list, client.Limit(1)); err != nil {
+			return err
+		}
+		cached := &client.ListOptions{Namespace: metav1.NamespaceDefault, Raw: &metav1.ListOptions{
+			ResourceVersion: list.GetResourceVersion(), ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
+		}}
 		err := wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
-			err := c.List(ctx, list, client.Limit(1))
+			err := c.List(ctx, list, cached)
 			if apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge) {
 				return false, nil
 			}
