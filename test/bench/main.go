@@ -48,15 +48,15 @@ func main() {
 	flag.IntVar(&s.Clients, "clients", 32, "Clients that create at the same time.")
 	flag.IntVar(&s.OneByOne, "one-by-one", 100, "Runs that are created one by one, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
-	s.Kept = []int{1000, 10000, 100000}
-	flag.Func("kept", "Numbers of finished runs that are kept, in ascending order. (default 1000,10000,100000)", func(value string) (err error) {
+	s.Kept = []int{1000, 10000}
+	flag.Func("kept", "Numbers of finished runs that are kept, in ascending order. (default 1000,10000)", func(value string) (err error) {
 		s.Kept, err = numbers(value)
 		return err
 	})
 	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds or scale. Empty is all.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
-	flag.StringVar(&s.profiles, "profiles", "", "A folder for CPU profiles of the operator; taking them costs it a little.")
+	flag.StringVar(&s.profiles, "profiles", "", "A folder for profiles of the operator; taking them costs it a little.")
 	flag.Parse()
 
 	ctrl.SetLogger(logr.Discard())

@@ -24,7 +24,10 @@ type scale struct {
 	List float64 `json:"listSeconds"`
 	// Restart is the time from the start of the operator's process to the Job of a run that was created before.
 	Restart float64 `json:"restartSeconds"`
-	// StartCPU and StartRequests are what the operator has used until it has nothing more to do.
+	// Settle is the time until the operator has nothing more to do, or until it has still something to do although it was waited for;
+	// StartCPU and StartRequests are what it has used by then.
+	HasSettled    bool     `json:"hasSettled"`
+	Settle        float64  `json:"settleSeconds"`
 	StartCPU      float64  `json:"startCPUSeconds"`
 	StartRequests requests `json:"startRequests"`
 	// RSSMiB is the operator's memory then, PeakMiB the most until then, and HeapMiB what of it is in use.
@@ -43,6 +46,7 @@ type scale struct {
 
 const (
 	idleTime  = 20 * time.Second
+	restLimit = 5 * time.Minute
 	listLimit = 500 // as client-go
 )
 
@@ -153,35 +157,36 @@ func (b *bench) restart(ctx context.Context, c *cluster, s *scale) (leader *mana
 	}
 	s.Restart = fresh.tracked.timelines()[0].job.Sub(leader.started).Seconds()
 	fmt.Printf("  from the operator's start to the first new Job it takes %.2f s\n", s.Restart)
-	cpu, err := leader.settle(ctx, s.patienceWith())
+	hasSettled, cpu, after, err := c.settle(ctx, leader)
 	if err != nil {
-		return leader, err
+		return leader, fmt.Errorf("waiting for the operator to come to rest: %w", err)
 	}
-	s.StartCPU = cpu.Seconds()
-	after, err := c.readRequests(ctx)
-	if err != nil {
-		return leader, err
-	}
-	s.StartRequests = after.minus(before)
-	fmt.Printf("  until nothing is left to do it takes %.1f s of CPU time, and %.0f API requests\n", s.StartCPU, s.StartRequests.sum())
+	s.HasSettled, s.Settle = hasSettled, time.Since(leader.started).Seconds()
+	s.StartCPU, s.StartRequests = cpu.Seconds(), after.minus(before)
+	fmt.Printf("  after %.0f s, %.1f s of CPU time and %.0f API requests it has nothing more to do: %t\n",
+		s.Settle, s.StartCPU, s.StartRequests.sum(), s.HasSettled)
 	return leader, nil
 }
 
-// settle waits until the operator has used next to no CPU time for a while, and returns what it has used in all.
-func (m *manager) settle(ctx context.Context, limit time.Duration) (total time.Duration, err error) {
+// settle waits until the operator has nothing more to do: until for a while it has used next to no CPU time, and nobody has asked the
+// API server for anything. It gives up after restLimit. It returns what the operator has used in all, and all requests so far.
+func (c *cluster) settle(ctx context.Context, m *manager) (hasSettled bool, total time.Duration, after requests, err error) {
 	const window, quiet = 5 * time.Second, 50 * time.Millisecond
-	if err := m.ready(ctx, limit); err != nil {
-		return 0, err
-	}
-	err = wait.PollUntilContextTimeout(ctx, window, limit, true, func(context.Context) (bool, error) {
-		before := total
-		total, err = m.cpu()
-		return total-before <= quiet, err
+	err = wait.PollUntilContextTimeout(ctx, window, restLimit, true, func(ctx context.Context) (bool, error) {
+		cpuBefore, before := total, after
+		if total, err = m.cpu(); err != nil {
+			return false, err
+		}
+		if after, err = c.readRequests(ctx); err != nil {
+			return false, err
+		}
+		hasSettled = total-cpuBefore <= quiet && after.minus(before).sum() == 0
+		return hasSettled, nil
 	})
-	if err != nil {
-		return 0, fmt.Errorf("waiting for the operator to come to rest: %w", err)
+	if wait.Interrupted(err) && ctx.Err() == nil {
+		err = nil
 	}
-	return total, nil
+	return hasSettled, total, after, err
 }
 
 // rest measures the operator while it has nothing to do.
@@ -271,7 +276,7 @@ func (b *bench) failOver(ctx context.Context, c *cluster, leader *manager, s *sc
 	if err != nil {
 		return err
 	}
-	if _, err := standby.settle(ctx, s.patienceWith()); err != nil {
+	if err := standby.ready(ctx, s.patienceWith()); err != nil {
 		return err
 	}
 	fresh, err := c.newcomers(ctx, 1, 1)
