@@ -74,6 +74,10 @@ bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local 
 	$(LOCAL_CLUSTER) simulate 10
 	$(IN_LOCAL_CLUSTER) go run ./test/bench -runs=$(or $(RUNS),1000) -rounds=$(ROUNDS)
 
+.PHONY: bench-scale
+bench-scale: build envtest-binaries ## Measure the operator while finished runs are kept (KEPT=1000,5000: so many); needs no cluster
+	go run ./test/bench -only=scale -json=bin/bench-scale.json $(if $(KEPT),-kept=$(KEPT))
+
 .PHONY: bench-readers
 bench-readers: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
 	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./cmd/runner

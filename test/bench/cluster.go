@@ -38,6 +38,8 @@ type cluster struct {
 	config *rest.Config
 	// managerArgs are the operator's flags, as deployed.
 	managerArgs []string
+	// etcd is known only of an API server that startAPIServer has started.
+	etcd etcd
 }
 
 func newCluster(config *rest.Config) (*cluster, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
 )
 
 // size is that of a queue: how many runs run, and how many wait.
@@ -63,8 +62,7 @@ func (c *startCost) figures() []*float64 {
 }
 
 // print writes the curve as a table: each figure, and its ratio to the smallest queue.
-func (c curve) print(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+func (c curve) print(table io.Writer) {
 	fmt.Fprintln(table, "\nQUEUE: waiting\trunning\tfree slot → next Job, p50, ms\tp90, ms\tCPU time of a start, ms\tat full speed: starts a second\tCPU time of a start, ms")
 	for _, p := range c {
 		fmt.Fprintf(table, "%d\t%d", p.Waiting, p.MaxRunning)
@@ -78,5 +76,4 @@ func (c curve) print(out io.Writer) error {
 		}
 		fmt.Fprintln(table)
 	}
-	return table.Flush()
 }

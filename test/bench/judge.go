@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // verdict says whether a target is met.
 type verdict string
@@ -24,8 +27,17 @@ type target struct {
 	Verdict verdict `json:"verdict"`
 }
 
-// judge compares what the rounds have measured with the targets.
-func judge(rounds []round) []target {
+// judge compares what was measured with the targets.
+func (r *report) judge() {
+	if len(r.Rounds) > 0 {
+		r.Targets = append(r.Targets, judgeRounds(r.Rounds)...)
+	}
+	if len(r.Scale) > 0 {
+		r.Targets = append(r.Targets, judgeScale(r.Scale)...)
+	}
+}
+
+func judgeRounds(rounds []round) []target {
 	atLeast := func(what, unit string, limit float64, figure measure) target {
 		return judged(target{What: what, Unit: unit, Limit: limit, AtLeast: true}, rounds, figure)
 	}
@@ -50,13 +62,18 @@ func judge(rounds []round) []target {
 }
 
 func judged(t target, rounds []round, figure measure) target {
-	t.Sample = report{Rounds: rounds}.sample(figure)
+	return t.decided(report{Rounds: rounds}.sample(figure), len(rounds))
+}
+
+// decided has the verdict of so many measurements.
+func (t target) decided(measured sample, times int) target {
+	t.Sample = measured
 	isMet := t.Sample.Median <= t.Limit
 	if t.AtLeast {
 		isMet = t.Sample.Median >= t.Limit
 	}
 	switch {
-	case len(rounds) < enoughRounds, t.Sample.spread() > math.Abs(t.Sample.Median-t.Limit):
+	case times < enoughRounds, t.Sample.spread() > math.Abs(t.Sample.Median-t.Limit):
 		t.Verdict = notDecided
 	case isMet:
 		t.Verdict = met
@@ -64,4 +81,25 @@ func judged(t target, rounds []round, figure measure) target {
 		t.Verdict = missed
 	}
 	return t
+}
+
+// judgeScale has one measurement of each.
+func judgeScale(scales []scale) []target {
+	once := func(what, unit string, limit, measured float64) target {
+		return target{What: what, Unit: unit, Limit: limit}.decided(sampleOf([]float64{measured}), 1)
+	}
+	most := scales[len(scales)-1]
+	targets := []target{
+		once(fmt.Sprintf("restart to the first new Job / listing %d kept runs", most.Kept), "", 2, most.Restart/most.List),
+		once(fmt.Sprintf("peak memory with %d kept", most.Kept), "MiB", 1024, most.PeakMiB),
+	}
+	if len(scales) > 1 {
+		targets = append(targets, once("memory for a kept run", "KiB", 6, perKept(scales[0], most, func(s scale) float64 { return s.RSSMiB })))
+	}
+	return targets
+}
+
+// perKept is by how many KiB a figure in MiB grows with each kept run.
+func perKept(few, many scale, figure func(scale) float64) float64 {
+	return (figure(many) - figure(few)) * 1024 / float64(many.Kept-few.Kept)
 }

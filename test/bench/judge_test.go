@@ -33,7 +33,7 @@ func TestAVerdictNeedsRoundsThatDifferLessThanWhatTheyDecide(t *testing.T) {
 }
 
 func TestRunsAreComparedWithTheBareJobsAroundThem(t *testing.T) {
-	targets := judge([]round{{
+	targets := judgeRounds([]round{{
 		JobsBefore: part{FinishedPerSecond: 50, Requests: requests{"pods POST": 1, "jobs POST": 1}},
 		Runs:       part{FinishedPerSecond: 54, Requests: requests{"pods POST": 1, "jobs POST": 1, "testruns POST": 1, "events POST": 2}},
 		JobsAfter:  part{FinishedPerSecond: 70, Requests: requests{"pods POST": 1, "jobs POST": 1}},

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,14 +28,34 @@ type settings struct {
 	Clients  int             `json:"clients"`
 	OneByOne int             `json:"oneByOne"`
 	Duration metav1.Duration `json:"duration"`
-	manager  string
+	Kept     []int           `json:"kept"`
 	only     string
+	manager  string
 	output   string
 	profiles string
 }
 
 func (s settings) logFile() string {
 	return strings.TrimSuffix(s.output, filepath.Ext(s.output)) + ".log"
+}
+
+// portion is what can be measured alone.
+type portion struct {
+	name    string
+	measure func(*bench, context.Context, *report) error
+}
+
+// portions returns those that are asked for, in their order; all if none is named.
+func portions(only string) ([]portion, error) {
+	all := []portion{{"rounds", (*bench).rounds}, {"queues", (*bench).queues}, {"scale", (*bench).scales}}
+	if only == "" {
+		return all, nil
+	}
+	at := slices.IndexFunc(all, func(p portion) bool { return p.name == only })
+	if at < 0 {
+		return nil, fmt.Errorf("-only=%s: it is rounds, queues or scale", only)
+	}
+	return all[at : at+1], nil
 }
 
 func main() {
@@ -43,10 +65,15 @@ func main() {
 	flag.IntVar(&s.Clients, "clients", 32, "Clients that create at the same time.")
 	flag.IntVar(&s.OneByOne, "one-by-one", 100, "Runs that are created one by one, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
+	s.Kept = []int{1000, 10000}
+	flag.Func("kept", "Numbers of finished runs that are kept, in ascending order. (default 1000,10000)", func(value string) (err error) {
+		s.Kept, err = numbers(value)
+		return err
+	})
+	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds, or queues or scale, which need no cluster. Empty is all.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
-	flag.StringVar(&s.only, "only", "", "The part that is measured: rounds or queues (without a cluster); all if empty.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
-	flag.StringVar(&s.profiles, "profiles", "", "A folder for CPU profiles of the operator; taking them costs it a little.")
+	flag.StringVar(&s.profiles, "profiles", "", "A folder for profiles of the operator; taking them costs it a little.")
 	flag.Parse()
 
 	ctrl.SetLogger(logr.Discard())
@@ -63,36 +90,43 @@ func run(ctx context.Context, s settings) error {
 	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 {
 		return errors.New("-runs, -rounds, -clients and -one-by-one are at least 1")
 	}
-	parts := []struct {
-		name    string
-		measure func(context.Context, *report) error
-	}{{"rounds", measureRounds}, {"queues", measureQueues}}
-	result := report{Settings: s}
-	measured := false
-	for _, part := range parts {
-		if s.only == "" || s.only == part.name {
-			measured = true
-			if err := part.measure(ctx, &result); err != nil {
-				return err
-			}
-		}
-	}
-	if !measured {
-		return fmt.Errorf("-only=%s is no part", s.only)
-	}
-	if err := result.write(s.output); err != nil {
+	chosen, err := portions(s.only)
+	if err != nil {
 		return err
 	}
-	return result.print(os.Stdout)
+	b, result := &bench{settings: s}, report{Settings: s}
+	for _, portion := range chosen {
+		if err == nil {
+			err = portion.measure(b, ctx, &result)
+		}
+	}
+	if len(result.Rounds)+len(result.Queues)+len(result.Scale) == 0 {
+		return err
+	}
+	result.judge()
+	return errors.Join(err, result.write(s.output), result.print(os.Stdout))
 }
 
-func measureRounds(ctx context.Context, result *report) (err error) {
-	s := result.Settings
-	kubernetes, err := connect()
-	if err != nil {
+// numbers reads whole numbers of at least 1, each larger than the one before.
+func numbers(list string) ([]int, error) {
+	var all []int
+	last := 0
+	for item := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(item)
+		if err != nil || n <= last {
+			return nil, fmt.Errorf("%q is no number above %d", item, last)
+		}
+		all, last = append(all, n), n
+	}
+	return all, nil
+}
+
+// rounds measures everything that is compared with bare Jobs.
+func (b *bench) rounds(ctx context.Context, result *report) (err error) {
+	if b.kubernetes, err = connect(); err != nil {
 		return fmt.Errorf("%w; `make bench` sees to all that is needed", err)
 	}
-	restore, err := kubernetes.takeOver(ctx)
+	restore, err := b.kubernetes.takeOver(ctx)
 	defer func() { err = errors.Join(err, restore()) }()
 	if err != nil {
 		return err
@@ -102,18 +136,16 @@ func measureRounds(ctx context.Context, result *report) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	bare.managerArgs = kubernetes.managerArgs
+	b.bare = bare
 
-	b := &bench{settings: s, kubernetes: kubernetes, bare: bare}
-	result.Machine = kubernetes.machine()
-	for i := range s.Rounds {
-		fmt.Printf("round %d of %d\n", i+1, s.Rounds)
+	result.Machine = b.kubernetes.machine()
+	for i := range b.Rounds {
+		fmt.Printf("round %d of %d\n", i+1, b.Rounds)
 		figures, err := b.round(ctx)
 		if err != nil {
 			return err
 		}
 		result.Rounds = append(result.Rounds, figures)
 	}
-	result.Targets = judge(result.Rounds)
 	return nil
 }

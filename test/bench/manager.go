@@ -26,13 +26,24 @@ import (
 type manager struct {
 	command *exec.Cmd
 	dir     string
+	logFile string
+	started time.Time
 	exited  chan struct{} // closed when it has
-	pprof   string        // the address
+	health  string        // the address, as pprof
+	pprof   string
 }
 
-// startManager starts the operator with the flags that it is deployed with, but for its addresses, and waits until its caches
-// are filled.
+// startManager starts the operator and waits until its caches are filled.
 func startManager(ctx context.Context, c *cluster, program, logFile string) (*manager, error) {
+	m, err := launchManager(ctx, c, program, logFile)
+	if err == nil {
+		err = m.ready(ctx, patience)
+	}
+	return m, err
+}
+
+// launchManager starts the operator with the flags that it is deployed with, but for its addresses.
+func launchManager(ctx context.Context, c *cluster, program, logFile string) (*manager, error) {
 	token, err := c.operatorToken(ctx)
 	if err != nil {
 		return nil, err
@@ -41,13 +52,12 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 	if err != nil {
 		return nil, err
 	}
-	m := &manager{dir: dir, exited: make(chan struct{})}
+	m := &manager{dir: dir, logFile: logFile, exited: make(chan struct{})}
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	if err := clientcmd.WriteToFile(kubeconfigOf(c.config, token), kubeconfig); err != nil {
 		return nil, err
 	}
-	health, err := freeAddress()
-	if err != nil {
+	if m.health, err = freeAddress(); err != nil {
 		return nil, err
 	}
 	if m.pprof, err = freeAddress(); err != nil {
@@ -60,9 +70,10 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 	defer output.Close()
 	m.command = exec.Command(program, append(c.managerArgs,
 		"--kubeconfig="+kubeconfig, "--leader-election-namespace="+operatorNamespace,
-		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address="+health, "--pprof-bind-address="+m.pprof)...)
+		"--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address="+m.health, "--pprof-bind-address="+m.pprof)...)
 	m.command.Stdout, m.command.Stderr = output, output
 	m.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	m.started = time.Now()
 	if err := m.command.Start(); err != nil {
 		return nil, fmt.Errorf("starting the operator: %w", err)
 	}
@@ -70,18 +81,23 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 		_ = m.command.Wait() // its log says why
 		close(m.exited)
 	}()
-	err = wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, patience, true, func(ctx context.Context) (bool, error) {
+	return m, nil
+}
+
+// ready waits until the operator's caches are filled.
+func (m *manager) ready(ctx context.Context, limit time.Duration) error {
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, limit, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-m.exited:
 			return false, errors.New("it has ended")
 		default:
-			return isReady(ctx, "http://"+health+"/readyz"), nil
+			return isReady(ctx, "http://"+m.health+"/readyz"), nil
 		}
 	})
 	if err != nil {
-		return m, fmt.Errorf("the operator does not get ready, see %s: %w", logFile, err)
+		return fmt.Errorf("the operator does not get ready, see %s: %w", m.logFile, err)
 	}
-	return m, nil
+	return nil
 }
 
 // profile writes into a file how the operator spends its CPU time during the next seconds. The profile is complete, or has failed,
@@ -89,21 +105,27 @@ func startManager(ctx context.Context, c *cluster, program, logFile string) (*ma
 func (m *manager) profile(ctx context.Context, file string) (wait func() error) {
 	done := make(chan error, 1)
 	go func() {
-		done <- func() error {
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.pprof+"/debug/pprof/profile?seconds=8", http.NoBody)
-			if err != nil {
-				return err
-			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return fmt.Errorf("profiling the operator: %w", err)
-			}
-			defer response.Body.Close()
-			content, err := io.ReadAll(response.Body)
-			return errors.Join(err, os.WriteFile(file, content, 0o644))
-		}()
+		content, err := m.pprofOf(ctx, "profile?seconds=8")
+		if err == nil {
+			err = os.WriteFile(file, content, 0o644)
+		}
+		done <- err
 	}()
 	return func() error { return <-done }
+}
+
+// pprofOf reads a profile of the operator.
+func (m *manager) pprofOf(ctx context.Context, what string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.pprof+"/debug/pprof/"+what, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("profiling the operator: %w", err)
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }
 
 func isReady(ctx context.Context, url string) bool {
@@ -127,6 +149,12 @@ func (m *manager) stop() {
 	_ = m.command.Process.Signal(syscall.SIGTERM)
 	<-m.exited
 	_ = os.RemoveAll(m.dir)
+}
+
+// kill lets the operator give nothing back.
+func (m *manager) kill() {
+	_ = m.command.Process.Kill()
+	<-m.exited
 }
 
 // cpu is the time that the operator has used so far.
@@ -154,22 +182,25 @@ func cpuTime(stat []byte) (time.Duration, error) {
 }
 
 // peakMiB is the most memory that the operator has had.
-func (m *manager) peakMiB() (float64, error) {
+func (m *manager) peakMiB() (float64, error) { return m.memory("VmHWM") }
+
+// memory is what the kernel says of the operator, in MiB: VmRSS is what it has, and VmHWM the most that it has had.
+func (m *manager) memory(field string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.command.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	return peak(string(status))
+	return memoryIn(string(status), field)
 }
 
-func peak(status string) (float64, error) {
+func memoryIn(status, field string) (float64, error) {
 	for line := range strings.Lines(status) {
 		var kib float64
-		if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kib); n == 1 {
+		if n, _ := fmt.Sscanf(line, field+": %f kB", &kib); n == 1 {
 			return kib / 1024, nil
 		}
 	}
-	return 0, fmt.Errorf("no VmHWM in %q", status)
+	return 0, fmt.Errorf("no %s in %q", field, status)
 }
 
 func kubeconfigOf(config *rest.Config, token string) clientcmdapi.Config {

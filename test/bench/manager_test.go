@@ -16,18 +16,20 @@ func TestCPUTimeIsReadBehindANameWithSpaces(t *testing.T) {
 	}
 }
 
-func TestPeakMemoryIsReadFromThisProcess(t *testing.T) {
+func TestMemoryIsReadFromThisProcess(t *testing.T) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		t.Skip("there is no /proc here")
 	}
-	if got, err := peak(string(status)); err != nil || got < 1 || got > 10000 {
-		t.Errorf("this process had %v MiB, %v", got, err)
+	for _, field := range []string{"VmRSS", "VmHWM"} {
+		if got, err := memoryIn(string(status), field); err != nil || got < 1 || got > 10000 {
+			t.Errorf("%s of this process is %v MiB, %v", field, got, err)
+		}
 	}
-	if got, err := peak("VmPeak: 1 kB\nVmHWM:\t    2048 kB\n"); err != nil || got != 2 {
+	if got, err := memoryIn("VmPeak: 1 kB\nVmHWM:\t    2048 kB\n", "VmHWM"); err != nil || got != 2 {
 		t.Errorf("2048 kB are %v MiB, %v", got, err)
 	}
-	if _, err := peak("Name: a\n"); err == nil {
-		t.Error("no figure is taken for one")
+	if _, err := memoryIn("VmHWM: 1 kB\n", "VmRSS"); err == nil {
+		t.Error("another field is taken for it")
 	}
 }

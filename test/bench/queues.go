@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -27,7 +24,7 @@ const (
 
 // queueBench is one full queue, and the operator that works it off. The bench itself is the Job controller and the nodes.
 type queueBench struct {
-	settings
+	*bench
 	*cluster
 	operator  *manager
 	namespace string
@@ -40,9 +37,8 @@ type queueBench struct {
 	created, unfinished int
 }
 
-// measureQueues measures what a start costs in queues of all sizes. It has an API server of its own.
-func measureQueues(ctx context.Context, result *report) (err error) {
-	s := result.Settings
+// queues measures what a start costs in queues of all sizes. It has an API server of its own.
+func (b *bench) queues(ctx context.Context, result *report) (err error) {
 	bare, stop, err := startAPIServer(ctx)
 	if err != nil {
 		return err
@@ -51,10 +47,7 @@ func measureQueues(ctx context.Context, result *report) (err error) {
 	if result.Machine.CPUs == 0 {
 		result.Machine = bare.machine()
 	}
-	if bare.managerArgs, err = deployedArgs(); err != nil {
-		return err
-	}
-	q := &queueBench{settings: s, cluster: bare, queue: &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: "bench"}}}
+	q := &queueBench{bench: b, cluster: bare, queue: &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: "bench"}}}
 	q.queue.Spec.MaxRunning = 1
 	if err := q.Create(ctx, q.queue); err != nil {
 		return err
@@ -67,7 +60,7 @@ func measureQueues(ctx context.Context, result *report) (err error) {
 	if err != nil {
 		return err
 	}
-	q.operator, err = startManager(ctx, bare, s.manager, s.logFile())
+	q.operator, err = startManager(ctx, bare, b.manager, b.logFile())
 	defer q.operator.stop()
 	if err != nil {
 		return err
@@ -84,19 +77,6 @@ func measureQueues(ctx context.Context, result *report) (err error) {
 	}
 	result.Queues = []curve{newCurve(byWaiting, seen), newCurve(byMaxRunning, seen)}
 	return nil
-}
-
-// deployedArgs are the flags that the operator is deployed with.
-func deployedArgs() ([]string, error) {
-	content, err := os.ReadFile(filepath.Join("config", "manager", "deployment.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	deployment := &appsv1.Deployment{}
-	if err := yaml.Unmarshal(content, deployment); err != nil {
-		return nil, err
-	}
-	return deployment.Spec.Template.Spec.Containers[0].Args, nil
 }
 
 // measure has runs start one by one, each when the operator is done with the one before, and then as fast as they can.

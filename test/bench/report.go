@@ -24,9 +24,10 @@ type machine struct {
 type report struct {
 	Machine  machine  `json:"machine"`
 	Settings settings `json:"settings"`
-	Targets  []target `json:"targets,omitempty"`
+	Targets  []target `json:"targets"`
 	Rounds   []round  `json:"rounds,omitempty"`
 	Queues   []curve  `json:"queues,omitempty"`
+	Scale    []scale  `json:"scale,omitempty"`
 }
 
 func (r report) write(file string) error {
@@ -102,23 +103,31 @@ func others() []row {
 
 // print writes tables for people.
 func (r report) print(out io.Writer) error {
+	fmt.Fprintf(out, "\n%s, %d CPUs\n", r.Machine.Kubernetes, r.Machine.CPUs)
+	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	if len(r.Rounds) > 0 {
-		if err := r.printRounds(out); err != nil {
-			return err
-		}
+		r.printRounds(table)
 	}
 	for _, curve := range r.Queues {
-		if err := curve.print(out); err != nil {
-			return err
-		}
+		curve.print(table)
 	}
-	return nil
+	if len(r.Scale) > 0 {
+		printScale(table, r.Scale)
+	}
+	fmt.Fprintln(table, "\nTARGETS\tmeasured\ttarget\t")
+	for _, t := range r.Targets {
+		comparison := "≤"
+		if t.AtLeast {
+			comparison = "≥"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s %g %s\t%s\n", t.What, t.Sample.show(2), comparison, t.Limit, t.Unit, t.Verdict)
+	}
+	return table.Flush()
 }
 
-func (r report) printRounds(out io.Writer) error {
-	fmt.Fprintf(out, "\n%s, %d CPUs; %d rounds of %d runs whose pods run for %s. Median of the rounds (least – most):\n",
-		r.Machine.Kubernetes, r.Machine.CPUs, r.Settings.Rounds, r.Settings.Runs, r.Settings.Duration.Duration)
-	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+func (r report) printRounds(table io.Writer) {
+	fmt.Fprintf(table, "%d rounds of %d runs whose pods run for %s. Median of the rounds (least – most):\n",
+		r.Settings.Rounds, r.Settings.Runs, r.Settings.Duration.Duration)
 	r.printRows(table, "ALL AT ONCE\tbare Jobs\tTestRuns\tbare Jobs again", atOnce())
 	r.printRows(table, "AT HALF THAT RATE\tbare Jobs\tTestRuns", steady())
 	r.printRows(table, "OTHERS", others())
@@ -134,15 +143,6 @@ func (r report) printRounds(out io.Writer) error {
 			fmt.Fprintf(table, "%s\t%s\n", key, s.show(2))
 		}
 	}
-	fmt.Fprintln(table, "\nTARGETS\tmeasured\ttarget\t")
-	for _, t := range r.Targets {
-		comparison := "≤"
-		if t.AtLeast {
-			comparison = "≥"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s %g %s\t%s\n", t.What, t.Sample.show(2), comparison, t.Limit, t.Unit, t.Verdict)
-	}
-	return table.Flush()
 }
 
 func (r report) printRows(out io.Writer, title string, rows []row) {

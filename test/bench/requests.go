@@ -121,6 +121,14 @@ func (r requests) writes() float64 {
 	return sum
 }
 
+func (r requests) sum() float64 {
+	sum := 0.0
+	for _, n := range r {
+		sum += n
+	}
+	return sum
+}
+
 func (r requests) events() float64 { return r["events POST"] + r["events PATCH"] }
 
 // settled waits until nothing more is written, and returns all requests so far: events and the Job controller's bookkeeping come late.
