@@ -67,6 +67,9 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 		return r.observeWithoutJob(ctx, seen)
 	}
 	r.jobsSeen.Add(attemptOf(run), nil)
+	if run.Status.Phase == v1alpha1.PhaseFinished && jobEnd(seen.job) != nil {
+		return seen, nil
+	}
 	if seen.pod, err = r.readPod(ctx, seen.job); err != nil {
 		return seen, err
 	}

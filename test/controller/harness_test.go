@@ -217,8 +217,8 @@ func checkConditions(t *testing.T, run *v1alpha1.TestRun) {
 	}
 }
 
-// requests are those of a controller that change something or read one object, as "POST jobs" or "GET testruns". What fills its
-// cache is not among them.
+// requests are those of a controller that change something, or read one object or the pods of one Job, as "POST jobs" or "GET testruns".
+// What fills its cache is not among them.
 type requests struct {
 	mu  sync.Mutex
 	all []string
@@ -227,7 +227,8 @@ type requests struct {
 func (c *requests) counted(base *rest.Config) *rest.Config {
 	return apiserver.Through(base, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resource := apiserver.ResourceOf(request.URL.Path)
-		if request.Method != http.MethodGet || strings.Contains(request.URL.Path, "/namespaces/") && path.Base(request.URL.Path) != resource {
+		one := strings.Contains(request.URL.Path, "/namespaces/") && path.Base(request.URL.Path) != resource
+		if request.Method != http.MethodGet || one || strings.Contains(request.URL.Query().Get("labelSelector"), batchv1.ControllerUidLabel) {
 			c.mu.Lock()
 			c.all = append(c.all, request.Method+" "+resource)
 			c.mu.Unlock()

@@ -247,3 +247,21 @@ func TestTwoControllersWithoutAnElectionMakeOneJobForEachRun(t *testing.T) {
 		}
 	}
 }
+
+// Where thousands are kept a controller that starts would otherwise ask for the pod of each.
+func TestAFinishedRunWhosePodIsGoneIsNotAskedAfter(t *testing.T) {
+	w := newWorld(t)
+	stop := w.startController()
+	w.create(builders.TestRun("kept").Build())
+	w.pass("kept")
+	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+	w.must(w.client.Delete(w.ctx, w.pod("kept"), client.GracePeriodSeconds(0)))
+	stop()
+	w.requests.all = nil
+	w.startController()
+	w.create(builders.TestRun("next").Build())
+	w.pass("next")
+	if all, _ := w.requests.split(); slices.Contains(all, "GET pods") {
+		t.Errorf("the requests are %q", all)
+	}
+}
