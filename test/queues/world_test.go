@@ -109,21 +109,22 @@ func (w *world) edit(run *v1alpha1.TestRun, change func(*v1alpha1.TestRunSpec)) 
 	w.must(client.IgnoreNotFound(apiserver.Client.Patch(w.ctx, run, client.MergeFrom(before))))
 }
 
+func (w *world) unfinished() []*v1alpha1.TestRun {
+	var unfinished []*v1alpha1.TestRun
+	runs, exist := history.Last[*v1alpha1.TestRun](w.history)
+	for i, run := range runs {
+		if exist[i] && run.Status.Phase != v1alpha1.PhaseFinished {
+			unfinished = append(unfinished, run)
+		}
+	}
+	return unfinished
+}
+
 // allEnd waits until all runs have ended.
 func (w *world) allEnd() {
 	w.t.Helper()
-	var unfinished []*v1alpha1.TestRun
-	err := w.history.Until(w.ctx, time.Minute+time.Duration(len(w.runs))*time.Second/5, "all runs end", func() bool {
-		runs, exist := history.Last[*v1alpha1.TestRun](w.history)
-		unfinished = unfinished[:0]
-		for i, run := range runs {
-			if exist[i] && run.Status.Phase != v1alpha1.PhaseFinished {
-				unfinished = append(unfinished, run)
-			}
-		}
-		return len(unfinished) == 0
-	})
-	for _, run := range unfinished {
+	err := w.history.Until(w.ctx, time.Minute+time.Duration(len(w.runs))*time.Second/5, "all runs end", func() bool { return len(w.unfinished()) == 0 })
+	for _, run := range w.unfinished() {
 		w.t.Logf("%s of %s: %s %s: %s", run.Name, run.Spec.Queue, run.Status.Phase, conditions.Reason(run), conditions.Message(run))
 	}
 	w.must(err)
