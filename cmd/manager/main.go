@@ -86,10 +86,6 @@ func run(ctx context.Context, opts options) error {
 	if args := flag.Args(); len(args) > 0 {
 		return fmt.Errorf("unexpected argument %q: flags only, see --help", args[0])
 	}
-	scheme := runtime.NewScheme()
-	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
-	utilruntime.Must(v1alpha1.AddToScheme(scheme))
-
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
@@ -101,20 +97,7 @@ func run(ctx context.Context, opts options) error {
 		return err
 	}
 
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		Cache:                         testrun.CacheOptions(),
-		Metrics:                       metricsOptions(opts),
-		HealthProbeBindAddress:        opts.probeAddress,
-		PprofBindAddress:              opts.pprofAddress,
-		LeaderElection:                opts.leaderElect,
-		LeaderElectionID:              "manager.testrun.dev",
-		LeaderElectionNamespace:       opts.leaderNamespace,
-		LeaseDuration:                 ptr.To(leaseDuration),
-		RenewDeadline:                 ptr.To(renewDeadline),
-		RetryPeriod:                   ptr.To(retryPeriod),
-		LeaderElectionReleaseOnCancel: true, // run returns right after the manager has stopped
-	})
+	mgr, err := ctrl.NewManager(config, managerOptions(opts))
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
@@ -152,6 +135,26 @@ func run(ctx context.Context, opts options) error {
 	}
 	ctrl.Log.Info("Starting the manager", "version", version, "runnerImage", runner.Image, "runnerMount", runner.Mount)
 	return mgr.Start(ctx)
+}
+
+func managerOptions(opts options) ctrl.Options {
+	scheme := runtime.NewScheme()
+	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+	return ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         testrun.CacheOptions(),
+		Metrics:                       metricsOptions(opts),
+		HealthProbeBindAddress:        opts.probeAddress,
+		PprofBindAddress:              opts.pprofAddress,
+		LeaderElection:                opts.leaderElect,
+		LeaderElectionID:              "manager.testrun.dev",
+		LeaderElectionNamespace:       opts.leaderNamespace,
+		LeaseDuration:                 ptr.To(leaseDuration),
+		RenewDeadline:                 ptr.To(renewDeadline),
+		RetryPeriod:                   ptr.To(retryPeriod),
+		LeaderElectionReleaseOnCancel: true, // run returns right after the manager has stopped
+	}
 }
 
 func metricsOptions(opts options) metricsserver.Options {
