@@ -33,6 +33,12 @@ func TestNamespacesGetStartsByTheirWeights(t *testing.T) {
 	w.compete()
 
 	w.backlog(burstOf, queue.Name, *burst)
+	inQueue := func(running int32) bool {
+		w.must(apiserver.Client.Get(w.ctx, client.ObjectKeyFromObject(queue), queue))
+		seen := ptr.Deref(queue.Status.Running, 0)
+		return seen <= running && int(ptr.Deref(queue.Status.Pending, 0)+seen) >= len(w.unfinished())
+	}
+	w.eventually("the burst is in the queue", func() bool { return inQueue(1) })
 	first := builders.TestRun("first").In(small).Waiting(queue.Name).Build()
 	w.must(apiserver.Client.Create(w.ctx, first))
 	w.eventually("the first run of another namespace starts", func() bool { return w.startsSince(first)[small] == 1 })
@@ -48,10 +54,7 @@ func TestNamespacesGetStartsByTheirWeights(t *testing.T) {
 	change(func(spec *v1alpha1.TestQueueSpec) { spec.Suspend = ptr.To(true) })
 	w.backlog(small, queue.Name, 120)
 	w.backlog(heavy, queue.Name, 300)
-	w.eventually("all is in the queue, and nothing runs", func() bool {
-		w.must(apiserver.Client.Get(w.ctx, client.ObjectKeyFromObject(queue), queue))
-		return ptr.Deref(queue.Status.Running, 1) == 0 && int(ptr.Deref(queue.Status.Pending, 0)) == len(w.unfinished())
-	})
+	w.eventually("all is in the queue, and nothing runs", func() bool { return inQueue(0) })
 	change(func(spec *v1alpha1.TestQueueSpec) { spec.Suspend, spec.MaxRunning = nil, 20 })
 	var got map[string]int
 	w.eventually("enough runs start", func() bool {
@@ -106,7 +109,7 @@ func (w *world) startsSince(object client.Object) map[string]int {
 // eventually waits for what is too dear to be asked whenever something happens.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	for patience := time.After(3 * time.Minute); !holds(); {
+	for patience := time.After(4 * time.Minute); !holds(); {
 		select {
 		case <-patience:
 			w.t.Fatalf("it did not happen: %s", what)

@@ -46,6 +46,11 @@ func newWorld(t *testing.T) *world {
 			<-operator.ended
 		}
 		w.history.End()
+		for _, namespace := range w.namespaces { // the next test is to have the operator for itself
+			if err := apiserver.Client.DeleteAllOf(context.Background(), &v1alpha1.TestRun{}, client.InNamespace(namespace)); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 	w.must(w.node.work(w.ctx))
 	return w
