@@ -35,7 +35,7 @@ type observation struct {
 	// silentSince is when the pod's node stopped to look after the pod; zero while it does.
 	silentSince time.Time
 	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
-	// are read only for an attempt that is slow to start, and for a step that leaves no other trace.
+	// are read only for an attempt that is slow to start.
 	warnings []warning
 	// turn is what the run's queue has decided about it.
 	turn testqueue.Turn

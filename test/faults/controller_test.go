@@ -56,7 +56,7 @@ func startController(w *world, since string, strikes ...*strike) (*controller, e
 	}
 	mgr, err := operator.New(apiserver.Through(apiserver.Config, c.roundTrip), w.namespace, prometheus.NewRegistry(), func(options *ctrl.Options) {
 		options.MapperProvider = sharedMapper
-		options.Cache.NewInformer = c.gate.informer
+		options.Cache = operator.Misled(options.Cache, c.gate.past, c.gate.pass)
 	})
 	if err == nil {
 		err = mgr.SetUp(ctx)

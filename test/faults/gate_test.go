@@ -1,17 +1,12 @@
 package faults
 
 import (
-	"context"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -21,6 +16,8 @@ type gate struct {
 	arrived func(number int, kind, revision string)
 	// since is the revision of the past in which the cache begins; empty for the present.
 	since string
+	// listed are the kinds that have been listed.
+	listed sync.Map
 
 	mu    sync.Mutex
 	count int
@@ -86,34 +83,13 @@ func (g *gate) arrive(kind string, event watch.Event) *hold {
 	return closed
 }
 
-// informer makes the cache's informers, whose events pass the gate.
-func (g *gate) informer(from toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-	kind := reflect.TypeOf(object).Elem().Name()
-	source := toolscache.ToListerWatcherWithContext(from)
-	inPast := g.since != ""
-	through := &toolscache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			if inPast {
-				inPast = false
-				options.ResourceVersion, options.ResourceVersionMatch = g.since, metav1.ResourceVersionMatchExact
-			}
-			return source.ListWithContext(ctx, options)
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			events, err := source.WatchWithContext(ctx, options)
-			if err != nil {
-				return nil, err
-			}
-			return g.pass(kind, events), nil
-		},
+// past is the revision that the first list of a kind shows; none for the lists after it.
+func (g *gate) past(kind string) string {
+	if _, listed := g.listed.LoadOrStore(kind, true); listed {
+		return ""
 	}
-	return toolscache.NewSharedIndexInformer(listing{through}, object, resync, indexers)
+	return g.since
 }
-
-// listing is a source that lists first and then watches, so that what is counted are changes and no first states.
-type listing struct{ *toolscache.ListWatch }
-
-func (listing) IsWatchListSemanticsUnSupported() bool { return true }
 
 // pass lets the events of one kind through.
 func (g *gate) pass(kind string, from watch.Interface) watch.Interface {

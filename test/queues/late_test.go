@@ -2,14 +2,10 @@ package queues
 
 import (
 	"context"
-	"reflect"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
-	toolscache "k8s.io/client-go/tools/cache"
 )
 
 // lateness is by how much the cache of an operator is behind: it may be something else for each kind.
@@ -30,31 +26,13 @@ func (l *lateness) of(kind string) delay {
 	return late
 }
 
-// informer makes the cache's informers, which list and watch the past.
-func (l *lateness) informer(from toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
-	kind := reflect.TypeOf(object).Elem().Name()
-	source := toolscache.ToListerWatcherWithContext(from)
-	return toolscache.NewSharedIndexInformer(listing{&toolscache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			if late := l.of(kind); late.by > 0 {
-				options.ResourceVersion, options.ResourceVersionMatch = late.since, metav1.ResourceVersionMatchExact
-			}
-			return source.ListWithContext(ctx, options)
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			events, err := source.WatchWithContext(ctx, options)
-			if err != nil {
-				return nil, err
-			}
-			return l.delay(kind, events), nil
-		},
-	}}, object, resync, indexers)
+// since is the revision that a list of the kind shows; none if the cache is not behind.
+func (l *lateness) since(kind string) string {
+	if late := l.of(kind); late.by > 0 {
+		return late.since
+	}
+	return ""
 }
-
-// listing is a source that lists first and then watches.
-type listing struct{ *toolscache.ListWatch }
-
-func (listing) IsWatchListSemanticsUnSupported() bool { return true }
 
 // delay passes each event on that much later.
 func (l *lateness) delay(kind string, from watch.Interface) watch.Interface {

@@ -46,7 +46,7 @@ func start() (*process, error) {
 	p := &process{stop: stop, ended: make(chan struct{})}
 	var err error
 	p.Operator, err = operator.New(apiserver.Through(apiserver.Config, p.roundTrip), "", prometheus.NewRegistry(), func(options *ctrl.Options) {
-		options.Cache.NewInformer = p.late.informer
+		options.Cache = operator.Misled(options.Cache, p.late.since, p.late.delay)
 		options.LeaderElection = true
 		options.LeaderElectionID = "manager.testrun.dev"
 		options.LeaderElectionNamespace = "default"
