@@ -103,7 +103,6 @@ func (c *Cluster) apiserverArgs() []string {
 		"--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + cert("front-proxy-client.crt"), "--proxy-client-key-file=" + cert("front-proxy-client.key"),
-		"--profiling=false",
 	}
 }
 
