@@ -8,24 +8,15 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.testRef), has(self.testSpec), has(self.rerunOf)].filter(x, x).size() == 1",message="set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)"
 // +kubebuilder:validation:XValidation:rule="!has(self.rerunOf) || !(has(self.params) || has(self.timeouts) || has(self.retry))",message="rerunOf repeats a run as that was asked for: leave out params, timeouts and retry"
-// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.params) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
+// +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
-// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || !has(self.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",message="params holds a value that is not in the enum of testSpec.params"
-// +kubebuilder:validation:XValidation:rule="has(self.testRef) == has(oldSelf.testRef) && (!has(self.testRef) || self.testRef == oldSelf.testRef)",message="testRef cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.testSpec) == has(oldSelf.testSpec) && (!has(self.testSpec) || self.testSpec == oldSelf.testSpec)",message="testSpec cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.rerunOf) == has(oldSelf.rerunOf) && (!has(self.rerunOf) || self.rerunOf == oldSelf.rerunOf)",message="rerunOf cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.params) == has(oldSelf.params) && (!has(self.params) || self.params == oldSelf.params)",message="params cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.timeouts) == has(oldSelf.timeouts)",message="timeouts cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.retry) == has(oldSelf.retry)",message="retry cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.queue) == has(oldSelf.queue) && (!has(self.queue) || self.queue == oldSelf.queue)",message="queue cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.concurrency) == has(oldSelf.concurrency) && (!has(self.concurrency) || self.concurrency == oldSelf.concurrency)",message="concurrency cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.unique) == has(oldSelf.unique) && (!has(self.unique) || (self.unique.key == oldSelf.unique.key && has(self.unique.window) == has(oldSelf.unique.window) && (!has(self.unique.window) || duration(self.unique.window) == duration(oldSelf.unique.window)) && has(self.unique.onConflict) == has(oldSelf.unique.onConflict) && (!has(self.unique.onConflict) || self.unique.onConflict == oldSelf.unique.onConflict)))",message="unique cannot be changed: create a new TestRun"
-// +kubebuilder:validation:XValidation:rule="has(self.runAfter) == has(oldSelf.runAfter) && (!has(self.runAfter) || self.runAfter == oldSelf.runAfter)",message="runAfter cannot be changed: create a new TestRun"
+// +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",message="params holds a value that is not in the enum of testSpec.params"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec or rerunOf defines it.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="testRef cannot be changed: create a new TestRun"
 	TestRef *TestReference `json:"testRef,omitempty"` //nolint:kubeapilinter // a pointer says plainly that there may be none
 
 	// testSpec defines the test inline. Unset means that testRef or rerunOf names it.
@@ -38,6 +29,7 @@ type TestRunSpec struct {
 	// taken as it is now. Unset means that the run repeats none.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="rerunOf cannot be changed: create a new TestRun"
 	RerunOf *RunReference `json:"rerunOf,omitempty"` //nolint:kubeapilinter // a pointer says plainly that there may be none
 
 	// params are values for the params that the test defines. Unset means the default of each.
@@ -47,6 +39,7 @@ type TestRunSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="params cannot be changed: create a new TestRun"
 	Params []Param `json:"params,omitempty"`
 
 	// timeouts override those of the test, one by one. Unset means the test's own.
@@ -66,6 +59,7 @@ type TestRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="queue cannot be changed: create a new TestRun"
 	Queue string `json:"queue,omitempty"`
 
 	// priority decides who starts first of those that wait: the higher one. It may be changed while the run waits. Unset means
@@ -79,12 +73,14 @@ type TestRunSpec struct {
 	// concurrency takes the place of that of the test. Unset means the test's own.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="concurrency cannot be changed: create a new TestRun"
 	Concurrency Concurrency `json:"concurrency,omitzero"`
 
 	// unique makes sure that there is one run with a key at a time, or in a window of time. Unset means that there may be any
 	// number of runs like this one.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.key == oldSelf.key && has(self.onConflict) == has(oldSelf.onConflict) && (!has(self.onConflict) || self.onConflict == oldSelf.onConflict) && has(self.window) == has(oldSelf.window) && (!has(self.window) || duration(self.window) == duration(oldSelf.window))",message="unique cannot be changed: create a new TestRun"
 	Unique Unique `json:"unique,omitzero"`
 
 	// runAfter is the time before which the run does not start. Unset means that it starts as soon as it is its turn.
@@ -93,6 +89,7 @@ type TestRunSpec struct {
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9T:.+Z-]*$`
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="write a time such as 2026-01-31T10:00:00Z"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="runAfter cannot be changed: create a new TestRun"
 	RunAfter *metav1.Time `json:"runAfter,omitempty"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
@@ -369,6 +366,8 @@ type Attempt struct {
 // +kubebuilder:printcolumn:name="Rerun of",type=string,priority=1,JSONPath=`.spec.rerunOf.name`,description="The run that this one repeats"
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58",message="the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63"
+// +kubebuilder:validation:XValidation:fieldPath=".spec",rule="self.status.phase != oldSelf.status.phase || [has(self.spec.testRef), has(self.spec.testSpec), has(self.spec.rerunOf), has(self.spec.params), has(self.spec.timeouts), has(self.spec.retry), has(self.spec.queue), has(self.spec.concurrency), has(self.spec.unique), has(self.spec.runAfter)] == [has(oldSelf.spec.testRef), has(oldSelf.spec.testSpec), has(oldSelf.spec.rerunOf), has(oldSelf.spec.params), has(oldSelf.spec.timeouts), has(oldSelf.spec.retry), has(oldSelf.spec.queue), has(oldSelf.spec.concurrency), has(oldSelf.spec.unique), has(oldSelf.spec.runAfter)]",message="no field but cancel, priority and ttlAfterFinished can be added or removed: create a new TestRun"
+// +kubebuilder:validation:XValidation:fieldPath=".spec.testSpec",rule="self.status.phase != oldSelf.status.phase || !has(self.spec.testSpec) || !has(oldSelf.spec.testSpec) || self.spec.testSpec == oldSelf.spec.testSpec",message="testSpec cannot be changed: create a new TestRun"
 type TestRun struct {
 	metav1.TypeMeta `json:",inline"`
 

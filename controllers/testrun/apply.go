@@ -73,8 +73,8 @@ func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *
 	}
 }
 
-// whoseJob looks at the Job that has the attempt's name already. It may be the run's own, or what remains of a deleted run
-// of the same name, which is about to go, or somebody else's.
+// whoseJob looks at the Job that has the attempt's name already. It may be the run's own, which the cache does not hold yet, or not
+// any more; or what remains of a deleted run of the same name, which is about to go; or somebody else's.
 func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name string) error {
 	job := &batchv1.Job{}
 	if err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, job); err != nil {
@@ -84,7 +84,7 @@ func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name s
 	switch {
 	case owner != nil && owner.UID == run.UID:
 		r.jobsSeen.Add(attemptOf(run), nil)
-		return nil
+		return fmt.Errorf("the run has its Job: %w", errStale)
 	case owner != nil && owner.Kind == "TestRun" && owner.Name == run.Name:
 		return &refusal{v1alpha1.ReasonJobNameTaken, false, fmt.Errorf("the name %s still belongs to the Job of a deleted run of the same name", name)}
 	default:

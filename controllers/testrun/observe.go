@@ -106,7 +106,8 @@ func (r *Reconciler) observeWithoutJob(ctx context.Context, seen observation) (o
 // maxReruns bounds how many runs are looked at to find the one that was first. Names may be used again, and so form a circle.
 const maxReruns = 100
 
-// readAsked finds what the run asks for: a run that repeats another one asks for what that one asked for.
+// readAsked finds what the run asks for: a run that repeats another one asks for what that one asked for. The cache does not know
+// any more what a finished run asked for.
 func (r *Reconciler) readAsked(ctx context.Context, run *v1alpha1.TestRun) (v1alpha1.TestRunSpec, error) {
 	asked := run.Spec
 	for range maxReruns {
@@ -114,9 +115,12 @@ func (r *Reconciler) readAsked(ctx context.Context, run *v1alpha1.TestRun) (v1al
 			return asked, nil
 		}
 		repeated := &v1alpha1.TestRun{}
-		found, err := r.read(ctx, client.ObjectKey{Namespace: run.Namespace, Name: asked.RerunOf.Name}, repeated)
-		if err != nil || !found {
-			return v1alpha1.TestRunSpec{RerunOf: asked.RerunOf}, err
+		err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: asked.RerunOf.Name}, repeated)
+		if apierrors.IsNotFound(err) {
+			return v1alpha1.TestRunSpec{RerunOf: asked.RerunOf}, nil
+		}
+		if err != nil {
+			return v1alpha1.TestRunSpec{}, fmt.Errorf("reading the run that is to be repeated: %w", err)
 		}
 		asked = repeated.Spec
 	}
@@ -135,8 +139,8 @@ func attemptOf(run *v1alpha1.TestRun) string {
 	return fmt.Sprintf("%s/%d", run.UID, currentAttempt(run.Status).Number)
 }
 
-// readJob finds the attempt's Job. That one which existed does not any more is believed only of the API server, since the cache may
-// lag. Whether one exists of which nobody knows yet is asked where it matters: see createJob and confirm.
+// readJob finds the attempt's Job. The cache holds none that has succeeded, and may lag: that one which existed does not any more is
+// believed only of the API server. Whether one exists of which nobody knows yet is asked where it matters: see createJob and confirm.
 func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
 	number := currentAttempt(run.Status).Number
 	if run.Status.Phase == v1alpha1.PhaseFinished {
@@ -210,30 +214,22 @@ func firstPod(ctx context.Context, reader client.Reader, job *batchv1.Job, ofJob
 	return &first, nil
 }
 
-// readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none.
+// readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none. That it does not exist is
+// believed only of the API server.
 func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alpha1.TestReference) (*v1alpha1.Test, error) {
 	if ref == nil {
 		return nil, nil
 	}
-	test := &v1alpha1.Test{}
-	found, err := r.read(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, test)
-	if !found {
-		return nil, err
-	}
-	return test, nil
-}
-
-// read reads an object and says whether it exists. That it does not is believed only of the API server.
-func (r *Reconciler) read(ctx context.Context, key client.ObjectKey, obj client.Object) (found bool, err error) {
-	err = r.Client.Get(ctx, key, obj)
+	test, key := &v1alpha1.Test{}, client.ObjectKey{Namespace: namespace, Name: ref.Name}
+	err := r.Client.Get(ctx, key, test)
 	if apierrors.IsNotFound(err) {
-		err = r.APIReader.Get(ctx, key, obj)
+		err = r.APIReader.Get(ctx, key, test)
 	}
 	switch {
 	case apierrors.IsNotFound(err):
-		return false, nil
+		return nil, nil
 	case err != nil:
-		return false, fmt.Errorf("reading %s: %w", key.Name, err)
+		return nil, fmt.Errorf("reading the Test: %w", err)
 	}
-	return true, nil
+	return test, nil
 }

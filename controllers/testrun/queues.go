@@ -48,35 +48,48 @@ func (r *Reconciler) fillQueues(ctx context.Context) error {
 	if err := r.APIReader.List(ctx, runs, client.MatchingFieldsSelector{Selector: unfinished}); err != nil {
 		return fmt.Errorf("listing the runs: %w", err)
 	}
-	jobs, err := r.jobsByRun(ctx) // after the runs, so that it holds what was made last
+	jobs, err := r.jobsOf(ctx, runs.Items) // after the runs, so that it holds what was made last
 	if err != nil {
 		return err
 	}
 	for i := range runs.Items {
-		seen := observation{run: &runs.Items[i], job: jobs[runs.Items[i].UID]}
-		if seen.job == nil {
-			if seen.asked, err = r.readAsked(ctx, seen.run); err != nil {
-				return err
-			}
-			if seen.test, err = r.readTest(ctx, seen.run.Namespace, seen.asked.TestRef); err != nil {
-				return err
-			}
+		if err := r.fill(ctx, &runs.Items[i], jobs[runs.Items[i].UID]); err != nil {
+			return err
 		}
-		r.reportToQueue(seen)
 	}
 	return r.fillEnded(ctx)
+}
+
+// fill tells the queues of a run that has not finished, and has that Job; nil is none.
+func (r *Reconciler) fill(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) (err error) {
+	seen := observation{run: run, job: job}
+	if job == nil {
+		if seen.asked, err = r.readAsked(ctx, run); err != nil {
+			return err
+		}
+		if seen.test, err = r.readTest(ctx, run.Namespace, seen.asked.TestRef); err != nil {
+			return err
+		}
+	}
+	r.reportToQueue(seen)
+	return nil
 }
 
 // fillEnded tells the queues of the finished runs whose unique key may still count.
 func (r *Reconciler) fillEnded(ctx context.Context) error {
 	runs := &v1alpha1.TestRunList{}
-	if err := r.Client.List(ctx, runs, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, runs, client.MatchingFields{keepsUniqueKey: "true"}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the finished runs: %w", err)
 	}
 	for i := range runs.Items {
-		if run := &runs.Items[i]; run.Status.Phase == v1alpha1.PhaseFinished && run.Spec.Unique.Window != nil {
-			r.reportToQueue(observation{run: run})
-		}
+		r.reportToQueue(observation{run: &runs.Items[i]})
+	}
+	return nil
+}
+
+func uniqueKeyKept(obj client.Object) []string {
+	if run, ok := obj.(*v1alpha1.TestRun); ok && run.Status.Phase == v1alpha1.PhaseFinished && run.Spec.Unique.Window != nil {
+		return []string{"true"}
 	}
 	return nil
 }
@@ -84,8 +97,13 @@ func (r *Reconciler) fillEnded(ctx context.Context) error {
 // jobsPerPage is how many Jobs are read at a time.
 const jobsPerPage = 500
 
-// jobsByRun asks the API server for the Jobs of runs. Of each only the metadata is known.
-func (r *Reconciler) jobsByRun(ctx context.Context) (map[types.UID]*batchv1.Job, error) {
+// jobsOf asks the API server for the Jobs of these runs, one for each run that has any, and remembers those of their attempts: the
+// cache does not have those that have succeeded. Of each only the metadata is known.
+func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (map[types.UID]*batchv1.Job, error) {
+	byUID := make(map[types.UID]*v1alpha1.TestRun, len(runs))
+	for i := range runs {
+		byUID[runs[i].UID] = &runs[i]
+	}
 	jobs := map[types.UID]*batchv1.Job{}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("JobList"))
@@ -95,8 +113,14 @@ func (r *Reconciler) jobsByRun(ctx context.Context) (map[types.UID]*batchv1.Job,
 			return nil, fmt.Errorf("listing the Jobs: %w", err)
 		}
 		for i := range list.Items {
-			if owner := metav1.GetControllerOf(&list.Items[i]); owner != nil {
-				jobs[owner.UID] = &batchv1.Job{ObjectMeta: list.Items[i].ObjectMeta}
+			job := &batchv1.Job{ObjectMeta: list.Items[i].ObjectMeta}
+			owner := metav1.GetControllerOf(job)
+			if owner == nil || byUID[owner.UID] == nil {
+				continue
+			}
+			jobs[owner.UID] = job
+			if run := byUID[owner.UID]; job.Name == jobName(run, currentAttempt(run.Status).Number) {
+				r.jobsSeen.Add(attemptOf(run), nil)
 			}
 		}
 		if page = list.Continue; page == "" {

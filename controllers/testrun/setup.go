@@ -6,14 +6,11 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -43,6 +40,9 @@ const (
 	// podsByJob indexes pods by the UID of their Job.
 	podsByJob = "podsByJob"
 
+	// keepsUniqueKey indexes the finished runs whose unique key may still count.
+	keepsUniqueKey = "keepsUniqueKey"
+
 	// jobsRemembered bounds what is remembered of Jobs that no status speaks of yet.
 	jobsRemembered = 16384
 
@@ -55,6 +55,9 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	r.jobsSeen, r.warnings = lru.New(jobsRemembered), newWarnings(r.APIReader)
 	indexer := mgr.GetFieldIndexer()
 	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, waitingForTest, testWaitedFor); err != nil {
+		return err
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, keepsUniqueKey, uniqueKeyKept); err != nil {
 		return err
 	}
 	if err := indexer.IndexField(ctx, &corev1.Pod{}, podsByJob, jobOfPod); err != nil {
@@ -83,39 +86,6 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
-}
-
-// CacheOptions keeps in memory only the Jobs and pods of runs, and of those only what is read.
-func CacheOptions() cache.Options {
-	ofRuns, err := labels.NewRequirement(v1alpha1.LabelRun, selection.Exists, nil)
-	if err != nil {
-		panic(err) // the label is a constant
-	}
-	selector := labels.NewSelector().Add(*ofRuns)
-	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject: map[client.Object]cache.ByObject{
-			&batchv1.Job{}: {Label: selector, Transform: stripJob},
-			&corev1.Pod{}:  {Label: selector, Transform: stripPod},
-		},
-	}
-}
-
-func stripJob(obj any) (any, error) {
-	if job, ok := obj.(*batchv1.Job); ok {
-		deadline := job.Spec.Template.Spec.ActiveDeadlineSeconds
-		job.ManagedFields = nil
-		job.Spec.Template = corev1.PodTemplateSpec{Spec: corev1.PodSpec{ActiveDeadlineSeconds: deadline}}
-	}
-	return obj, nil
-}
-
-func stripPod(obj any) (any, error) {
-	if pod, ok := obj.(*corev1.Pod); ok {
-		pod.ManagedFields = nil
-		pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds}
-	}
-	return obj, nil
 }
 
 func runOfPod(_ context.Context, pod client.Object) []reconcile.Request {

@@ -265,3 +265,15 @@ func TestAFinishedRunWhosePodIsGoneIsNotAskedAfter(t *testing.T) {
 		t.Errorf("the requests are %q", all)
 	}
 }
+
+func TestAJobThatHasSucceededUnseenGivesTheVerdict(t *testing.T) {
+	w := newWorld(t)
+	stop := w.startController()
+	w.create(builders.TestRun("run").Build())
+	w.job("run")
+	stop()
+	w.exit(w.execute("run"), corev1.ContainerStateTerminated{ExitCode: 0})
+	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+	w.startController()
+	w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+}

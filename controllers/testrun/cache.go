@@ -1,0 +1,125 @@
+package testrun
+
+import (
+	"maps"
+	"slices"
+	"unique"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// CacheOptions keeps in memory no more than what is read there: see docs/decisions/memory.md. Jobs that have succeeded are not among
+// it, since there is one for each run that is kept.
+func CacheOptions() cache.Options {
+	ofRuns, err := labels.NewRequirement(v1alpha1.LabelRun, selection.Exists, nil)
+	if err != nil {
+		panic(err) // the label is a constant
+	}
+	selector := labels.NewSelector().Add(*ofRuns)
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.TestRun{}: {Transform: stripRun},
+			&batchv1.Job{}: {
+				Label: selector, Field: fields.OneTermEqualSelector("status.successful", "0"), Transform: stripJob,
+			},
+			&corev1.Pod{}: {Label: selector, Transform: stripPod},
+		},
+	}
+}
+
+// stripRun leaves of a finished run what retention and the queues need, and which attempt was the last.
+func stripRun(obj any) (any, error) {
+	run, ok := obj.(*v1alpha1.TestRun)
+	if !ok {
+		return obj, nil
+	}
+	run.ManagedFields = nil
+	delete(run.Annotations, corev1.LastAppliedConfigAnnotation)
+	if run.Status.Phase != v1alpha1.PhaseFinished {
+		return run, nil
+	}
+	return &v1alpha1.TestRun{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: unique.Make(run.Namespace).Value(), Name: run.Name, UID: run.UID, ResourceVersion: run.ResourceVersion,
+			Generation: run.Generation, CreationTimestamp: run.CreationTimestamp, DeletionTimestamp: run.DeletionTimestamp,
+			Annotations: only(run.Annotations, v1alpha1.AnnotationPinned),
+		},
+		Spec: v1alpha1.TestRunSpec{
+			TestRef: run.Spec.TestRef, TestSpec: retentionOnly(run.Spec.TestSpec), TTLAfterFinished: run.Spec.TTLAfterFinished,
+			Queue: unique.Make(run.Spec.Queue).Value(), Unique: run.Spec.Unique,
+		},
+		Status: v1alpha1.TestRunStatus{
+			ObservedGeneration: run.Status.ObservedGeneration,
+			Phase:              v1alpha1.PhaseFinished, Verdict: unique.Make(run.Status.Verdict).Value(), FinishTime: run.Status.FinishTime,
+			Test: unique.Make(run.Status.Test).Value(), Attempts: lastAttemptOnly(run.Status.Attempts),
+		},
+	}, nil
+}
+
+func retentionOnly(test *v1alpha1.TestSpec) *v1alpha1.TestSpec {
+	if test == nil || test.Retention == (v1alpha1.Retention{}) {
+		return nil
+	}
+	return &v1alpha1.TestSpec{Retention: test.Retention}
+}
+
+func lastAttemptOnly(attempts []v1alpha1.Attempt) []v1alpha1.Attempt {
+	if len(attempts) == 0 {
+		return nil
+	}
+	last := attempts[len(attempts)-1]
+	return []v1alpha1.Attempt{{
+		Number: last.Number, Job: last.Job, Verdict: unique.Make(last.Verdict).Value(), Reason: unique.Make(last.Reason).Value(),
+	}}
+}
+
+// only returns those of the annotations; nil if there are none.
+func only(annotations map[string]string, keys ...string) map[string]string {
+	maps.DeleteFunc(annotations, func(key, _ string) bool { return !slices.Contains(keys, key) })
+	if len(annotations) == 0 {
+		return nil
+	}
+	return annotations
+}
+
+func stripJob(obj any) (any, error) {
+	if job, ok := obj.(*batchv1.Job); ok {
+		deadline := job.Spec.Template.Spec.ActiveDeadlineSeconds
+		job.ManagedFields = nil
+		job.Spec = batchv1.JobSpec{
+			Suspend: job.Spec.Suspend, Parallelism: job.Spec.Parallelism,
+			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{ActiveDeadlineSeconds: deadline}},
+		}
+	}
+	return obj, nil
+}
+
+// stripPod: what a run needs of its pod is how it stands.
+func stripPod(obj any) (any, error) {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok {
+		return obj, nil
+	}
+	pod.ManagedFields, pod.OwnerReferences, pod.Finalizers = nil, nil, nil
+	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
+		v1alpha1.AnnotationStopMessage, v1alpha1.AnnotationStopInFavorOf)
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds}
+	status := &pod.Status
+	status.HostIP, status.HostIPs, status.PodIP, status.PodIPs, status.EphemeralContainerStatuses = "", nil, "", nil, nil
+	for _, containers := range [][]corev1.ContainerStatus{status.InitContainerStatuses, status.ContainerStatuses} {
+		for i := range containers {
+			containers[i] = corev1.ContainerStatus{Name: containers[i].Name, State: containers[i].State}
+		}
+	}
+	return pod, nil
+}
