@@ -49,7 +49,7 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) error {
 	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
 	defer cancel()
-	latest := &v1alpha1.TestRun{}
+	latest := metadataOf(run)
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(run), latest); err != nil {
 		return fmt.Errorf("reading the run: %w", err)
 	}

@@ -7,12 +7,15 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -95,7 +98,8 @@ func only(annotations map[string]string, keys ...string) map[string]string {
 func stripJob(obj any) (any, error) {
 	if job, ok := obj.(*batchv1.Job); ok {
 		deadline := job.Spec.Template.Spec.ActiveDeadlineSeconds
-		job.ManagedFields = nil
+		job.ManagedFields, job.Finalizers = nil, nil
+		job.Status = batchv1.JobStatus{Conditions: job.Status.Conditions}
 		job.Spec = batchv1.JobSpec{
 			Suspend: job.Spec.Suspend, Parallelism: job.Spec.Parallelism,
 			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{ActiveDeadlineSeconds: deadline}},
@@ -123,3 +127,13 @@ func stripPod(obj any) (any, error) {
 	}
 	return pod, nil
 }
+
+// changesWhatIsHeld lets an update pass that changes what the cache holds of the object. Most updates of Jobs change their counts of pods.
+var changesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+	before, ok := update.ObjectOld.DeepCopyObject().(client.Object)
+	if !ok {
+		return true
+	}
+	before.SetResourceVersion(update.ObjectNew.GetResourceVersion())
+	return !equality.Semantic.DeepEqual(before, update.ObjectNew)
+}}

@@ -26,8 +26,13 @@ type plan struct {
 	state *state
 	// requeueAfter asks for another look even if nothing changes. Zero does not.
 	requeueAfter time.Duration
-	// whenIdle says that this look may wait for all other work: it only tells why the run waits.
+	// whenIdle says that the next look may wait for all other work: it only tells why the run waits.
 	whenIdle bool
+}
+
+// tellLater is a plan to tell, at that time, why the run waits.
+func tellLater(worthTelling, now time.Time) plan {
+	return plan{requeueAfter: worthTelling.Sub(now), whenIdle: true}
 }
 
 // state is where a run is: phase, verdict (only when Finished), and why.
@@ -248,8 +253,10 @@ func isStarting(seen observation, now time.Time) (plan, bool) {
 	}
 	step := startingStep(seen)
 	deadline, _ := startDeadline(seen)
-	if worthTelling := step.since.Add(explainAfter); now.Before(worthTelling) {
-		return plan{requeueAfter: min(worthTelling.Sub(now), deadline.Sub(now))}, true
+	if worthTelling := step.since.Add(explainAfter); now.Before(worthTelling) && worthTelling.Before(deadline) {
+		return tellLater(worthTelling, now), true
+	} else if now.Before(worthTelling) {
+		return plan{requeueAfter: deadline.Sub(now)}, true
 	}
 	return plan{state: pending(step.reason, step.message), requeueAfter: deadline.Sub(now)}, true
 }

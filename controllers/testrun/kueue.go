@@ -59,7 +59,7 @@ func waitsForKueue(seen observation, now time.Time) (plan, bool) {
 		return plan{}, false
 	}
 	if worthTelling := seen.job.CreationTimestamp.Add(explainAfter); now.Before(worthTelling) {
-		return plan{requeueAfter: worthTelling.Sub(now)}, true
+		return tellLater(worthTelling, now), true
 	}
 	return plan{state: pending(v1alpha1.ReasonWaitingForKueue, fmt.Sprintf(
 		"Job %s waits for Kueue to admit it in queue %s", seen.job.Name, seen.job.Labels[v1alpha1.LabelKueueQueue]))}, true

@@ -7,10 +7,12 @@ package testrun
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
@@ -99,5 +101,18 @@ func (r *Reconciler) patchStatus(ctx context.Context, run *v1alpha1.TestRun, sta
 	}
 	next := run.DeepCopy()
 	next.Status = status
-	return r.Client.Status().Patch(ctx, next, client.MergeFromWithOptions(run, client.MergeFromWithOptimisticLock{}))
+	patch := client.MergeFromWithOptions(run, client.MergeFromWithOptimisticLock{})
+	data, err := patch.Data(next)
+	if err != nil {
+		return fmt.Errorf("writing the status: %w", err)
+	}
+	return r.Client.Status().Patch(ctx, metadataOf(run), client.RawPatch(patch.Type(), data))
+}
+
+// metadataOf is what to read or write a run with when nothing but its metadata is to be answered: the rest, in JSON, costs more
+// than anything else that is done for it.
+func metadataOf(run *v1alpha1.TestRun) *metav1.PartialObjectMetadata {
+	metadata := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name}}
+	metadata.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("TestRun"))
+	return metadata
 }

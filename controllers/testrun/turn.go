@@ -198,7 +198,7 @@ func isQueued(seen observation, now time.Time) (plan, bool) {
 		return plan{}, false
 	}
 	if worthTelling := seen.run.CreationTimestamp.Add(explainAfter); now.Before(worthTelling) {
-		return plan{requeueAfter: worthTelling.Sub(now), whenIdle: true}, true
+		return tellLater(worthTelling, now), true
 	}
 	return plan{state: pending(seen.turn.Wait.Reason, seen.turn.Wait.Message)}, true
 }
