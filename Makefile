@@ -70,9 +70,9 @@ queue-scale: envtest-binaries ## Count what runs while operators follow one anot
 	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/queues -count=1 -timeout=60m -v -runs=2400 -changes=20 -burst=5000
 
 .PHONY: bench
-bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster with simulated nodes, ROUNDS times (docs/benchmarks.md)
+bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster, ROUNDS times (ONLY=pods: only that; docs/benchmarks.md)
 	$(LOCAL_CLUSTER) simulate 10
-	$(IN_LOCAL_CLUSTER) go run ./test/bench -runs=$(or $(RUNS),1000) -rounds=$(ROUNDS)
+	$(IN_LOCAL_CLUSTER) go run ./test/bench -runs=$(or $(RUNS),1000) -rounds=$(ROUNDS) $(if $(ONLY),-only=$(ONLY))
 
 .PHONY: bench-scale
 bench-scale: build envtest-binaries ## Measure the operator while finished runs are kept (KEPT=1000,5000: so many); needs no cluster

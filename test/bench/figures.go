@@ -42,6 +42,15 @@ func sampleOf(values []float64) sample {
 	return sample{(sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[0], sorted[n-1]}
 }
 
+// sampleBy takes one figure out of each round.
+func sampleBy[R any](rounds []R, figure func(R) float64) sample {
+	values := make([]float64, 0, len(rounds))
+	for _, round := range rounds {
+		values = append(values, figure(round))
+	}
+	return sampleOf(values)
+}
+
 // spread is how far apart the rounds are.
 func (s sample) spread() float64 { return s.Max - s.Min }
 

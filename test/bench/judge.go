@@ -32,6 +32,9 @@ func (r *report) judge() {
 	if len(r.Rounds) > 0 {
 		r.Targets = append(r.Targets, judgeRounds(r.Rounds)...)
 	}
+	if len(r.Pods) > 0 {
+		r.Targets = append(r.Targets, judgePods(r.Pods)...)
+	}
 	if len(r.Scale) > 0 {
 		r.Targets = append(r.Targets, judgeScale(r.Scale)...)
 	}
@@ -61,8 +64,25 @@ func judgeRounds(rounds []round) []target {
 	}
 }
 
-func judged(t target, rounds []round, figure measure) target {
-	return t.decided(report{Rounds: rounds}.sample(figure), len(rounds))
+func judged[R any](t target, rounds []R, figure func(R) float64) target {
+	return t.decided(sampleBy(rounds, figure), len(rounds))
+}
+
+func judgePods(rounds []podRound) []target {
+	atMost := func(what, unit string, limit float64, figure func(podRound) float64) target {
+		return judged(target{What: what, Unit: unit, Limit: limit}, rounds, figure)
+	}
+	return []target{
+		atMost("the runner adds to a pod without volume, by image volume, p50", "ms", 150, func(r podRound) float64 {
+			return r.ImageVolume.NoVolume.runnerAdds()
+		}),
+		atMost("the runner adds to a pod with a token, by image volume, p50", "ms", 150, func(r podRound) float64 {
+			return r.ImageVolume.Token.runnerAdds()
+		}),
+		atMost("the runner's peak memory", "MiB", 12, func(r podRound) float64 {
+			return max(r.ImageVolume.RunnerMiB, r.InitContainer.RunnerMiB)
+		}),
+	}
 }
 
 // decided has the verdict of so many measurements.

@@ -27,6 +27,7 @@ type settings struct {
 	Rounds   int             `json:"rounds"`
 	Clients  int             `json:"clients"`
 	OneByOne int             `json:"oneByOne"`
+	Starts   int             `json:"starts"`
 	Duration metav1.Duration `json:"duration"`
 	Kept     []int           `json:"kept"`
 	only     string
@@ -47,13 +48,13 @@ type portion struct {
 
 // portions returns those that are asked for, in their order; all if none is named.
 func portions(only string) ([]portion, error) {
-	all := []portion{{"rounds", (*bench).rounds}, {"queues", (*bench).queues}, {"scale", (*bench).scales}}
+	all := []portion{{"rounds", (*bench).rounds}, {"pods", (*bench).pods}, {"queues", (*bench).queues}, {"scale", (*bench).scales}}
 	if only == "" {
 		return all, nil
 	}
 	at := slices.IndexFunc(all, func(p portion) bool { return p.name == only })
 	if at < 0 {
-		return nil, fmt.Errorf("-only=%s: it is rounds, queues or scale", only)
+		return nil, fmt.Errorf("-only=%s: it is rounds, pods, queues or scale", only)
 	}
 	return all[at : at+1], nil
 }
@@ -64,13 +65,14 @@ func main() {
 	flag.IntVar(&s.Rounds, "rounds", 5, "How often everything is measured.")
 	flag.IntVar(&s.Clients, "clients", 32, "Clients that create at the same time.")
 	flag.IntVar(&s.OneByOne, "one-by-one", 100, "Runs that are created one by one, each round.")
+	flag.IntVar(&s.Starts, "starts", 5, "Real pods of each kind that are started one by one, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
 	s.Kept = []int{1000, 10000}
 	flag.Func("kept", "Numbers of finished runs that are kept, in ascending order. (default 1000,10000)", func(value string) (err error) {
 		s.Kept, err = numbers(value)
 		return err
 	})
-	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds, or queues or scale, which need no cluster. Empty is all.")
+	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds or pods, or queues or scale, which need no cluster. Empty is all.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
 	flag.StringVar(&s.profiles, "profiles", "", "A folder for profiles of the operator; taking them costs it a little.")
@@ -87,8 +89,8 @@ func main() {
 }
 
 func run(ctx context.Context, s settings) error {
-	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 {
-		return errors.New("-runs, -rounds, -clients and -one-by-one are at least 1")
+	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 || s.Starts < 1 {
+		return errors.New("-runs, -rounds, -clients, -one-by-one and -starts are at least 1")
 	}
 	chosen, err := portions(s.only)
 	if err != nil {
@@ -100,7 +102,7 @@ func run(ctx context.Context, s settings) error {
 			err = portion.measure(b, ctx, &result)
 		}
 	}
-	if len(result.Rounds)+len(result.Queues)+len(result.Scale) == 0 {
+	if len(result.Rounds)+len(result.Pods)+len(result.Queues)+len(result.Scale) == 0 {
 		return err
 	}
 	result.judge()
@@ -123,10 +125,7 @@ func numbers(list string) ([]int, error) {
 
 // rounds measures everything that is compared with bare Jobs.
 func (b *bench) rounds(ctx context.Context, result *report) (err error) {
-	if b.kubernetes, err = connect(); err != nil {
-		return fmt.Errorf("%w; `make bench` sees to all that is needed", err)
-	}
-	restore, err := b.kubernetes.takeOver(ctx)
+	restore, err := b.takeOver(ctx, result)
 	defer func() { err = errors.Join(err, restore()) }()
 	if err != nil {
 		return err
@@ -138,7 +137,6 @@ func (b *bench) rounds(ctx context.Context, result *report) (err error) {
 	defer func() { err = errors.Join(err, stop()) }()
 	b.bare = bare
 
-	result.Machine = b.kubernetes.machine()
 	for i := range b.Rounds {
 		fmt.Printf("round %d of %d\n", i+1, b.Rounds)
 		figures, err := b.round(ctx)
@@ -148,4 +146,13 @@ func (b *bench) rounds(ctx context.Context, result *report) (err error) {
 		result.Rounds = append(result.Rounds, figures)
 	}
 	return nil
+}
+
+// takeOver makes the cluster ready for an operator of the bench's own, and returns what starts the deployed one again.
+func (b *bench) takeOver(ctx context.Context, result *report) (restore func() error, err error) {
+	if b.kubernetes, err = connect(); err != nil {
+		return func() error { return nil }, fmt.Errorf("%w; `make bench` sees to all that is needed", err)
+	}
+	result.Machine = b.kubernetes.machine()
+	return b.kubernetes.takeOver(ctx)
 }

@@ -22,12 +22,13 @@ type machine struct {
 
 // report is all that was measured.
 type report struct {
-	Machine  machine  `json:"machine"`
-	Settings settings `json:"settings"`
-	Targets  []target `json:"targets"`
-	Rounds   []round  `json:"rounds,omitempty"`
-	Queues   []curve  `json:"queues,omitempty"`
-	Scale    []scale  `json:"scale,omitempty"`
+	Machine  machine    `json:"machine"`
+	Settings settings   `json:"settings"`
+	Targets  []target   `json:"targets"`
+	Rounds   []round    `json:"rounds,omitempty"`
+	Pods     []podRound `json:"pods,omitempty"`
+	Queues   []curve    `json:"queues,omitempty"`
+	Scale    []scale    `json:"scale,omitempty"`
 }
 
 func (r report) write(file string) error {
@@ -108,6 +109,9 @@ func (r report) print(out io.Writer) error {
 	if len(r.Rounds) > 0 {
 		r.printRounds(table)
 	}
+	if len(r.Pods) > 0 {
+		printPods(table, r.Pods)
+	}
 	for _, curve := range r.Queues {
 		curve.print(table)
 	}
@@ -152,19 +156,11 @@ func (r report) printRows(out io.Writer, title string, rows []row) {
 		for _, column := range row.columns {
 			fmt.Fprint(out, "\t")
 			if column != nil {
-				fmt.Fprint(out, r.sample(column).show(row.digits))
+				fmt.Fprint(out, sampleBy(r.Rounds, column).show(row.digits))
 			}
 		}
 		fmt.Fprintln(out)
 	}
-}
-
-func (r report) sample(column measure) sample {
-	values := make([]float64, 0, len(r.Rounds))
-	for _, round := range r.Rounds {
-		values = append(values, column(round))
-	}
-	return sampleOf(values)
 }
 
 func (s sample) show(digits int) string {

@@ -55,7 +55,7 @@ func TestNumbersAscend(t *testing.T) {
 }
 
 func TestAPortionIsMeasuredAloneOrWithAllOthers(t *testing.T) {
-	for only, want := range map[string]string{"": "rounds queues scale ", "queues": "queues ", "nothing": ""} {
+	for only, want := range map[string]string{"": "rounds pods queues scale ", "queues": "queues ", "nothing": ""} {
 		got := ""
 		chosen, err := portions(only)
 		for _, portion := range chosen {
