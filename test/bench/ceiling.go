@@ -32,11 +32,11 @@ func (b *bench) ceiling(ctx context.Context) (figures ceiling, err error) {
 		return figures, err
 	}
 	if b.profiles != "" {
-		profiled := operator.profile(ctx, filepath.Join(b.profiles, "without-pods.pprof"))
+		profiled := operator.profile(ctx, filepath.Join(b.profiles, "ended-at-once.pprof"))
 		defer func() { err = errors.Join(err, profiled()) }()
 	}
 	if err := runs.tracked.wait(ctx, b.Runs, patience); err != nil {
-		return figures, fmt.Errorf("waiting for runs without pods: %w", err)
+		return figures, fmt.Errorf("waiting for runs whose pods end at once: %w", err)
 	}
 	cpu, err := operator.cpu()
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *bench) ceiling(ctx context.Context) (figures ceiling, err error) {
 	seen := runs.tracked.timelines()
 	figures.FinishedPerSecond = finishedPerSecond(firstJob(seen), seen)
 	figures.CPU = milliseconds(cpu) / float64(b.Runs)
-	fmt.Printf("  %-10s %5d %-12s %6.1f/s\n", testRuns.name, b.Runs, "without pods:", figures.FinishedPerSecond)
+	fmt.Printf("  %-10s %5d %-12s %6.1f/s\n", testRuns.name, b.Runs, "ended:", figures.FinishedPerSecond)
 	return figures, nil
 }
 

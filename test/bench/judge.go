@@ -51,7 +51,7 @@ func judgeRounds(rounds []round) []target {
 		atLeast("runs finished a second / bare Jobs", "", 0.85, func(r round) float64 {
 			return r.Runs.FinishedPerSecond / r.jobsPerSecond()
 		}),
-		atLeast("runs finished a second without pods / bare Jobs", "", 3, func(r round) float64 {
+		atLeast("runs finished a second whose pods end at once / bare Jobs", "", 3, func(r round) float64 {
 			return r.Ceiling.FinishedPerSecond / r.jobsPerSecond()
 		}),
 		atMost("the operator's CPU time for a run", "ms", 4, func(r round) float64 { return r.Runs.CPU }),

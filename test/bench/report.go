@@ -97,8 +97,8 @@ func others() []row {
 		{"one by one: creating a bare Job, p99, ms", 1, []measure{func(r round) float64 { return r.OneByOne.CreateCall.P99 }}},
 		{"one by one: TestRun → its Job, p50, ms", 1, []measure{func(r round) float64 { return r.OneByOne.UntilJob.P50 }}},
 		{"one by one: TestRun → its Job, p99, ms", 1, []measure{func(r round) float64 { return r.OneByOne.UntilJob.P99 }}},
-		{"without pods: finished a second", 1, []measure{func(r round) float64 { return r.Ceiling.FinishedPerSecond }}},
-		{"without pods: the operator's CPU time for each, ms", 2, []measure{func(r round) float64 { return r.Ceiling.CPU }}},
+		{"pods that end at once: finished a second", 1, []measure{func(r round) float64 { return r.Ceiling.FinishedPerSecond }}},
+		{"pods that end at once: the operator's CPU time for each, ms", 2, []measure{func(r round) float64 { return r.Ceiling.CPU }}},
 	}
 }
 
