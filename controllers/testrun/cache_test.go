@@ -7,8 +7,13 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
@@ -63,6 +68,53 @@ func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 	}
 	if got := inCache(t, run); !reflect.DeepEqual(got, want) {
 		t.Errorf("it holds %+v, want %+v", got, want)
+	}
+}
+
+func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testing.T) {
+	updates := map[string]struct {
+		before client.Object
+		change func(job *batchv1.Job, pod *corev1.Pod)
+		want   bool
+	}{
+		"a Job counts its pods": {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.Status.Active, job.Status.Ready = 1, ptr.To[int32](1) }, false},
+		"a Job has ended": {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) {
+			job.Status.Conditions = []batchv1.JobCondition{{Type: batchv1.JobFailed}}
+		}, true},
+		"a Job is suspended": {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.Spec.Suspend = ptr.To(true) }, true},
+		"a Job is told to stop": {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) {
+			job.Annotations = withStopRequest(nil, finished(v1alpha1.VerdictCancelled, "", ""))
+		}, true},
+		"a Job is being deleted":    {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.DeletionTimestamp = &metav1.Time{Time: t0} }, true},
+		"a pod loses its finalizer": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, false},
+		"a pod gets an address":     {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Status.PodIP = "10.0.0.1" }, false},
+		"a pod gets a node":         {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Spec.NodeName = "node" }, true},
+		"a pod's container has begun": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) {
+			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
+		}, true},
+		"a pod is told to stop": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) {
+			pod.Annotations = withStopRequest(nil, finished(v1alpha1.VerdictCancelled, "", ""))
+		}, true},
+	}
+	for name, update := range updates {
+		t.Run(name, func(t *testing.T) {
+			update.before.SetFinalizers([]string{batchv1.JobTrackingFinalizer})
+			after := update.before.DeepCopyObject().(client.Object)
+			job, _ := after.(*batchv1.Job)
+			pod, _ := after.(*corev1.Pod)
+			update.change(job, pod)
+			after.SetResourceVersion("2")
+			for _, obj := range []client.Object{update.before, after} {
+				for _, strip := range []toolscache.TransformFunc{stripJob, stripPod} {
+					if _, err := strip(obj); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if got := changesWhatIsHeld.Update(event.UpdateEvent{ObjectOld: update.before, ObjectNew: after}); got != update.want {
+				t.Errorf("it is looked at: %t", got)
+			}
+		})
 	}
 }
 
