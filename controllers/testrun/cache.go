@@ -1,7 +1,6 @@
 package testrun
 
 import (
-	"maps"
 	"slices"
 	"unique"
 
@@ -86,13 +85,18 @@ func lastAttemptOnly(attempts []v1alpha1.Attempt) []v1alpha1.Attempt {
 	}}
 }
 
-// only returns those of the annotations; nil if there are none.
-func only(annotations map[string]string, keys ...string) map[string]string {
-	maps.DeleteFunc(annotations, func(key, _ string) bool { return !slices.Contains(keys, key) })
-	if len(annotations) == 0 {
+// only returns those of the labels or annotations; nil if there are none.
+func only(all map[string]string, keys ...string) map[string]string {
+	kept := map[string]string{}
+	for _, key := range keys {
+		if value, ok := all[key]; ok {
+			kept[key] = value
+		}
+	}
+	if len(kept) == 0 {
 		return nil
 	}
-	return annotations
+	return kept
 }
 
 func stripJob(obj any) (any, error) {
@@ -108,17 +112,23 @@ func stripJob(obj any) (any, error) {
 	return obj, nil
 }
 
-// stripPod: what a run needs of its pod is how it stands.
+// stripPod leaves where the pod runs and how it stands. Of one whose end its Job has counted it leaves no more than that it has ended:
+// see isForgotten.
 func stripPod(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {
 		return obj, nil
 	}
+	forgotten := podHasEnded(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer)
 	pod.ManagedFields, pod.OwnerReferences, pod.Finalizers = nil, nil, nil
+	pod.Labels = only(pod.Labels, v1alpha1.LabelRun, batchv1.ControllerUidLabel)
 	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
 		v1alpha1.AnnotationStopMessage, v1alpha1.AnnotationStopInFavorOf)
 	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds}
 	status := &pod.Status
+	if forgotten {
+		*status = corev1.PodStatus{Phase: status.Phase}
+	}
 	status.HostIP, status.HostIPs, status.PodIP, status.PodIPs, status.EphemeralContainerStatuses = "", nil, "", nil, nil
 	for _, containers := range [][]corev1.ContainerStatus{status.InitContainerStatuses, status.ContainerStatuses} {
 		for i := range containers {
@@ -126,6 +136,11 @@ func stripPod(obj any) (any, error) {
 		}
 	}
 	return pod, nil
+}
+
+// isForgotten says that the cache may have dropped how the pod ended. Almost always its run has finished by then.
+func isForgotten(pod *corev1.Pod) bool {
+	return podHasEnded(pod) && len(pod.Status.ContainerStatuses) == 0
 }
 
 // changesWhatIsHeld lets an update pass that changes what the cache holds of the object. Most updates of Jobs change their counts of pods.

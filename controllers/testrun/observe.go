@@ -185,13 +185,21 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 	return job, nil
 }
 
-// readPod finds the Job's pod. That an ended Job has none is believed only of the API server.
+// readPod finds the Job's pod. That an ended Job has none is believed only of the API server, which is also asked how a pod ended that
+// the cache has forgotten.
 func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
 	pod, err := firstPod(ctx, r.Client, job, client.MatchingFields{podsByJob: string(job.UID)})
-	if err == nil && pod == nil && jobEnd(job) != nil {
-		pod, err = r.readPodUncached(ctx, job)
+	switch {
+	case err != nil:
+		return nil, err
+	case pod == nil && jobEnd(job) != nil:
+		return r.readPodUncached(ctx, job)
+	case isForgotten(pod):
+		if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
+			return nil, fmt.Errorf("reading the pod: %w", err)
+		}
 	}
-	return pod, err
+	return pod, nil
 }
 
 func (r *Reconciler) readPodUncached(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
