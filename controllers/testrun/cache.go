@@ -112,14 +112,15 @@ func stripJob(obj any) (any, error) {
 	return obj, nil
 }
 
-// stripPod leaves where the pod runs and how it stands. Of one whose end its Job has counted it leaves no more than that it has ended:
-// see isForgotten.
+// stripPod leaves where the pod runs and how it stands. Of one whose end its Job has counted, which a Job does before the last
+// container has stopped, it leaves no more than that it has ended: see isForgotten.
 func stripPod(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {
 		return obj, nil
 	}
-	forgotten := podHasEnded(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer)
+	forgotten := podHasEnded(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer) &&
+		!slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
 	pod.ManagedFields, pod.OwnerReferences, pod.Finalizers = nil, nil, nil
 	pod.Labels = only(pod.Labels, v1alpha1.LabelRun, batchv1.ControllerUidLabel)
 	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
@@ -143,7 +144,8 @@ func isForgotten(pod *corev1.Pod) bool {
 	return podHasEnded(pod) && len(pod.Status.ContainerStatuses) == 0
 }
 
-// changesWhatIsHeld lets an update pass that changes what the cache holds of the object. Most updates of Jobs change their counts of pods.
+// changesWhatIsHeld lets an update pass that changes what the cache holds of the object. Most updates of Jobs change their counts of
+// pods.
 var changesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 	before, ok := update.ObjectOld.DeepCopyObject().(client.Object)
 	if !ok {

@@ -87,8 +87,21 @@ func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testi
 		}, true},
 		"a Job is being deleted":    {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.DeletionTimestamp = &metav1.Time{Time: t0} }, true},
 		"a pod loses its finalizer": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, false},
-		"a pod gets an address":     {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Status.PodIP = "10.0.0.1" }, false},
-		"a pod gets a node":         {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Spec.NodeName = "node" }, true},
+		"a pod that has ended is counted by its Job": {
+			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, Message: "a"}},
+			func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, true,
+		},
+		"the last container of a pod that was counted ends": {
+			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{
+				{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
+			}}},
+			func(_ *batchv1.Job, pod *corev1.Pod) {
+				pod.Finalizers = nil
+				pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137}}
+			}, true,
+		},
+		"a pod gets an address": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Status.PodIP = "10.0.0.1" }, false},
+		"a pod gets a node":     {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Spec.NodeName = "node" }, true},
 		"a pod's container has begun": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) {
 			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 		}, true},

@@ -99,12 +99,11 @@ func (r *Reconciler) patchStatus(ctx context.Context, run *v1alpha1.TestRun, sta
 	if equality.Semantic.DeepEqual(run.Status, status) {
 		return nil
 	}
-	next := run.DeepCopy()
-	next.Status = status
-	patch := client.MergeFromWithOptions(run, client.MergeFromWithOptimisticLock{})
-	data, err := patch.Data(next)
+	version := metav1.ObjectMeta{ResourceVersion: run.ResourceVersion}
+	patch := client.MergeFromWithOptions(&v1alpha1.TestRun{ObjectMeta: version, Status: run.Status}, client.MergeFromWithOptimisticLock{})
+	data, err := patch.Data(&v1alpha1.TestRun{ObjectMeta: version, Status: status})
 	if err != nil {
-		return fmt.Errorf("writing the status: %w", err)
+		return fmt.Errorf("computing the change of the status: %w", err)
 	}
 	return r.Client.Status().Patch(ctx, metadataOf(run), client.RawPatch(patch.Type(), data))
 }
