@@ -119,8 +119,7 @@ func stripPod(obj any) (any, error) {
 	if !ok {
 		return obj, nil
 	}
-	forgotten := podHasEnded(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer) &&
-		!slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running != nil })
+	forgotten := hasStopped(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer)
 	pod.ManagedFields, pod.OwnerReferences, pod.Finalizers = nil, nil, nil
 	pod.Labels = only(pod.Labels, v1alpha1.LabelRun, batchv1.ControllerUidLabel)
 	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
@@ -139,18 +138,27 @@ func stripPod(obj any) (any, error) {
 	return pod, nil
 }
 
+func hasStopped(pod *corev1.Pod) bool {
+	isRunning := func(status corev1.ContainerStatus) bool { return status.State.Running != nil }
+	return podHasEnded(pod) && !slices.ContainsFunc(pod.Status.ContainerStatuses, isRunning)
+}
+
 // isForgotten says that the cache may have dropped how the pod ended. Almost always its run has finished by then.
 func isForgotten(pod *corev1.Pod) bool {
 	return podHasEnded(pod) && len(pod.Status.ContainerStatuses) == 0
 }
 
-// changesWhatIsHeld lets an update pass that changes what the cache holds of the object. Most updates of Jobs change their counts of
-// pods.
+// changesWhatIsHeld lets an update pass that changes what the cache holds of the object, unless it only forgets how a pod ended. Most
+// updates of Jobs change their counts of pods.
 var changesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 	before, ok := update.ObjectOld.DeepCopyObject().(client.Object)
 	if !ok {
 		return true
 	}
 	before.SetResourceVersion(update.ObjectNew.GetResourceVersion())
+	pod, isPod := before.(*corev1.Pod)
+	if after, ok := update.ObjectNew.(*corev1.Pod); ok && isPod && hasStopped(pod) && isForgotten(after) {
+		pod.Status = after.Status
+	}
 	return !equality.Semantic.DeepEqual(before, update.ObjectNew)
 }}

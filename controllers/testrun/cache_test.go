@@ -89,7 +89,13 @@ func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testi
 		"a pod loses its finalizer": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, false},
 		"a pod that has ended is counted by its Job": {
 			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, Message: "a"}},
-			func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, true,
+			func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, false,
+		},
+		"such a pod is deleted": {
+			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, Message: "a"}},
+			func(_ *batchv1.Job, pod *corev1.Pod) {
+				pod.Finalizers, pod.DeletionTimestamp = nil, &metav1.Time{Time: t0}
+			}, true,
 		},
 		"the last container of a pod that was counted ends": {
 			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, ContainerStatuses: []corev1.ContainerStatus{

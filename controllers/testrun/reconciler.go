@@ -49,6 +49,8 @@ type Reconciler struct {
 
 	// jobsSeen holds the attempts whose Job exists or existed, until the status says so too: see vanished.
 	jobsSeen *lru.Cache
+	// finished holds the runs that this process has finished, until the cache says so too.
+	finished *lru.Cache
 	// warnings are what Kubernetes says about attempts that are slow to start.
 	warnings *warnings
 }
@@ -58,6 +60,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	ctx = log.IntoContext(ctx, log.FromContext(ctx).WithValues("runUID", run.UID))
 	if !r.Queues.IsOpen() { // what is told to them now might be overtaken by what fillQueues tells
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	}
+	if _, finished := r.finished.Get(run.UID); finished && run.Status.Phase != v1alpha1.PhaseFinished {
+		return reconcile.Result{}, nil // the news is on its way
 	}
 	now := r.Clock.Now()
 	seen, err := r.observe(ctx, run, now)
@@ -72,6 +77,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	status := nextStatus(seen, plan, applyErr, now)
 	if err := r.patchStatus(ctx, run, status); err != nil {
 		return again(ctx, err)
+	}
+	if status.Phase == v1alpha1.PhaseFinished {
+		r.finished.Add(run.UID, nil)
 	}
 	r.announce(ctx, run, status)
 	if err := retryable(applyErr); err != nil {

@@ -44,8 +44,8 @@ const (
 	// keepsUniqueKey indexes the finished runs whose unique key may still count.
 	keepsUniqueKey = "keepsUniqueKey"
 
-	// jobsRemembered bounds what is remembered of Jobs that no status speaks of yet.
-	jobsRemembered = 16384
+	// remembered bounds what is remembered of Jobs and runs until the cache knows it.
+	remembered = 16384
 
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
@@ -53,7 +53,7 @@ const (
 
 // SetupWithManager registers the controller. concurrency is the number of runs that are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
-	r.jobsSeen, r.warnings = lru.New(jobsRemembered), newWarnings(r.APIReader)
+	r.jobsSeen, r.finished, r.warnings = lru.New(remembered), lru.New(remembered), newWarnings(r.APIReader)
 	indexer := mgr.GetFieldIndexer()
 	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, waitingForTest, testWaitedFor); err != nil {
 		return err

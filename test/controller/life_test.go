@@ -20,7 +20,6 @@ import (
 	"github.com/testrun-dev/testrun/test/node"
 )
 
-// An operator that is so slow that the Job has counted the pod before would read that once more.
 func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
 	report := &results.Report{Format: results.TAP, Final: true}
 	report.Add(results.Case{Name: "a", Outcome: results.Passed})
@@ -33,8 +32,7 @@ func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
 		"without the runner": {v1alpha1.ResultsNone, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorldAlone(t)
-			w.startController()
+			w := withController(t)
 			run := builders.TestRun("smoke").Build()
 			run.Spec.TestSpec.Results.Format = test.format
 			w.create(run)
