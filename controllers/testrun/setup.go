@@ -10,10 +10,13 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/lru"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -79,7 +82,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.TestRun{}).
 		Owns(&batchv1.Job{}, builder.WithPredicates(changesWhatIsHeld)).
-		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(runOfPod), builder.WithPredicates(changesWhatIsHeld)).
+		Watches(&corev1.Pod{}, endsFirst{handler.EnqueueRequestsFromMapFunc(runOfPod)}, builder.WithPredicates(changesWhatIsHeld)).
 		WatchesRawSource(source.Func(r.Queues.RunsSource)).
 		Watches(&v1alpha1.Test{}, handler.EnqueueRequestsFromMapFunc(r.runsWaitingFor)).
 		WithOptions(controller.Options{
@@ -87,6 +90,20 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// endsFirst has a run whose pod has ended looked at before all others. That frees its slot, and soon its Job leaves the cache.
+type endsFirst struct{ handler.EventHandler }
+
+// Update queues the run of a pod that has changed.
+func (h endsFirst) Update(ctx context.Context, update event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	pod, isPod := update.ObjectNew.(*corev1.Pod)
+	inOrder, hasOrder := queue.(priorityqueue.PriorityQueue[reconcile.Request])
+	if !isPod || !hasOrder || !podHasEnded(pod) {
+		h.EventHandler.Update(ctx, update, queue)
+		return
+	}
+	inOrder.AddWithOpts(priorityqueue.AddOpts{Priority: ptr.To(1)}, runOfPod(ctx, pod)...)
 }
 
 func runOfPod(_ context.Context, pod client.Object) []reconcile.Request {

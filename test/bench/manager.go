@@ -168,17 +168,50 @@ func (m *manager) cpu() (time.Duration, error) {
 
 // cpuTime reads /proc/PID/stat: utime and stime are the fields 14 and 15, in ticks of 10 ms. The second field may hold spaces.
 func cpuTime(stat []byte) (time.Duration, error) {
-	const tick = 10 * time.Millisecond
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("unexpected process state %q", stat)
 	}
-	user, errUser := strconv.ParseInt(fields[11], 10, 64)
-	system, errSystem := strconv.ParseInt(fields[12], 10, 64)
-	if errUser != nil || errSystem != nil {
-		return 0, fmt.Errorf("unexpected process state %q", stat)
+	return ticks(fields[11], fields[12])
+}
+
+// used is CPU time: the operator's, and that of all processes and the kernel.
+type used struct{ operator, machine time.Duration }
+
+// used is what has been used so far.
+func (m *manager) used() (u used, err error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return u, err
 	}
-	return time.Duration(user+system) * tick, nil
+	if u.machine, err = machineTime(stat); err != nil {
+		return u, err
+	}
+	u.operator, err = m.cpu()
+	return u, err
+}
+
+// machineTime reads the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq.
+func machineTime(stat []byte) (time.Duration, error) {
+	line, _, _ := strings.Cut(string(stat), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 8 || fields[0] != "cpu" {
+		return 0, fmt.Errorf("unexpected state of the machine %q", line)
+	}
+	return ticks(fields[1], fields[2], fields[3], fields[6], fields[7])
+}
+
+// ticks adds up times in the kernel's unit for programs.
+func ticks(counts ...string) (sum time.Duration, err error) {
+	const tick = 10 * time.Millisecond
+	for _, count := range counts {
+		n, err := strconv.ParseInt(count, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("unexpected count of ticks: %w", err)
+		}
+		sum += time.Duration(n) * tick
+	}
+	return sum, nil
 }
 
 // peakMiB is the most memory that the operator has had.

@@ -16,6 +16,18 @@ func TestCPUTimeIsReadBehindANameWithSpaces(t *testing.T) {
 	}
 }
 
+func TestTheMachinesCPUTimeIsWithoutItsIdleTime(t *testing.T) {
+	got, err := machineTime([]byte("cpu  100 20 30 9000 800 5 45 0 0 0\ncpu0 1 1 1 1 1 1 1 0 0 0\n"))
+	if err != nil || got != 2*time.Second {
+		t.Errorf("200 ticks: %v, %v", got, err)
+	}
+	for _, broken := range []string{"cpu  100 20\n", "intr 1 2 3 4 5 6 7 8\n", "cpu a 1 1 1 1 1 1\n"} {
+		if _, err := machineTime([]byte(broken)); err == nil {
+			t.Errorf("%q is taken for a time", broken)
+		}
+	}
+}
+
 func TestMemoryIsReadFromThisProcess(t *testing.T) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

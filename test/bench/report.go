@@ -69,6 +69,7 @@ func atOnce() []row {
 		rows("API writes for each, without events", 2, func(p part) float64 { return p.Requests.writes() }),
 		rows("events for each", 2, func(p part) float64 { return p.Requests.events() }),
 		rows("the operator's CPU time for each, ms", 2, func(p part) float64 { return p.CPU }),
+		rows("CPU time of the whole machine for each, ms", 1, func(p part) float64 { return p.MachineCPU }),
 		rows("the operator's peak memory so far, MiB", 0, func(p part) float64 { return p.PeakMiB }),
 	}
 }

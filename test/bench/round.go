@@ -52,6 +52,7 @@ type part struct {
 	UntilFinished     quantiles `json:"untilFinishedMilliseconds"`
 	Requests          requests  `json:"requestsPerRun"`
 	CPU               float64   `json:"operatorCPUMillisecondsPerRun"`
+	MachineCPU        float64   `json:"machineCPUMillisecondsPerRun"`
 	PeakMiB           float64   `json:"operatorPeakMiB"`
 }
 
@@ -106,7 +107,7 @@ func (b *bench) part(ctx context.Context, operator *manager, l load) (p part, er
 	if err != nil {
 		return p, err
 	}
-	cpuBefore, err := operator.cpu()
+	usedBefore, err := operator.used()
 	if err != nil {
 		return p, err
 	}
@@ -127,7 +128,7 @@ func (b *bench) part(ctx context.Context, operator *manager, l load) (p part, er
 	if err != nil {
 		return p, err
 	}
-	cpuAfter, err := operator.cpu()
+	usedAfter, err := operator.used()
 	if err != nil {
 		return p, err
 	}
@@ -138,7 +139,8 @@ func (b *bench) part(ctx context.Context, operator *manager, l load) (p part, er
 	p.FinishedPerSecond = finishedPerSecond(begin, seen)
 	p.UntilJob, p.UntilFinished = untilJob(seen), untilFinished(seen)
 	p.Requests = after.minus(before).per(l.runs)
-	p.CPU = milliseconds(cpuAfter-cpuBefore) / float64(l.runs)
+	p.CPU = milliseconds(usedAfter.operator-usedBefore.operator) / float64(l.runs)
+	p.MachineCPU = milliseconds(usedAfter.machine-usedBefore.machine) / float64(l.runs)
 	fmt.Printf("  %-10s %5d %-12s %6.1f/s, from created to finished p50 %5.0f ms, p99 %5.0f ms\n",
 		l.kind.name, l.runs, l.how(), p.FinishedPerSecond, p.UntilFinished.P50, p.UntilFinished.P99)
 	return p, nil

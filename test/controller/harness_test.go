@@ -14,6 +14,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -35,6 +36,8 @@ type world struct {
 	requests  requests
 	// adjustRetention, if it is set, changes the controllers that delete before they start.
 	adjustRetention func(*retention.Controllers)
+	// adjustManager, if it is set, changes the manager before it is made.
+	adjustManager func(*ctrl.Options)
 }
 
 // newWorld makes a namespace without a controller.
@@ -63,7 +66,11 @@ func (w *world) startController() (stop func()) {
 	w.t.Helper()
 	w.registry = prometheus.NewRegistry()
 	ctx, cancel := context.WithCancel(context.Background())
-	mgr, err := operator.New(w.requests.counted(apiserver.Config), w.namespace, w.registry)
+	mgr, err := operator.New(w.requests.counted(apiserver.Config), w.namespace, w.registry, func(options *ctrl.Options) {
+		if w.adjustManager != nil {
+			w.adjustManager(options)
+		}
+	})
 	w.must(err)
 	if w.adjustRetention != nil {
 		w.adjustRetention(mgr.Retention)

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -18,6 +20,7 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/node"
+	"github.com/testrun-dev/testrun/test/operator"
 )
 
 func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
@@ -276,4 +279,34 @@ func TestAJobThatHasSucceededUnseenGivesTheVerdict(t *testing.T) {
 	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
 	w.startController()
 	w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+}
+
+func TestARunThatWasJustFinishedIsLeftAloneUntilTheCacheKnows(t *testing.T) {
+	const lag = 2 * time.Second
+	w := newWorld(t)
+	w.adjustManager = func(options *ctrl.Options) {
+		present := func(string) string { return "" }
+		options.Cache = operator.Misled(options.Cache, present, func(kind string, events watch.Interface) watch.Interface {
+			if kind != "TestRun" {
+				return events
+			}
+			return watch.Filter(events, func(event watch.Event) (watch.Event, bool) {
+				time.Sleep(lag)
+				return event, true
+			})
+		})
+	}
+	w.startController()
+	w.create(builders.TestRun("run").Build())
+	pod := w.execute("run")
+	w.inProgress("run")
+	time.Sleep(lag + time.Second) // so that the cache knows that
+	before, _ := w.requests.split()
+	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+	time.Sleep(lag)
+	if after, _ := w.requests.split(); !slices.Equal(after[len(before):], []string{"PATCH testruns/status"}) {
+		t.Errorf("the end of the run cost %q", after[len(before):])
+	}
 }
