@@ -253,12 +253,14 @@ func isStarting(seen observation, now time.Time) (plan, bool) {
 	}
 	step := startingStep(seen)
 	deadline, _ := startDeadline(seen)
-	if worthTelling := step.since.Add(explainAfter); now.Before(worthTelling) && worthTelling.Before(deadline) {
-		return tellLater(worthTelling, now), true
-	} else if now.Before(worthTelling) {
+	switch worthTelling := step.since.Add(explainAfter); {
+	case !now.Before(worthTelling):
+		return plan{state: pending(step.reason, step.message), requeueAfter: deadline.Sub(now)}, true
+	case deadline.Before(worthTelling):
 		return plan{requeueAfter: deadline.Sub(now)}, true
+	default:
+		return tellLater(worthTelling, now), true
 	}
-	return plan{state: pending(step.reason, step.message), requeueAfter: deadline.Sub(now)}, true
 }
 
 func runNotFound(seen observation, _ time.Time) (plan, bool) {
