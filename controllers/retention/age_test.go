@@ -46,7 +46,21 @@ func TestHowLongARunIsKept(t *testing.T) {
 			if (got == nil) != (test.want == nil) || got != nil && *got != *test.want {
 				t.Errorf("it is kept for %v, want %v", got, test.want)
 			}
+			if test.want != nil && !mayHaveTTL(test.run.Build()) {
+				t.Error("it is not looked at")
+			}
 		})
+	}
+}
+
+func TestARunThatCanHaveNoTTLIsNotLookedAt(t *testing.T) {
+	for name, run := range map[string]*v1alpha1.TestRun{
+		"a definition of its own, without a TTL": builders.TestRun("a").Finished(v1alpha1.VerdictPassed, "").Build(),
+		"not finished":                           builders.TestRun("a").TTL(time.Hour).Build(),
+	} {
+		if mayHaveTTL(run) {
+			t.Errorf("%s: it is looked at", name)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func (c *Controllers) SetupWithManager(ctx context.Context, mgr ctrl.Manager) er
 	}
 	finished := builder.WithPredicates(predicate.NewPredicateFuncs(isFinished))
 	err := ctrl.NewControllerManagedBy(mgr).Named("retention-by-age").
-		For(&v1alpha1.TestRun{}, finished).
+		For(&v1alpha1.TestRun{}, builder.WithPredicates(predicate.NewPredicateFuncs(mayHaveTTL))).
 		Watches(&v1alpha1.Test{}, handler.EnqueueRequestsFromMapFunc(c.runsOf), builder.WithPredicates(changeOf(ttlOfTest))).
 		Complete(reconcile.AsReconciler(c.Client, byAge{c}))
 	if err != nil {
@@ -72,6 +72,12 @@ func (c *Controllers) SetupWithManager(ctx context.Context, mgr ctrl.Manager) er
 func isFinished(obj client.Object) bool {
 	run, ok := obj.(*v1alpha1.TestRun)
 	return ok && run.Status.Phase == v1alpha1.PhaseFinished
+}
+
+// mayHaveTTL says whether a run has finished and has a TTL, or a Test that may have one.
+func mayHaveTTL(obj client.Object) bool {
+	run, ok := obj.(*v1alpha1.TestRun)
+	return ok && isFinished(run) && (testNameOf(run) != "" || ttlOf(run, nil) != nil)
 }
 
 func ttlOfTest(test *v1alpha1.Test) any  { return test.Spec.Retention.TTL }

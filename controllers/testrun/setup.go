@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -80,7 +81,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.TestRun{}).
+		For(&v1alpha1.TestRun{}, builder.WithPredicates(predicate.Funcs{CreateFunc: isUnfinished})).
 		Owns(&batchv1.Job{}, builder.WithPredicates(changesWhatIsHeld)).
 		Watches(&corev1.Pod{}, endsFirst{handler.EnqueueRequestsFromMapFunc(runOfPod)}, builder.WithPredicates(changesWhatIsHeld)).
 		WatchesRawSource(source.Func(r.Queues.RunsSource)).
@@ -90,6 +91,13 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 		}).
 		Complete(reconcile.AsReconciler(r.Client, r))
+}
+
+// isUnfinished lets no run pass that had finished before this process knew of it, and has not changed since: there may be very many. If
+// its Job is active nevertheless, the Job has it looked at.
+func isUnfinished(create event.CreateEvent) bool {
+	run, ok := create.Object.(*v1alpha1.TestRun)
+	return !ok || run.Status.Phase != v1alpha1.PhaseFinished || run.Status.ObservedGeneration != run.Generation
 }
 
 // endsFirst has a run whose pod has ended looked at before all others. That frees its slot, and soon its Job leaves the cache.
