@@ -116,8 +116,8 @@ func (r *Reconciler) patchStatus(ctx context.Context, run *v1alpha1.TestRun, sta
 	return r.Client.Status().Patch(ctx, metadataOf(run), client.RawPatch(patch.Type(), data))
 }
 
-// metadataOf is what to read or write a run with when nothing but its metadata is to be answered: the rest, in JSON, costs more
-// than anything else that is done for it.
+// metadataOf is what to read or write a run with when nothing but its metadata is to be answered: decoding the rest would be for
+// nothing.
 func metadataOf(run *v1alpha1.TestRun) *metav1.PartialObjectMetadata {
 	metadata := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: run.Namespace, Name: run.Name}}
 	metadata.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("TestRun"))

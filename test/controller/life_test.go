@@ -299,13 +299,11 @@ func TestARunThatWasJustFinishedIsLeftAloneUntilTheCacheKnows(t *testing.T) {
 	w.startController()
 	w.create(builders.TestRun("run").Build())
 	pod := w.execute("run")
-	w.inProgress("run")
-	time.Sleep(lag + time.Second) // so that the cache knows that
+	w.becomesOne("testrun_runs", "InProgress") // in the cache
 	before, _ := w.requests.split()
 	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
 	w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
-	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
-	time.Sleep(lag)
+	w.becomesOne("testrun_runs", "Finished")
 	if after, _ := w.requests.split(); !slices.Equal(after[len(before):], []string{"PATCH testruns/status"}) {
 		t.Errorf("the end of the run cost %q", after[len(before):])
 	}
