@@ -10,9 +10,14 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// explainAfter is how long a step of the start may take before the status names it. An ordinary start is over sooner, and
-// so costs no write: see docs/decisions/writes.md.
-const explainAfter = 5 * time.Second
+// How long a step of the start may take before the status names it. An ordinary start is over sooner, and so costs no write: see
+// docs/decisions/writes.md.
+const (
+	explainAfter = 5 * time.Second
+	// explainBusyAfter is for the steps that take long for no other reason than that the cluster has much to do. To tell all who wait
+	// for it so would be more to do.
+	explainBusyAfter = 30 * time.Second
+)
 
 // plan is what a reconcile is to do: at most one of create and stop, and what the status is to say.
 type plan struct {
@@ -252,15 +257,14 @@ func isStarting(seen observation, now time.Time) (plan, bool) {
 		return plan{}, false
 	}
 	step := startingStep(seen)
-	deadline, _ := startDeadline(seen)
-	switch worthTelling := step.since.Add(explainAfter); {
-	case !now.Before(worthTelling):
-		return plan{state: pending(step.reason, step.message), requeueAfter: deadline.Sub(now)}, true
-	case deadline.Before(worthTelling):
-		return plan{requeueAfter: deadline.Sub(now)}, true
-	default:
-		return tellLater(worthTelling, now), true
+	next := tellLater(step.nextLook(now), now)
+	if deadline, _ := startDeadline(seen); deadline.Sub(now) <= next.requeueAfter {
+		next = plan{requeueAfter: deadline.Sub(now)}
 	}
+	if !now.Before(step.worthTelling()) {
+		next.state = pending(step.reason, step.message)
+	}
+	return next, true
 }
 
 func runNotFound(seen observation, _ time.Time) (plan, bool) {

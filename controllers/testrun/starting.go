@@ -18,6 +18,26 @@ type step struct {
 	since   time.Time
 }
 
+// worthTelling is when the status is to name the step. The first two steps show no sign of trouble, or else they had another
+// reason: the cluster has not come to the pod.
+func (s step) worthTelling() time.Time {
+	if s.reason == v1alpha1.ReasonCreatingPod || s.reason == v1alpha1.ReasonScheduling {
+		return s.since.Add(explainBusyAfter)
+	}
+	return s.since.Add(explainAfter)
+}
+
+// nextLook is when to look again at a step that lasts. What Kubernetes tells in events alone wakes nobody, so it is asked for: when
+// the step is slow, when it is worth telling, and then each time that it has lasted for twice as long.
+func (s step) nextLook(now time.Time) time.Time {
+	for _, look := range []time.Time{s.since.Add(explainAfter), s.worthTelling()} {
+		if now.Before(look) {
+			return look
+		}
+	}
+	return now.Add(now.Sub(s.since))
+}
+
 // startingStep says at which step the start of the attempt is. The attempt has a Job.
 func startingStep(seen observation) step {
 	if seen.pod == nil {
