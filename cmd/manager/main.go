@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,7 +18,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -135,18 +133,8 @@ func run(ctx context.Context, opts options) error {
 	if err := addHealthChecks(mgr); err != nil {
 		return err
 	}
-	if err := mgr.Add(manager.RunnableFunc(returnMemory)); err != nil {
-		return fmt.Errorf("adding the return of memory: %w", err)
-	}
 	ctrl.Log.Info("Starting the manager", "version", version, "runnerImage", runner.Image, "runnerMount", runner.Mount)
 	return mgr.Start(ctx)
-}
-
-// returnMemory gives back what filling the caches has left, which is several times as much as they hold. They are filled when it is
-// called.
-func returnMemory(context.Context) error {
-	debug.FreeOSMemory()
-	return nil
 }
 
 func managerOptions(opts options) ctrl.Options {

@@ -19,6 +19,11 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
+var (
+	hasNotSucceeded = fields.OneTermEqualSelector("status.successful", "0")
+	hasSucceeded    = fields.OneTermNotEqualSelector("status.successful", "0")
+)
+
 // CacheOptions keeps in memory no more than what is read there: see docs/decisions/memory.md. Jobs that have succeeded are not among
 // it, since there is one for each run that is kept.
 func CacheOptions() cache.Options {
@@ -31,10 +36,8 @@ func CacheOptions() cache.Options {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.TestRun{}: {Transform: stripRun},
-			&batchv1.Job{}: {
-				Label: selector, Field: fields.OneTermEqualSelector("status.successful", "0"), Transform: stripJob,
-			},
-			&corev1.Pod{}: {Label: selector, Transform: stripPod},
+			&batchv1.Job{}:      {Label: selector, Field: hasNotSucceeded, Transform: stripJob},
+			&corev1.Pod{}:       {Label: selector, Transform: stripPod},
 		},
 	}
 }

@@ -94,39 +94,85 @@ func uniqueKeyKept(obj client.Object) []string {
 	return nil
 }
 
-// jobsPerPage is how many Jobs are read at a time.
-const jobsPerPage = 500
+const (
+	// jobsPerPage is how many Jobs are read at a time.
+	jobsPerPage = 500
+	// fewRuns are so many that to read the Job of each takes no longer than a second or two.
+	fewRuns = 500
+)
 
 // jobsOf asks the API server for the Jobs of these runs, one for each run that has any, and remembers those of their attempts: the
-// cache does not have those that have succeeded. Of each only the metadata is known.
+// cache does not have those that have succeeded. Of some only the metadata is known. Every run that is kept has a Job that has
+// succeeded, so those are not listed unless many runs may have one: they are asked for by name.
 func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (map[types.UID]*batchv1.Job, error) {
+	jobs := map[types.UID]*batchv1.Job{}
+	if err := r.listJobs(ctx, runs, hasNotSucceeded, jobs); err != nil {
+		return nil, err
+	}
+	var unknown []*v1alpha1.TestRun
+	for i := range runs {
+		if !isCurrent(jobs[runs[i].UID], &runs[i]) {
+			unknown = append(unknown, &runs[i])
+		}
+	}
+	if len(unknown) > fewRuns {
+		return jobs, r.listJobs(ctx, runs, hasSucceeded, jobs)
+	}
+	for _, run := range unknown {
+		job, err := ownJob(ctx, r.APIReader, run, currentAttempt(run.Status).Number)
+		if last := lastEnded(run.Status); job == nil && err == nil && last != nil && jobs[run.UID] == nil {
+			job, err = ownJob(ctx, r.APIReader, run, last.Number)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if job != nil {
+			r.found(run, job, jobs)
+		}
+	}
+	return jobs, nil
+}
+
+// listJobs adds to jobs those that the selector selects, by the UID of their run.
+func (r *Reconciler) listJobs(ctx context.Context, runs []v1alpha1.TestRun, which fields.Selector, jobs map[types.UID]*batchv1.Job) error {
 	byUID := make(map[types.UID]*v1alpha1.TestRun, len(runs))
 	for i := range runs {
 		byUID[runs[i].UID] = &runs[i]
 	}
-	jobs := map[types.UID]*batchv1.Job{}
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("JobList"))
 	for page := ""; ; {
-		err := r.APIReader.List(ctx, list, client.HasLabels{v1alpha1.LabelRun}, client.Limit(jobsPerPage), client.Continue(page))
+		err := r.APIReader.List(ctx, list, client.HasLabels{v1alpha1.LabelRun}, client.MatchingFieldsSelector{Selector: which},
+			client.Limit(jobsPerPage), client.Continue(page))
 		if err != nil {
-			return nil, fmt.Errorf("listing the Jobs: %w", err)
+			return fmt.Errorf("listing the Jobs: %w", err)
 		}
 		for i := range list.Items {
 			job := &batchv1.Job{ObjectMeta: list.Items[i].ObjectMeta}
-			owner := metav1.GetControllerOf(job)
-			if owner == nil || byUID[owner.UID] == nil {
-				continue
-			}
-			jobs[owner.UID] = job
-			if run := byUID[owner.UID]; job.Name == jobName(run, currentAttempt(run.Status).Number) {
-				r.jobsSeen.Add(attemptOf(run), nil)
+			if owner := metav1.GetControllerOf(job); owner != nil && byUID[owner.UID] != nil {
+				r.found(byUID[owner.UID], job, jobs)
 			}
 		}
 		if page = list.Continue; page == "" {
-			return jobs, nil
+			return nil
 		}
 	}
+}
+
+// found adds the Job of the run to jobs. That of the current attempt is the one that counts.
+func (r *Reconciler) found(run *v1alpha1.TestRun, job *batchv1.Job, jobs map[types.UID]*batchv1.Job) {
+	switch {
+	case isCurrent(job, run):
+		r.jobsSeen.Add(attemptOf(run), nil)
+		jobs[run.UID] = job
+	case jobs[run.UID] == nil:
+		jobs[run.UID] = job
+	}
+}
+
+// isCurrent says whether this is the Job of the run's current attempt.
+func isCurrent(job *batchv1.Job, run *v1alpha1.TestRun) bool {
+	return job != nil && job.Name == jobName(run, currentAttempt(run.Status).Number)
 }
 
 // leavesQueue has the queues forget a run that is deleted.

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -269,16 +270,27 @@ func TestAFinishedRunWhosePodIsGoneIsNotAskedAfter(t *testing.T) {
 	}
 }
 
+// A controller that starts asks for the Job of each run that has none which it watches, or lists them if there are many. If it knew
+// of none this run would wait for its turn.
 func TestAJobThatHasSucceededUnseenGivesTheVerdict(t *testing.T) {
-	w := newWorld(t)
-	stop := w.startController()
-	w.create(builders.TestRun("run").Build())
-	w.job("run")
-	stop()
-	w.exit(w.execute("run"), corev1.ContainerStateTerminated{ExitCode: 0})
-	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
-	w.startController()
-	w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	for name, others := range map[string]int{"few runs wait": 0, "many runs wait": 501} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			queue := w.queue(v1alpha1.TestQueueSpec{})
+			stop := w.startController()
+			w.create(builders.TestRun("run").Waiting(queue).Build())
+			w.job("run")
+			stop()
+			w.changeQueue(queue, func(spec *v1alpha1.TestQueueSpec) { spec.Suspend = ptr.To(true) })
+			for i := range others {
+				w.create(builders.TestRun(fmt.Sprintf("other-%d", i)).Waiting(queue).Build())
+			}
+			w.exit(w.execute("run"), corev1.ContainerStateTerminated{ExitCode: 0})
+			w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+			w.startController()
+			w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		})
+	}
 }
 
 func TestARunThatWasJustFinishedIsLeftAloneUntilTheCacheKnows(t *testing.T) {
