@@ -64,7 +64,7 @@ func main() {
 	flag.IntVar(&s.Runs, "runs", 1000, "Runs, and bare Jobs, of each part.")
 	flag.IntVar(&s.Rounds, "rounds", 5, "How often everything is measured.")
 	flag.IntVar(&s.Clients, "clients", 32, "Clients that create at the same time.")
-	flag.IntVar(&s.OneByOne, "one-by-one", 100, "Runs that are created one by one, each round.")
+	flag.IntVar(&s.OneByOne, "one-by-one", 500, "Runs that are created one by one, each round.")
 	flag.IntVar(&s.Starts, "starts", 3, "Real pods of each kind that are started one by one, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
 	s.Kept = []int{1000, 10000}
