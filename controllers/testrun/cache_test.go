@@ -160,18 +160,3 @@ func heap() uint64 {
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
 }
-
-func TestARunThatHadFinishedIsLookedAtOnlyIfItHasChangedSince(t *testing.T) {
-	finished := builders.TestRun("a").Finished(v1alpha1.VerdictPassed, "it passed").Build()
-	finished.Generation, finished.Status.ObservedGeneration = 2, 2
-	changed := finished.DeepCopy()
-	changed.Generation = 3
-	for name, test := range map[string]struct {
-		run  *v1alpha1.TestRun
-		want bool
-	}{"finished": {finished, false}, "changed since": {changed, true}, "not finished": {builders.TestRun("a").Build(), true}} {
-		if got := isUnfinished(event.CreateEvent{Object: test.run}); got != test.want {
-			t.Errorf("%s: it is looked at: %t", name, got)
-		}
-	}
-}

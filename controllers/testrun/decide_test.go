@@ -119,6 +119,12 @@ func ready(pod *corev1.Pod) {
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReadyToStartContainers, Status: corev1.ConditionTrue, LastTransitionTime: after(0)})
 }
 
+func schedulerFails(pod *corev1.Pod) {
+	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "SchedulerError", Message: "no answer from a plugin", LastTransitionTime: after(0),
+	})
+}
+
 func unschedulable(pod *corev1.Pod) {
 	pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{
 		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes are available", LastTransitionTime: after(0),
@@ -289,7 +295,9 @@ func TestDecide(t *testing.T) {
 		"a quota that is exhausted":                            {seen: aRun().withJob().withWarning("FailedCreate", `pods "a" is forbidden: exceeded quota: q`), now: late, says: "Pending  QuotaExceeded", requeue: 10 * time.Second},
 		"a ServiceAccount that is missing":                     {seen: aRun().withJob().withWarning("FailedCreate", `error looking up service account a/b: serviceaccount "b" not found`), now: late, says: "Pending  ServiceAccountNotFound", requeue: 10 * time.Second},
 		"a pod that the API server refuses":                    {seen: aRun().withJob().withWarning("FailedCreate", `violates PodSecurity "restricted:latest"`), now: late, says: "Pending  PodRefused", requeue: 10 * time.Second},
+		"a pod that no scheduler has seen for seconds":         {seen: aRun().withPod(), now: late, requeue: 20 * time.Second},
 		"a pod that no scheduler has seen":                     {seen: aRun().withPod(), now: 30 * time.Second, says: "Pending  Scheduling", requeue: 30 * time.Second},
+		"a pod at which the scheduler fails":                   {seen: aRun().withPod(schedulerFails), now: late, says: "Pending  Scheduling", requeue: 10 * time.Second},
 		"a pod that fits no node":                              {seen: aRun().withPod(unschedulable), now: late, says: "Pending  Unschedulable", requeue: 10 * time.Second},
 		"a pod that gets its volumes and network":              {seen: aRun().withPod(onANode), now: late, says: "Pending  Preparing", requeue: 10 * time.Second},
 		"a volume that cannot be mounted":                      {seen: aRun().withPod(onANode).withWarning("FailedMount", `configmap "c" not found`), now: late, says: "Pending  VolumeNotReady", requeue: 10 * time.Second},

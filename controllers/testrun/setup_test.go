@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
 )
 
 func TestARunWhosePodHasEndedComesBeforeAllOthers(t *testing.T) {
@@ -32,5 +33,20 @@ func TestARunWhosePodHasEndedComesBeforeAllOthers(t *testing.T) {
 	want := types.NamespacedName{Namespace: "a", Name: "ended"}
 	if got, priority, _ := queue.GetWithPriority(); got.NamespacedName != want || priority <= 0 {
 		t.Errorf("the next is %s with priority %d, want %s", got, priority, want)
+	}
+}
+
+func TestARunThatHadFinishedIsLookedAtOnlyIfItHasChangedSince(t *testing.T) {
+	finished := builders.TestRun("a").Finished(v1alpha1.VerdictPassed, "it passed").Build()
+	finished.Generation, finished.Status.ObservedGeneration = 2, 2
+	changed := finished.DeepCopy()
+	changed.Generation = 3
+	for name, test := range map[string]struct {
+		run  *v1alpha1.TestRun
+		want bool
+	}{"finished": {finished, false}, "changed since": {changed, true}, "not finished": {builders.TestRun("a").Build(), true}} {
+		if got := isUnfinished(event.CreateEvent{Object: test.run}); got != test.want {
+			t.Errorf("%s: it is looked at: %t", name, got)
+		}
 	}
 }

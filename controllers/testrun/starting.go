@@ -18,10 +18,13 @@ type step struct {
 	since   time.Time
 }
 
-// worthTelling is when the status is to name the step. The first two steps show no sign of trouble, or else they had another
-// reason: the cluster has not come to the pod.
+// waitsForNode is said of a pod of which the scheduler has said nothing.
+const waitsForNode = "The pod waits for a node"
+
+// worthTelling is when the status is to name the step. A Job without a pod, and a pod of which the scheduler has said nothing, show no
+// sign of trouble: the cluster has not come to them.
 func (s step) worthTelling() time.Time {
-	if s.reason == v1alpha1.ReasonCreatingPod || s.reason == v1alpha1.ReasonScheduling {
+	if s.reason == v1alpha1.ReasonCreatingPod || s.message == waitsForNode {
 		return s.since.Add(explainBusyAfter)
 	}
 	return s.since.Add(explainAfter)
@@ -52,7 +55,7 @@ func startingStep(seen observation) step {
 	case scheduled != nil && scheduled.Message != "":
 		return step{v1alpha1.ReasonScheduling, scheduled.Message, scheduled.LastTransitionTime.Time}
 	default:
-		return step{v1alpha1.ReasonScheduling, "The pod waits for a node", seen.pod.CreationTimestamp.Time}
+		return step{v1alpha1.ReasonScheduling, waitsForNode, seen.pod.CreationTimestamp.Time}
 	}
 }
 
