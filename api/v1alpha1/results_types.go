@@ -11,7 +11,7 @@ type ResultsFormat string
 
 // The formats of results.
 const (
-	// ResultsAuto reads what there is: JUnit files, or else go test -json or TAP on standard output, or else nothing.
+	// ResultsAuto reads all that there is: JUnit files, go test -json and TAP on standard output. It shows the first with cases.
 	ResultsAuto ResultsFormat = "Auto"
 	// ResultsTAP reads the Test Anything Protocol on standard output, also what prove -v makes of it.
 	ResultsTAP ResultsFormat = "TAP"
@@ -106,6 +106,12 @@ type Results struct {
 	// +kubebuilder:validation:Minimum=0
 	Skipped int64 `json:"skipped"`
 
+	// flaky is the number of passed cases that had failed in an earlier attempt of the same run. Unset if there are none.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Flaky int64 `json:"flaky,omitempty"`
+
 	// duration is the time that the cases took, added up, such as 1.234s. Unset if the test reports no times.
 	//
 	// +optional
@@ -113,8 +119,8 @@ type Results struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}([.][0-9]{1,9})?(h|m|s|ms)){1,3}$`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
-	// cases are up to 50 of the cases: first those that failed or errored, then those that were skipped, then those that
-	// passed. Unset if there are none.
+	// cases are up to 50 of the cases: first those that failed or errored, then the flaky ones, then those that were
+	// skipped, then those that passed. Unset if there are none.
 	//
 	// +optional
 	// +listType=atomic
@@ -156,7 +162,21 @@ type Case struct {
 	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}([.][0-9]{1,9})?(h|m|s|ms)){1,3}$`
 	Duration *metav1.Duration `json:"duration,omitempty"`
 
-	// message says why the case did not pass, cut with the mark … if there is no room for all of it.
+	// location is where in the source the case stands or failed, such as till_test.go:9, cut with the mark … if it is longer than
+	// 256 bytes. Unset if the test does not say.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Location string `json:"location,omitempty"`
+
+	// flaky means that the case passed, and had failed in an earlier attempt of the same run. Unset means that it did not.
+	//
+	// +optional
+	Flaky *bool `json:"flaky,omitempty"`
+
+	// message says why the case did not pass, or why the first attempt of a flaky case did not. It is cut with the mark … if there
+	// is no room for all of it.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=1

@@ -39,15 +39,25 @@ func resultsOf(report *results.Report) v1alpha1.Results {
 		Format:  v1alpha1.ResultsFormat(report.Format),
 		Summary: fmt.Sprintf("%d/%d", report.Passed, report.Total()),
 		Total:   report.Total(), Passed: report.Passed, Failed: report.Failed, Errored: report.Errored, Skipped: report.Skipped,
+		Flaky:    report.Flaky,
 		Duration: durationOf(report.Duration),
 	}
 	for _, c := range report.Cases() {
-		shown.Cases = append(shown.Cases, v1alpha1.Case{
-			Name: c.Name, Suite: c.Suite, Outcome: v1alpha1.Outcome(c.Outcome), Duration: durationOf(c.Duration), Message: c.Message,
-		})
+		shown.Cases = append(shown.Cases, caseOf(c))
 	}
 	if int64(len(shown.Cases)) < shown.Total {
 		shown.Truncated = ptr.To(true)
+	}
+	return shown
+}
+
+func caseOf(c results.Case) v1alpha1.Case {
+	shown := v1alpha1.Case{
+		Name: c.Name, Suite: c.Suite, Outcome: v1alpha1.Outcome(c.Outcome), Duration: durationOf(c.Duration),
+		Location: c.Location, Message: c.Message,
+	}
+	if c.Flaky {
+		shown.Flaky = ptr.To(true)
 	}
 	return shown
 }

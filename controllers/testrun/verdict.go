@@ -30,7 +30,7 @@ func verdictOfExit(seen observation) *state {
 	switch {
 	case format == v1alpha1.ResultsNone:
 		return verdictOfExitCode(end.ExitCode)
-	case report == nil || report.NotStarted == "" && report.Defect == "" && report.Total() == 0:
+	case report == nil || report.NotStarted == "" && report.Defect == "" && report.Also == "" && report.Total() == 0:
 		if format != v1alpha1.ResultsAuto {
 			return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("%s (exit code %d)", noResults[format], end.ExitCode))
 		}
@@ -63,7 +63,7 @@ var reasonsOfDefects = map[results.Defect]string{
 
 // verdictOfReport: results that are not whole never pass, and neither does an exit code other than 0.
 func verdictOfReport(report *results.Report, code int32) *state {
-	failed := report.Failed + report.Errored
+	failed := report.Failed+report.Errored > 0 || report.Also != ""
 	counts := countsOf(report)
 	switch {
 	case report.NotStarted != "":
@@ -74,9 +74,9 @@ func verdictOfReport(report *results.Report, code int32) *state {
 	case !report.Final:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete,
 			fmt.Sprintf("The test was killed before all of its results were read. %s (exit code %d)", counts, code))
-	case failed > 0 && code == 0:
+	case failed && code == 0:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, counts+" although the test ended with exit code 0")
-	case failed > 0:
+	case failed:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("%s (exit code %d)", counts, code))
 	case code != 0:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesPassed,
@@ -86,32 +86,51 @@ func verdictOfReport(report *results.Report, code int32) *state {
 	}
 }
 
-// firstFailing is how many failing cases a message names.
+// firstFailing is how many failing or flaky cases a message names.
 const firstFailing = 3
 
-// countsOf says in words how the cases ended, and names the first that failed.
+// countsOf says in words how the cases ended, and names the first that failed. If none did, it names the first flaky ones.
 func countsOf(report *results.Report) string {
 	failed := report.Failed + report.Errored
 	counts := fmt.Sprintf("%d of %d cases passed", report.Passed, report.Total())
-	if failed > 0 {
+	switch {
+	case report.Total() == 0:
+		counts = "No case was reported"
+	case failed > 0:
 		counts = fmt.Sprintf("%d of %d cases failed", failed, report.Total())
 	}
 	if report.Skipped > 0 {
 		counts += fmt.Sprintf(", %d skipped", report.Skipped)
 	}
+	if report.Flaky > 0 {
+		counts += fmt.Sprintf(", %d flaky", report.Flaky)
+	}
+	if failed > 0 {
+		counts += namesOf(report, failed, func(c results.Case) bool { return isFailing(c.Outcome) })
+	} else {
+		counts += namesOf(report, report.Flaky, func(c results.Case) bool { return c.Flaky })
+	}
+	if report.Also != "" {
+		counts += "; also " + report.Also
+	}
+	return counts
+}
+
+// namesOf lists the first of so many cases, after a colon; it is empty if there are none.
+func namesOf(report *results.Report, count int64, listed func(results.Case) bool) string {
 	var names []string
 	for _, c := range report.Cases() {
-		if isFailing(c.Outcome) && len(names) < firstFailing {
+		if listed(c) && len(names) < firstFailing {
 			names = append(names, strings.Trim(c.Suite+": "+c.Name, ": "))
 		}
 	}
 	switch {
 	case len(names) == 0:
-		return counts
-	case int64(len(names)) < failed:
+		return ""
+	case int64(len(names)) < count:
 		names = append(names, "…")
 	}
-	return counts + ": " + strings.Join(names, ", ")
+	return ": " + strings.Join(names, ", ")
 }
 
 func isFailing(outcome results.Outcome) bool {

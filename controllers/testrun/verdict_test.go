@@ -40,6 +40,14 @@ func noted(defect results.Defect, message string) func(*results.Report) {
 	return func(report *results.Report) { report.Note(defect, message) }
 }
 
+func flaky(name string) func(*results.Report) {
+	return func(report *results.Report) {
+		report.Add(results.Case{Suite: "t/a.t", Name: name, Outcome: results.Passed, Flaky: true, Message: "not at first"})
+	}
+}
+
+func also(report *results.Report) { report.Also = "1 of 2 TAP cases failed: x" }
+
 func notFinal(report *results.Report) { report.Final = false }
 
 func notStarted(report *results.Report) { report.NotStarted = `exec: "prova": not found in PATH` }
@@ -67,9 +75,14 @@ func TestExitCodeAndResultsDecideTogether(t *testing.T) {
 		"failed with exit code 0":  {"", 0, reported(cases(passed, failed)), "Failed CasesFailed: 1 of 2 cases failed: t/a.t: case 2 although the test ended with exit code 0", "1/2"},
 		"errored with exit code 0": {"", 0, reported(cases(errored)), "Failed CasesFailed: 1 of 1 cases failed: t/a.t: case 1 although the test ended with exit code 0", "0/1"},
 		"passed with exit code 2":  {"", 2, reported(cases(passed)), "Failed CasesPassed: 1 of 1 cases passed, and yet the test ended with exit code 2", "1/1"},
+		"flaky is passed":          {"", 0, reported(cases(passed), flaky("case 2")), "Passed TestPassed: 2 of 2 cases passed, 1 flaky: t/a.t: case 2", "2/2"},
+		"flaky beside failed":      {"", 1, reported(cases(failed), flaky("case 2")), "Failed TestFailed: 1 of 2 cases failed, 1 flaky: t/a.t: case 1 (exit code 1)", "1/2"},
+		"flaky with exit code 1":   {"", 1, reported(flaky("case 1")), "Failed CasesPassed: 1 of 1 cases passed, 1 flaky: t/a.t: case 1, and yet the test ended with exit code 1", "1/1"},
+		"another format failed":    {"", 0, reported(cases(passed), also), "Failed CasesFailed: 1 of 1 cases passed; also 1 of 2 TAP cases failed: x although the test ended with exit code 0", "1/1"},
+		"only another failed":      {"", 1, reported(also), "Failed TestFailed: No case was reported; also 1 of 2 TAP cases failed: x (exit code 1)", ""},
 		"bailed out":               {"", 0, reported(cases(passed), noted(results.BailedOut, "no database")), "Failed BailedOut: no database. 1 of 1 cases passed (exit code 0)", "1/1"},
 		"plan not reached":         {"", 0, reported(cases(passed), noted(results.PlanNotReached, "planned 2, ran 1.")), "Failed PlanNotReached: planned 2, ran 1. 1 of 1 cases passed (exit code 0)", "1/1"},
-		"broken off":               {"JUnit", 0, reported(noted(results.Incomplete, "a.xml breaks off")), "Failed ResultsIncomplete: a.xml breaks off. 0 of 0 cases passed (exit code 0)", ""},
+		"broken off":               {"JUnit", 0, reported(noted(results.Incomplete, "a.xml breaks off")), "Failed ResultsIncomplete: a.xml breaks off. No case was reported (exit code 0)", ""},
 		"killed while it ran":      {"", 137, reported(cases(passed), notFinal), "Failed ResultsIncomplete: The test was killed before all of its results were read. 1 of 1 cases passed (exit code 137)", "1/1"},
 		"command not found":        {"", 127, reported(notStarted, noFormat), `Error StartFailed: The command could not be executed. exec: "prova": not found in PATH`, ""},
 
@@ -130,7 +143,7 @@ func TestTheStatusStaysUnder32KiBWhateverATestReports(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			message := reported(func(report *results.Report) {
 				for range 100_000 {
-					report.Add(results.Case{Name: text, Suite: text, Outcome: results.Failed, Message: text, Duration: 123456 * time.Millisecond})
+					report.Add(results.Case{Name: text, Suite: text, Outcome: results.Failed, Message: text, Location: text, Duration: 123456 * time.Millisecond})
 				}
 				report.Note(results.PlanNotReached, text)
 			})

@@ -16,6 +16,8 @@ type Report struct {
 	Summary
 	// Format is the format that was read; empty if none was found.
 	Format Format
+	// Also says what failed in another format than that one; empty if nothing did. It fails the run like a failing case.
+	Also string
 	// Final is false for a report that was made while the test ran: all there is, if the runner was killed.
 	Final bool
 	// NotStarted says why the command could not be executed; empty if it was.
@@ -35,9 +37,11 @@ type header struct {
 	Failed        int64  `json:"failed,omitempty"`
 	Errored       int64  `json:"errored,omitempty"`
 	Skipped       int64  `json:"skipped,omitempty"`
+	Flaky         int64  `json:"flaky,omitempty"`
 	Milliseconds  int64  `json:"ms,omitempty"`
 	Defect        Defect `json:"defect,omitempty"`
 	DefectMessage string `json:"why,omitempty"`
+	Also          string `json:"also,omitempty"`
 }
 
 type encodedCase struct {
@@ -45,16 +49,19 @@ type encodedCase struct {
 	Suite        string  `json:"s,omitempty"`
 	Name         string  `json:"n,omitempty"`
 	Milliseconds int64   `json:"ms,omitempty"`
+	Location     string  `json:"l,omitempty"`
+	Flaky        bool    `json:"f,omitempty"`
 	Message      string  `json:"m,omitempty"`
 }
 
 const (
 	encodingVersion = 1
-	// maxHeaderMessage bounds each of the two messages of the header, so that it always fits.
+	// maxHeaderMessage bounds each message of the header, and maxAlso the shortest of them, so that they always fit.
 	maxHeaderMessage = 512
+	maxAlso          = 256
 	// maxCasesSize bounds the cases, in bytes before they are compressed.
 	maxCasesSize = 10 << 10
-	// minShare is the room that a failing case gets for itself and its message, even if the next ones then have none.
+	// minShare is the room that a failing or flaky case gets for itself and its message, even if the next ones then have none.
 	minShare = 160
 	// minMessage is the length below which a message says too little to be worth its place.
 	minMessage = 16
@@ -67,8 +74,9 @@ var encoding = base64.RawStdEncoding
 func (r *Report) Encode(limit int) []byte {
 	head := jsonLine(header{
 		Version: encodingVersion, Final: r.Final, NotStarted: Cut(r.NotStarted, maxHeaderMessage), Format: r.Format,
-		Passed: r.Passed, Failed: r.Failed, Errored: r.Errored, Skipped: r.Skipped, Milliseconds: r.Duration.Milliseconds(),
-		Defect: r.Defect, DefectMessage: Cut(r.DefectMessage, maxHeaderMessage),
+		Passed: r.Passed, Failed: r.Failed, Errored: r.Errored, Skipped: r.Skipped, Flaky: r.Flaky,
+		Milliseconds: r.Duration.Milliseconds(),
+		Defect:       r.Defect, DefectMessage: Cut(r.DefectMessage, maxHeaderMessage), Also: Cut(r.Also, maxAlso),
 	})
 	cases := r.Cases()
 	for size := maxCasesSize; size > minMessage && len(cases) > 0; size -= size / 8 {
@@ -83,19 +91,23 @@ func (r *Report) Encode(limit int) []byte {
 // encodeCases writes as many of the cases as fit into size bytes.
 func encodeCases(cases []Case, size int) []byte {
 	var out []byte
-	failing := slices.IndexFunc(cases, func(c Case) bool { return c.Outcome == Skipped || c.Outcome == Passed })
-	if failing < 0 {
-		failing = len(cases)
+	telling := slices.IndexFunc(cases, func(c Case) bool { return c.Outcome == Skipped || c.Outcome == Passed && !c.Flaky })
+	if telling < 0 {
+		telling = len(cases)
 	}
 	for i, c := range cases {
-		encoded := encodedCase{c.Outcome, c.Suite, c.Name, c.Duration.Milliseconds(), ""}
+		encoded := encodedCase{c.Outcome, c.Suite, c.Name, c.Duration.Milliseconds(), c.Location, c.Flaky, ""}
 		bare := len(jsonLine(encoded)) + len(`,"m":""`)
-		// Each failing case may take an equal share of what is left, and what it does not take is the next ones'.
+		// Each failing or flaky case may take an equal share of what is left. What it does not take is for the next ones.
 		left := size - len(out)
-		if room := min(left, max(minShare, left/max(1, failing-i))) - bare; room >= minMessage {
+		if room := min(left, max(minShare, left/max(1, telling-i))) - bare; room >= minMessage {
 			encoded.Message = Cut(c.Message, room)
 		}
 		line := jsonLine(encoded)
+		if len(line) > left && encoded.Location != "" {
+			encoded.Location = ""
+			line = jsonLine(encoded)
+		}
 		if len(line) > left {
 			break
 		}
@@ -139,22 +151,23 @@ func Decode(text string) (*Report, bool) {
 		return nil, false
 	}
 	report := &Report{
-		Final: h.Final, NotStarted: Cut(h.NotStarted, MaxMessage),
+		Final: h.Final, NotStarted: Cut(h.NotStarted, MaxMessage), Also: Cut(h.Also, MaxMessage),
 		Summary: Summary{
 			Passed: bounded(h.Passed), Failed: bounded(h.Failed), Errored: bounded(h.Errored), Skipped: bounded(h.Skipped),
 			Duration: fromMilliseconds(h.Milliseconds),
 		},
 	}
+	report.Flaky = min(bounded(h.Flaky), report.Passed)
 	if slices.Contains([]Format{TAP, JUnit, GoTest}, h.Format) {
 		report.Format = h.Format
 	}
 	report.Note(h.Defect, h.DefectMessage)
-	report.failing, report.others = decodeCases(packed)
+	kept := decodeCases(packed)
+	report.failing, report.flaky, report.others = kept.failing, kept.flaky, kept.others
 	return report, true
 }
 
-func decodeCases(packed string) (failing, others []*Case) {
-	var kept Summary
+func decodeCases(packed string) (kept Summary) {
 	size := 0
 	for line := range bytes.Lines(inflate(packed)) {
 		var c encodedCase
@@ -162,12 +175,15 @@ func decodeCases(packed string) (failing, others []*Case) {
 			break
 		}
 		// What is written without the escapes that Encode uses is longer than it looks.
-		if size += Size(c.Suite) + Size(c.Name) + Size(c.Message); size > maxCasesSize {
+		if size += Size(c.Suite) + Size(c.Name) + Size(c.Location) + Size(c.Message); size > maxCasesSize {
 			break
 		}
-		kept.Add(Case{Outcome: c.Outcome, Suite: c.Suite, Name: c.Name, Duration: fromMilliseconds(c.Milliseconds), Message: c.Message})
+		kept.Add(Case{
+			Outcome: c.Outcome, Suite: c.Suite, Name: c.Name, Duration: fromMilliseconds(c.Milliseconds),
+			Location: c.Location, Flaky: c.Flaky, Message: c.Message,
+		})
 	}
-	return kept.failing, kept.others
+	return kept
 }
 
 const (

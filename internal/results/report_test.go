@@ -16,9 +16,11 @@ func aReport() *Report {
 	for i, outcome := range []Outcome{Passed, Failed, Skipped, Errored} {
 		report.Add(Case{
 			Name: fmt.Sprintf("case %d", i), Suite: "t/a.t", Outcome: outcome, Duration: 1500 * time.Millisecond,
-			Message: fmt.Sprintf("it is <%d>\nand not \"%d\"", i, i+1),
+			Message: fmt.Sprintf("it is <%d>\nand not \"%d\"", i, i+1), Location: fmt.Sprintf("t/a.t:%d", i),
 		})
 	}
+	report.Add(Case{Name: "flaky", Outcome: Passed, Flaky: true, Message: "not at first", Location: "t/a.t:9"})
+	report.Also = "1 of 2 TAP cases failed: <b>"
 	report.Note(PlanNotReached, "planned 5, ran 4")
 	return report
 }
@@ -32,7 +34,9 @@ func TestAReportArrivesAsItWasSent(t *testing.T) {
 	if !reflect.DeepEqual(got.Cases(), sent.Cases()) {
 		t.Errorf("sent %+v\ngot %+v", sent.Cases(), got.Cases())
 	}
-	sent.failing, sent.others, got.failing, got.others = nil, nil, nil, nil
+	for _, report := range []*Report{sent, got} {
+		report.failing, report.flaky, report.others = nil, nil, nil
+	}
 	if !reflect.DeepEqual(got, sent) {
 		t.Errorf("sent %+v\ngot %+v", sent, got)
 	}
@@ -102,10 +106,10 @@ func TestAReportFitsWhateverItHolds(t *testing.T) {
 		}
 		return string(text)
 	}
-	report := &Report{NotStarted: noise(1000)}
+	report := &Report{NotStarted: noise(1000), Also: noise(1000)}
 	report.Note(BailedOut, noise(1000))
 	for range 60 {
-		report.Add(Case{Name: noise(100), Suite: noise(100), Outcome: Failed, Message: noise(1000)})
+		report.Add(Case{Name: noise(100), Suite: noise(100), Outcome: Failed, Message: noise(1000), Location: noise(1000)})
 	}
 	for _, limit := range []int{2048, 3072, 4096} {
 		encoded := report.Encode(limit)
@@ -133,8 +137,9 @@ func TestWhatAForeignMessageSaysIsBounded(t *testing.T) {
 		"cases longer than they look": packed(`{"testrun":1,"failed":9}`, strings.Repeat(`{"o":"Failed","m":"`+strings.Repeat("<", 170)+`"}`+"\n", 1000)),
 		"more cases than are kept":    packed(`{"testrun":1}`, strings.Repeat(`{"o":"Failed"}`+"\n", 100_000)),
 		"numbers out of range":        packed(`{"testrun":1,"passed":-5,"failed":9223372036854775807,"errored":9223372036854775807,"ms":-1}`, `{"ms":9223372036854775807}`),
+		"more flaky than passed":      packed(`{"testrun":1,"passed":1,"flaky":2}`, `{"o":"Failed","f":true}`),
 		"words that are none of ours": packed(`{"testrun":1,"format":"<script>","defect":"Bored","why":"w"}`, `{"o":"Won"}`),
-		"a long header":               `{"testrun":1,"notStarted":"` + strings.Repeat(`\u0000<`, 100_000) + `"}`,
+		"a long header":               `{"testrun":1,"notStarted":"` + strings.Repeat(`\u0000<`, 100_000) + `","also":"` + strings.Repeat("<", 100_000) + `"}`,
 		"a bomb":                      packed(`{"testrun":1}`, strings.Repeat(" ", 4<<20)), // as much as 4 KiB can be made of
 	}
 	for name, text := range hostile {
@@ -150,9 +155,12 @@ func TestWhatAForeignMessageSaysIsBounded(t *testing.T) {
 
 func checkBounds(t *testing.T, report *Report) {
 	t.Helper()
-	size := Size(report.NotStarted) + Size(report.DefectMessage)
+	size := Size(report.NotStarted) + Size(report.DefectMessage) + Size(report.Also)
 	for _, c := range report.Cases() {
-		size += Size(c.Name) + Size(c.Suite) + Size(c.Message)
+		size += Size(c.Name) + Size(c.Suite) + Size(c.Message) + Size(c.Location)
+		if c.Flaky && c.Outcome != Passed {
+			t.Errorf("a case is %s, and flaky", c.Outcome)
+		}
 		if !slices.Contains([]Outcome{Passed, Failed, Errored, Skipped}, c.Outcome) {
 			t.Errorf("outcome %q", c.Outcome)
 		}
@@ -160,7 +168,10 @@ func checkBounds(t *testing.T, report *Report) {
 			t.Errorf("duration %s", c.Duration)
 		}
 	}
-	if size > 2*MaxMessage+maxCasesSize || len(report.Cases()) > MaxCases {
+	if report.Flaky > report.Passed {
+		t.Errorf("%d of %d passed cases are flaky", report.Flaky, report.Passed)
+	}
+	if size > 3*MaxMessage+maxCasesSize || len(report.Cases()) > MaxCases {
 		t.Errorf("%d cases, %d bytes", len(report.Cases()), size)
 	}
 	if total := report.Total(); total < 0 || total > 4*maxCount {

@@ -45,17 +45,36 @@ type Case struct {
 	Outcome Outcome
 	// Duration is how long the case took; 0 if nothing says so.
 	Duration time.Duration
-	// Message says why the case did not pass. Empty for most that did.
+	// Message says why the case did not pass; of a flaky one, why its first attempt did not. Empty for most that passed.
 	Message string
+	// Location is where in the source the case stands or failed: a file, or file:line. Empty if nothing says so.
+	Location string
+	// Flaky means that the case passed after an earlier attempt in the same run had failed.
+	Flaky bool
 	// Nested means that the case is a part of another one, whose duration holds its own.
 	Nested bool
+	// Details is what a Summary does not keep. Readers gather it only for a Summary with a function Each; else it is nil.
+	Details *Details
 }
+
+// Details is what a test attaches to a case: bounded by the reader, not cleaned.
+type Details struct {
+	Properties []Property
+	// Output is what the case itself printed.
+	Output string
+	// Attachments are paths of files, as the test gives them: they may be absolute, wrong, or lead anywhere.
+	Attachments []string
+}
+
+// Property is a name and a value that a test gives to a case.
+type Property struct{ Name, Value string }
 
 // Bounds of what is kept, in bytes as Size counts them; MaxCases in cases.
 const (
-	MaxCases   = 50
-	MaxName    = 256
-	MaxMessage = 1024
+	MaxCases    = 50
+	MaxName     = 256
+	MaxLocation = 256
+	MaxMessage  = 1024
 )
 
 // Defect says why results are not whole, so that they cannot be called passed whatever the cases say.
@@ -76,22 +95,32 @@ var gravity = map[Defect]int{Incomplete: 1, PlanNotReached: 2, BailedOut: 3}
 // Summary is what is kept of a stream of cases. Its zero value has seen none. It takes up constant memory.
 type Summary struct {
 	Passed, Failed, Errored, Skipped int64
+	// Flaky is the number of those passed cases that are flaky.
+	Flaky int64
 	// Duration is the time that the cases took, added up.
 	Duration time.Duration
 	// Defect is the gravest one that was noted, the first of several alike; empty if there is none. DefectMessage explains it.
 	Defect        Defect
 	DefectMessage string
+	// Each, if set, is called with each case as it is added, whole and with its details. A case that turns out to be flaky comes
+	// twice: failed, and then flaky, with the same suite and name.
+	Each func(Case)
 
-	failing, others []*Case
+	failing, flaky, others []*Case
 }
 
 // Add counts a case, and keeps it if there is room. An outcome that is none of the four counts as Errored. It returns the case
 // as it is kept, for those who learn later why it did not pass; nil if it is only counted.
 func (s *Summary) Add(c Case) *Case {
 	kept := &s.others
+	c.Flaky = c.Flaky && c.Outcome == Passed
 	switch c.Outcome {
 	case Passed:
 		s.Passed++
+		if c.Flaky {
+			s.Flaky++
+			kept = &s.flaky
+		}
 	case Skipped:
 		s.Skipped++
 	case Failed:
@@ -105,10 +134,14 @@ func (s *Summary) Add(c Case) *Case {
 	if !c.Nested {
 		s.took(c.Duration)
 	}
+	if s.Each != nil {
+		s.Each(c)
+	}
 	if len(*kept) == MaxCases {
 		return nil
 	}
-	c.Name, c.Suite, c.Message = Cut(c.Name, MaxName), Cut(c.Suite, MaxName), Cut(c.Message, MaxMessage)
+	c.Name, c.Suite = Cut(c.Name, MaxName), Cut(c.Suite, MaxName)
+	c.Message, c.Location, c.Details = Cut(c.Message, MaxMessage), Cut(c.Location, MaxLocation), nil
 	*kept = append(*kept, &c)
 	return &c
 }
@@ -131,8 +164,10 @@ func (s *Summary) Note(defect Defect, message string) {
 // Merge adds what another summary has seen by now.
 func (s *Summary) Merge(other *Summary) {
 	s.Passed, s.Failed, s.Errored, s.Skipped = s.Passed+other.Passed, s.Failed+other.Failed, s.Errored+other.Errored, s.Skipped+other.Skipped
+	s.Flaky += other.Flaky
 	s.took(other.Duration)
 	s.failing = firstCases(append(s.failing, copies(other.failing)...))
+	s.flaky = firstCases(append(s.flaky, copies(other.flaky)...))
 	s.others = firstCases(append(s.others, copies(other.others)...))
 	s.Note(other.Defect, other.DefectMessage)
 }
@@ -140,12 +175,12 @@ func (s *Summary) Merge(other *Summary) {
 // Total is the number of cases.
 func (s *Summary) Total() int64 { return s.Passed + s.Failed + s.Errored + s.Skipped }
 
-// Cases returns the cases that are kept, at most MaxCases: first those that failed or errored, then those that were skipped,
-// then those that passed; each kind in the order in which they were added.
+// Cases returns the cases that are kept, at most MaxCases: first those that failed or errored, then the flaky ones, then those
+// that were skipped, then those that passed; each kind in the order in which they were added.
 func (s *Summary) Cases() []Case {
 	others := slices.Clone(s.others)
 	slices.SortStableFunc(others, func(a, b *Case) int { return -cmp.Compare(a.Outcome, b.Outcome) })
-	kept := firstCases(slices.Concat(s.failing, others))
+	kept := firstCases(slices.Concat(s.failing, s.flaky, others))
 	cases := make([]Case, len(kept))
 	for i, c := range kept {
 		cases[i] = *c

@@ -72,6 +72,35 @@ func TestASummaryShowsSkippedCasesBeforePassedOnes(t *testing.T) {
 	}
 }
 
+func TestFlakyCasesArePassedAndShownBehindFailingOnes(t *testing.T) {
+	var s Summary
+	for i := range 60 {
+		s.Add(Case{Name: fmt.Sprintf("passed %d", i), Outcome: Passed})
+	}
+	s.Add(Case{Name: "skipped", Outcome: Skipped})
+	s.Add(Case{Name: "flaky", Outcome: Passed, Flaky: true, Message: "not at first"})
+	s.Add(Case{Name: "failed", Outcome: Failed, Flaky: true})
+	cases := s.Cases()
+	if s.Passed != 61 || s.Flaky != 1 || cases[0].Name != "failed" || cases[0].Flaky || cases[1].Name != "flaky" || !cases[1].Flaky {
+		t.Errorf("%d passed, %d flaky, shown are %+v", s.Passed, s.Flaky, cases[:3])
+	}
+}
+
+func TestWhoAsksForEachCaseGetsItWhole(t *testing.T) {
+	var got []Case
+	s := Summary{Each: func(c Case) { got = append(got, c) }}
+	long := strings.Repeat("x", 2*MaxMessage)
+	for range MaxCases + 1 {
+		s.Add(Case{Outcome: Failed, Message: long, Details: &Details{Output: long}})
+	}
+	if last := got[MaxCases]; last.Message != long || last.Details.Output != long {
+		t.Errorf("the last has a message of %d bytes", len(last.Message))
+	}
+	if s.Cases()[0].Details != nil {
+		t.Error("the summary keeps the details")
+	}
+}
+
 func TestTheGravestDefectIsKept(t *testing.T) {
 	tests := map[string]struct {
 		noted []Defect
@@ -104,7 +133,7 @@ func TestTheGravestDefectIsKept(t *testing.T) {
 func TestMergingIsAddingOneAfterTheOther(t *testing.T) {
 	var one, other, both Summary
 	for i := range 120 {
-		c := Case{Name: fmt.Sprint(i), Outcome: []Outcome{Passed, Failed, Skipped}[i%3], Duration: time.Second}
+		c := Case{Name: fmt.Sprint(i), Outcome: []Outcome{Passed, Failed, Skipped}[i%3], Duration: time.Second, Flaky: i%9 == 0}
 		both.Add(c)
 		if i < 60 {
 			one.Add(c)
@@ -116,7 +145,7 @@ func TestMergingIsAddingOneAfterTheOther(t *testing.T) {
 	both.Note(BailedOut, "over")
 	one.Merge(&other)
 	other.failing[0].Explain("what is learned later is told to one of them")
-	if one.Total() != both.Total() || one.Duration != both.Duration || one.Defect != both.Defect || !slices.Equal(one.Cases(), both.Cases()) {
+	if one.Total() != both.Total() || one.Flaky != both.Flaky || one.Duration != both.Duration || one.Defect != both.Defect || !slices.Equal(one.Cases(), both.Cases()) {
 		t.Errorf("merged: %+v\nadded: %+v", one, both)
 	}
 }
