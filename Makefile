@@ -9,8 +9,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .NOTPARALLEL:
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-IMG ?= testrun.dev/testrun:dev
-RUNNER_IMG ?= testrun.dev/runner:dev
+IMG ?= testrun.invalid/testrun:dev
+RUNNER_IMG ?= testrun.invalid/runner:dev
 CLUSTER ?= local
 
 # Building asks nothing of git: the version is given with -ldflags.
@@ -18,7 +18,7 @@ GOFLAGS ?= -buildvcs=false
 export GOFLAGS
 
 LOCAL_CLUSTER := go run -C hack/cluster .
-RENDER := bin/tools/kustomize build config/default | sed -e 's|testrun.dev/testrun:dev|$(IMG)|' -e 's|testrun.dev/runner:dev|$(RUNNER_IMG)|'
+RENDER := bin/tools/kustomize build config/default | sed -e 's|testrun.invalid/testrun:dev|$(IMG)|' -e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|'
 IN_LOCAL_CLUSTER := KUBECONFIG=$(CURDIR)/.cluster/kubeconfig PATH=$(CURDIR)/bin/k8s:$$PATH
 GO_TEST := $(CURDIR)/bin/tools/gotestsum --format=pkgname-and-test-fails --format-hide-empty-pkg --
 # The modules under hack/ that have tests, and are linted.
@@ -166,8 +166,8 @@ undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them
 
 .PHONY: image
 image: build ## Make the images for the local cluster, without Docker: bin/images/testrun.tar and runner.tar
-	$(LOCAL_CLUSTER) image program --name testrun.dev/testrun:dev --output $(CURDIR)/bin/images/testrun.tar $(CURDIR)/bin/manager
-	$(LOCAL_CLUSTER) image program --name testrun.dev/runner:dev --output $(CURDIR)/bin/images/runner.tar $(CURDIR)/bin/runner
+	$(LOCAL_CLUSTER) image program --name testrun.invalid/testrun:dev --output $(CURDIR)/bin/images/testrun.tar $(CURDIR)/bin/manager
+	$(LOCAL_CLUSTER) image program --name testrun.invalid/runner:dev --output $(CURDIR)/bin/images/runner.tar $(CURDIR)/bin/runner
 
 .PHONY: demo-image
 demo-image: bin/images/perl.tar ## Make the image that the samples use, from Debian packages: bin/images/perl.tar
@@ -178,7 +178,7 @@ bin/images/perl.tar:
 
 # What speaks the formats of results for real: prove, go test and pytest.
 bin/images/test-tools.tar:
-	$(LOCAL_CLUSTER) image debian --name testrun.dev/test-tools:dev --output $(CURDIR)/$@ perl dash coreutils python3-pytest golang-go
+	$(LOCAL_CLUSTER) image debian --name testrun.invalid/test-tools:dev --output $(CURDIR)/$@ perl dash coreutils python3-pytest golang-go
 
 .PHONY: docker-build
 docker-build: ## Build the images IMG and RUNNER_IMG with Docker

@@ -14,6 +14,6 @@ go run -C hack/cluster . load-image "$PWD"/bin/images/{testrun,runner,perl}.tar
 restart=false
 if deployed; then restart=true; fi
 
-make deploy IMG=testrun.dev/testrun:dev RUNNER_IMG=testrun.dev/runner:dev
+make deploy IMG=testrun.invalid/testrun:dev RUNNER_IMG=testrun.invalid/runner:dev
 if $restart; then kubectl -n testrun-system rollout restart deployment testrun-controller-manager; fi
 kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m

@@ -10,8 +10,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CLUSTER=${CLUSTER:-local}
-IMG=${IMG:-testrun.dev/testrun:dev}
-RUNNER_IMG=${RUNNER_IMG:-testrun.dev/runner:dev}
+IMG=${IMG:-testrun.invalid/testrun:dev}
+RUNNER_IMG=${RUNNER_IMG:-testrun.invalid/runner:dev}
 NAMESPACE=testrun-demo
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -36,7 +36,7 @@ deploy_local() {
 }
 
 deploy_current() {
-	[[ $IMG != testrun.dev/testrun:dev && $RUNNER_IMG != testrun.dev/runner:dev ]] ||
+	[[ $IMG != testrun.invalid/testrun:dev && $RUNNER_IMG != testrun.invalid/runner:dev ]] ||
 		fail 'CLUSTER=current needs images of the operator and of the runner that your cluster can pull:
   make docker-buildx IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev
   make demo CLUSTER=current IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev'

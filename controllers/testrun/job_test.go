@@ -67,7 +67,7 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 	}
 	for name, seen := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen.runner = Runner{Image: "testrun.dev/runner:dev", Mount: cmp.Or(seen.runner.Mount, ImageVolume)}
+			seen.runner = Runner{Image: "testrun.invalid/runner:dev", Mount: cmp.Or(seen.runner.Mount, ImageVolume)}
 			seen.asked = seen.run.Spec
 			seen.run.UID = "6f2c0f0e-0000-4000-8000-000000000000"
 			before := seen.run.DeepCopy()

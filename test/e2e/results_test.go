@@ -17,7 +17,7 @@ import (
 )
 
 // toolsImage has prove, go test and pytest; the Makefile makes it.
-const toolsImage = "testrun.dev/test-tools:dev"
+const toolsImage = "testrun.invalid/test-tools:dev"
 
 // suite is a definition that runs a test tool on the files of the ConfigMap suite.
 func suite(format v1alpha1.ResultsFormat, command ...string) v1alpha1.TestSpec {

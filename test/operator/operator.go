@@ -64,7 +64,7 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 			TestGracePeriod: 7 * time.Second,
 			CreateTimeout:   4 * time.Second,
 			Queues:          queues,
-			Runner:          testrun.Runner{Image: "testrun.dev/runner:dev", Mount: testrun.ImageVolume},
+			Runner:          testrun.Runner{Image: "testrun.invalid/runner:dev", Mount: testrun.ImageVolume},
 		},
 		Queues: &testqueue.Reconciler{Client: mgr.GetClient(), APIReader: reader, Queues: queues},
 		Retention: &retention.Controllers{

@@ -21,7 +21,7 @@ const (
 	ClusterDomain = "cluster.local"
 	APIServer     = "https://" + NodeIP + ":6443"
 	EtcdServer    = "https://" + NodeIP + ":2379"
-	PauseImage    = "testrun.dev/cluster/pause:1"
+	PauseImage    = "testrun.invalid/cluster/pause:1"
 
 	// CgroupRoot holds every pod's cgroup, so that all of them can be found without asking anyone.
 	CgroupRoot = "testrun-cluster"
