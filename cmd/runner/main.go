@@ -52,6 +52,7 @@ func run(args []string) (int, error) {
 	flags.StringVar(&opts.pattern, "path", "**/*.xml", "Where JUnit files are, below the folder that $TESTRUN_RESULTS names.")
 	flags.StringVar(&opts.reportFile, "report", "/dev/termination-log", "File that the report is written to.")
 	flags.DurationVar(&opts.grace, "grace", 28*time.Second, "Time from SIGTERM to SIGKILL of what is left.")
+	flags.StringVar(&opts.stopSignal, "stop-signal", "", "A signal that tells to stop, beside SIGTERM and its like.")
 	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		fmt.Print(usage)
 		flags.SetOutput(os.Stdout)

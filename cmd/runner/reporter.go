@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
@@ -20,21 +22,44 @@ type reporter interface {
 const maxReport = 4096
 
 // terminationMessage is the file whose content a kubelet puts into the status of the pod when the container has ended.
-type terminationMessage struct{ path string }
+type terminationMessage struct {
+	file *os.File
+	// err says why the file could not be opened.
+	err error
+}
 
-// report replaces the file's content. The file is a mount, so it can be no other file; it is written before what is left of
-// a longer one is cut off, so that a runner that is killed in between leaves a report.
+// openTerminationMessage opens the file before the test can put another one in its place, and asks the file system for the
+// room of a report: another process may fill the disk meanwhile.
+func openTerminationMessage(path string) terminationMessage {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	m := terminationMessage{file, err}
+	if err == nil {
+		m.reserve()
+	}
+	return m
+}
+
+// reserve does not change the file's content. Not every file system can do it.
+func (m terminationMessage) reserve() {
+	_ = unix.Fallocate(int(m.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, maxReport)
+}
+
+// report replaces the file's content. It is written before what is left of a longer one is cut off, so that a runner that is
+// killed in between leaves a report.
 func (m terminationMessage) report(report *results.Report) error {
-	file, err := os.OpenFile(m.path, os.O_WRONLY|os.O_CREATE, 0o644)
+	err := m.err
+	if err == nil {
+		encoded := report.Encode(maxReport)
+		_, err = m.file.WriteAt(encoded, 0)
+		if err == nil {
+			err = m.file.Truncate(int64(len(encoded)))
+			m.reserve()
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("the results cannot be reported: %w", err)
 	}
-	defer file.Close()
-	encoded := report.Encode(maxReport)
-	if _, err := file.WriteAt(encoded, 0); err != nil {
-		return fmt.Errorf("the results cannot be reported: %w", err)
-	}
-	return file.Truncate(int64(len(encoded)))
+	return nil
 }
 
 // reportEvery is how often a test that runs is reported, for the case that the runner is killed.
@@ -48,6 +73,8 @@ type reporting struct {
 	mu    sync.Mutex
 	timer *time.Timer
 	ended bool
+	// signal names the one that told the test to stop; empty if none did.
+	signal string
 }
 
 // changed says that there may be something new to report.
@@ -67,8 +94,23 @@ func (r *reporting) now() {
 		return
 	}
 	if report := r.collect(); report.Format != "" {
-		_ = r.to.report(report) // the last report says what is wrong
+		r.report(report)
 	}
+}
+
+// stopped says that the test has been told to stop. It is reported at once: the runner may be killed soon.
+func (r *reporting) stopped(signal string) {
+	report := r.collect()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.signal = signal
+	r.report(report)
+}
+
+// report makes a report that is not the last one. The last one says what is wrong.
+func (r *reporting) report(report *results.Report) {
+	report.Stopped = r.signal
+	_ = r.to.report(report)
 }
 
 // end makes the last report.
@@ -79,5 +121,6 @@ func (r *reporting) end(report *results.Report) error {
 	if r.timer != nil {
 		r.timer.Stop()
 	}
+	report.Final, report.Stopped = true, r.signal
 	return r.to.report(report)
 }

@@ -17,7 +17,7 @@ func TestTheLastReportReplacesALongerOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report")
 	long, short := &results.Report{NotStarted: strings.Repeat("long ", 50)}, &results.Report{Final: true}
 	for _, report := range []*results.Report{long, short} {
-		if err := (terminationMessage{path}).report(report); err != nil {
+		if err := openTerminationMessage(path).report(report); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -26,11 +26,50 @@ func TestTheLastReportReplacesALongerOne(t *testing.T) {
 	}
 }
 
-func TestTheRunnerSaysSoWhenItCannotReport(t *testing.T) {
-	r := startRunner(t, `echo 1..1; echo ok 1; exit 3`, "--report=/no/such/folder/report")
-	got := r.end()
-	if got.code != 3 || !strings.Contains(string(got.stderr), "the results cannot be reported") {
-		t.Errorf("exit code %d, stderr %q", got.code, got.stderr)
+func TestARunnerThatCannotReportSaysSoAndNeverEndsWithZero(t *testing.T) {
+	full := func(t *testing.T) string { return "/dev/full" }
+	missing := func(t *testing.T) string { return "/no/such/folder/report" }
+	ordinary := func(t *testing.T) string { return filepath.Join(t.TempDir(), "report") }
+	for name, test := range map[string]struct {
+		report func(*testing.T) string
+		script string
+		code   int
+	}{
+		"the test failed, the folder is missing":        {missing, "exit 3", 3},
+		"the test passed, the folder is missing":        {missing, "exit 0", results.ExitNotReported},
+		"the test passed, the disk is full":             {full, "echo 1..1; echo ok 1", results.ExitNotReported},
+		"the test failed, the disk is full":             {full, "echo 1..1; echo not ok 1; exit 1", 1},
+		"a case failed, and the test hides it":          {full, "echo 1..1; echo not ok 1; exit 0", results.ExitNotReported},
+		"the test forbids process 1 to write":           {ordinary, "prlimit --fsize=0:0 --pid $PPID; echo 1..1; echo not ok 1; exit 0", results.ExitNotReported},
+		"the same after a first report":                 {ordinary, "echo 1..1; echo ok 1; sleep 1.5; prlimit --fsize=0:0 --pid $PPID; exit 0", results.ExitNotReported},
+		"the test allows process 1 to write too little": {ordinary, "prlimit --fsize=10:10 --pid $PPID; echo 1..1; echo ok 1; exit 0", results.ExitNotReported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startRunner(t, test.script, "--report="+test.report(t))
+			if err := r.cmd.Wait(); r.cmd.ProcessState.ExitCode() != test.code || !strings.Contains(r.stderr.String(), "the results cannot be reported") {
+				t.Errorf("exit code %d (%v), want %d; stderr %q", r.cmd.ProcessState.ExitCode(), err, test.code, r.stderr.String())
+			}
+		})
+	}
+}
+
+func TestWhatATestDoesToTheReportsFileDoesNotHideItsCases(t *testing.T) {
+	for name, script := range map[string]string{
+		"it is cut":         `: > "$REPORT"`,
+		"it is overwritten": `echo '{"testrun":1,"final":true,"format":"TAP","passed":9}' > "$REPORT"`,
+		"it is replaced":    `rm "$REPORT"; ln -s /dev/null "$REPORT"`,
+		"it is locked":      `chmod 0 "$REPORT"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "report")
+			t.Setenv("REPORT", path)
+			r := startRunner(t, "ln "+path+" "+path+".own; "+script+"; echo 1..1; echo not ok 1", "--report="+path)
+			r.reportFile = path + ".own" // a container's is a mount, which cannot be replaced
+			if got := r.end(); got.code != 0 || words(got.report) != "TAP 0/1/0/0" {
+				t.Errorf("exit code %d, report %q", got.code, words(got.report))
+			}
+		})
 	}
 }
 

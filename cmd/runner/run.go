@@ -3,12 +3,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/internal/supervise"
@@ -25,19 +29,30 @@ type options struct {
 	pattern    string
 	reportFile string
 	grace      time.Duration
+	stopSignal string
 }
 
 // exitCannotRun is the exit code of shells for a command that cannot be executed.
 const exitCannotRun = 126
 
-// runTest runs the command, reports, and returns the command's exit code. The error is for the log.
+// runTest runs the command, reports, and returns the command's exit code, or one that is not 0 if it cannot report. The error is
+// for the log.
 func runTest(opts options, command []string) (int, error) {
 	formats := []string{formatAuto, string(results.TAP), string(results.JUnit), string(results.GoTest)}
 	if !slices.Contains(formats, opts.format) {
 		return exitUsage, fmt.Errorf("--format is %q: it is one of %s", opts.format, strings.Join(formats, ", "))
 	}
+	stopSignal := unix.SignalNum(opts.stopSignal)
+	if stopSignal == 0 && opts.stopSignal != "" {
+		return exitUsage, fmt.Errorf("--stop-signal is %q: it is the name of a signal, SIGUSR1 for one", opts.stopSignal)
+	}
 	collector := newCollector(opts)
-	reports := &reporting{to: terminationMessage{opts.reportFile}, collect: collector.report}
+	kills := newMemoryKills("/proc/self")
+	reports := &reporting{to: openTerminationMessage(opts.reportFile), collect: func() *results.Report {
+		report := collector.report()
+		report.MemoryKills = kills.count()
+		return report
+	}}
 	stdout, stderr := supervise.Stream{To: os.Stdout}, supervise.Stream{To: os.Stderr}
 	if collector.readsStreams() {
 		stdout.Tee = func(output []byte) { collector.stdout(output); reports.changed() }
@@ -45,15 +60,25 @@ func runTest(opts options, command []string) (int, error) {
 	}
 	dir := os.Getenv(envResults)
 	if err := collector.prepare(dir); err != nil {
-		return exitCannotRun, errors.Join(err, reports.end(&results.Report{Final: true, NotStarted: err.Error()}))
+		return exitCannotRun, errors.Join(err, reports.end(&results.Report{NotStarted: err.Error()}))
 	}
-	result, err := supervise.Run(supervise.Command{Args: command, Grace: opts.grace, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr})
+	result, err := supervise.Run(supervise.Command{
+		Args: command, Grace: opts.grace, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
+		StopSignal: stopSignal, OnStop: func(signal syscall.Signal) { reports.stopped(nameOf(signal)) },
+	})
 	var notStarted *supervise.StartError
 	if errors.As(err, &notStarted) {
-		return notStarted.ExitCode(), errors.Join(err, reports.end(&results.Report{Final: true, NotStarted: err.Error()}))
+		return notStarted.ExitCode(), errors.Join(err, reports.end(&results.Report{NotStarted: err.Error()}))
 	}
 	collector.end(dir)
-	report := collector.report()
-	report.Final = true
-	return result.ExitCode, errors.Join(err, reports.end(report))
+	if err := reports.end(reports.collect()); err != nil {
+		// The test's own exit code says more, unless it says that all is well.
+		return cmp.Or(result.ExitCode, results.ExitNotReported), err
+	}
+	return result.ExitCode, err
+}
+
+// nameOf names a signal. Real-time signals have numbers only.
+func nameOf(signal syscall.Signal) string {
+	return cmp.Or(unix.SignalName(signal), fmt.Sprintf("signal %d", int(signal)))
 }

@@ -22,7 +22,15 @@ type Report struct {
 	Final bool
 	// NotStarted says why the command could not be executed; empty if it was.
 	NotStarted string
+	// Stopped names the signal that told the test to stop before it had ended, SIGTERM for one; empty if none did.
+	Stopped string
+	// MemoryKills is how many processes of the container the kernel killed while the test ran, for want of memory.
+	MemoryKills int64
 }
+
+// ExitNotReported is the exit code of a runner that could not leave its report, if the test's own is 0: what nobody can read
+// has not passed.
+const ExitNotReported = 121
 
 // Encoding of a report. It has to fit into a container's termination message, of which a kubelet keeps 4096 bytes, and less
 // in a pod of more than three containers. So the first line is a header in JSON; the second holds the cases, as lines of JSON
@@ -32,6 +40,8 @@ type header struct {
 	Version       int    `json:"testrun"`
 	Final         bool   `json:"final,omitempty"`
 	NotStarted    string `json:"notStarted,omitempty"`
+	Stopped       string `json:"stopped,omitempty"`
+	MemoryKills   int64  `json:"memoryKills,omitempty"`
 	Format        Format `json:"format,omitempty"`
 	Passed        int64  `json:"passed,omitempty"`
 	Failed        int64  `json:"failed,omitempty"`
@@ -59,6 +69,8 @@ const (
 	// maxHeaderMessage bounds each message of the header, and maxAlso the shortest of them, so that they always fit.
 	maxHeaderMessage = 512
 	maxAlso          = 256
+	// maxSignalName bounds the name of a signal.
+	maxSignalName = 32
 	// maxCasesSize bounds the cases, in bytes before they are compressed.
 	maxCasesSize = 10 << 10
 	// minShare is the room that a failing or flaky case gets for itself and its message, even if the next ones then have none.
@@ -77,6 +89,7 @@ func (r *Report) Encode(limit int) []byte {
 		Passed: r.Passed, Failed: r.Failed, Errored: r.Errored, Skipped: r.Skipped, Flaky: r.Flaky,
 		Milliseconds: r.Duration.Milliseconds(),
 		Defect:       r.Defect, DefectMessage: Cut(r.DefectMessage, maxHeaderMessage), Also: Cut(r.Also, maxAlso),
+		Stopped: Cut(r.Stopped, maxSignalName), MemoryKills: r.MemoryKills,
 	})
 	cases := r.Cases()
 	for size := maxCasesSize; size > minMessage && len(cases) > 0; size -= size / 8 {
@@ -152,6 +165,7 @@ func Decode(text string) (*Report, bool) {
 	}
 	report := &Report{
 		Final: h.Final, NotStarted: Cut(h.NotStarted, MaxMessage), Also: Cut(h.Also, MaxMessage),
+		Stopped: Cut(h.Stopped, maxSignalName), MemoryKills: bounded(h.MemoryKills),
 		Summary: Summary{
 			Passed: bounded(h.Passed), Failed: bounded(h.Failed), Errored: bounded(h.Errored), Skipped: bounded(h.Skipped),
 			Duration: fromMilliseconds(h.Milliseconds),

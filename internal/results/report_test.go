@@ -119,6 +119,17 @@ func TestAReportFitsWhateverItHolds(t *testing.T) {
 	}
 }
 
+func TestWhatBefellTheTestIsReadBack(t *testing.T) {
+	report := &Report{Final: true, Stopped: "SIGTERM", MemoryKills: 2}
+	if got, ok := Decode(string(report.Encode(2048))); !ok || got.Stopped != "SIGTERM" || got.MemoryKills != 2 {
+		t.Errorf("%+v", got)
+	}
+	const hostile = `{"testrun":1,"stopped":"\u001b[31m`
+	if got, ok := Decode(hostile + strings.Repeat("x", 100) + `","memoryKills":-7}`); !ok || len(got.Stopped) > maxSignalName || got.MemoryKills != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestOtherTextIsNoReport(t *testing.T) {
 	for _, text := range []string{"", "\n", "null", "{}", `{"testrun":2}`, `{"testrun":"1"}`, "Died at t/a.t line 3.", `{"testrun":1`} {
 		if report, ok := Decode(text); ok {

@@ -17,13 +17,28 @@ var forwarded = append([]os.Signal{
 	unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR,
 }, realTime()...)
 
-// realTime returns the real-time signals, without the first three: the C libraries keep them for themselves.
+// firstRealTime is the first real-time signal that is free: the C libraries keep three for themselves.
+const firstRealTime unix.Signal = 35
+
+// realTime returns the real-time signals that are free.
 func realTime() []os.Signal {
 	var signals []os.Signal
-	for sig := unix.Signal(35); sig <= 64; sig++ {
+	for sig := firstRealTime; sig <= 64; sig++ {
 		signals = append(signals, sig)
 	}
 	return signals
+}
+
+// tellsToStop says whether the signal asks a program to end. Who sent it is not known, so a test that signals process 1 counts
+// as told to stop too. SIGUSR1, SIGUSR2, SIGALRM, SIGIO and SIGWINCH are left out: programs tell each other other things with
+// them.
+func tellsToStop(sig unix.Signal) bool {
+	switch sig {
+	case unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGTERM, unix.SIGPWR:
+		return true
+	default:
+		return sig >= firstRealTime // systemd, for one, is stopped by SIGRTMIN+3
+	}
 }
 
 // killAll kills every process but this one, as far as they are ours.

@@ -108,8 +108,8 @@ func TestOtherSignalsDoNotLimitTheTime(t *testing.T) {
 func TestASignalThatArrivesBeforeTheCommandIsStartedReachesIt(t *testing.T) {
 	for name, place := range supervisors {
 		t.Run(name, func(t *testing.T) {
-			if got := run(t, settings{Grace: time.Hour, Early: unix.SIGTERM}, []string{"sleep", "60"}, place); got.code != 143 {
-				t.Errorf("got %d", got.code)
+			if got := run(t, settings{Grace: time.Hour, Early: unix.SIGTERM}, []string{"sleep", "60"}, place); got.code != 143 || got.report.Result.Stopped != unix.SIGTERM {
+				t.Errorf("got %d, %+v", got.code, got.report.Result)
 			}
 		})
 	}

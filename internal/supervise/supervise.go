@@ -19,12 +19,16 @@ import (
 type Command struct {
 	// Args are the program and its arguments. The program is looked up in PATH, as execvp(3) does.
 	Args []string
-	// Grace is the time from the first SIGTERM or SIGINT that arrives to the SIGKILL of all that is left.
+	// Grace is the time from the first SIGTERM, SIGINT or StopSignal that arrives to the SIGKILL of all that is left.
 	Grace time.Duration
 	// Stdin is what the command reads.
 	Stdin *os.File
 	// Stdout and Stderr are where its output goes.
 	Stdout, Stderr Stream
+	// StopSignal is a signal that tells to stop, beside those that always do; 0 for none. A container may have one of its own.
+	StopSignal syscall.Signal
+	// OnStop, if it is set, is called when the first signal that tells to stop has been forwarded. Time for more may be short.
+	OnStop func(syscall.Signal)
 }
 
 // Result says how a command ended.
@@ -33,6 +37,9 @@ type Result struct {
 	ExitCode int
 	// Signal is the signal that ended the command; 0 if it exited by itself.
 	Signal syscall.Signal
+	// Stopped is the first signal that told this process to stop before the command had ended; 0 if none did. Whatever the
+	// command did then, it did not get to its end undisturbed.
+	Stopped syscall.Signal
 }
 
 // unkillable is how long a process may outlive its SIGKILL before it is left behind.
@@ -45,9 +52,10 @@ type supervisor struct {
 	children chan os.Signal // SIGCHLD: one stands for any number of them
 	pumps    []*pump
 
-	pid    int
-	ended  bool
-	status unix.WaitStatus
+	pid     int
+	ended   bool
+	status  unix.WaitStatus
+	stopped syscall.Signal
 }
 
 // Run runs the command to its end, and then ends what the command has left behind, as the kernel does when the first process
@@ -74,7 +82,7 @@ func (s *supervisor) run(cmd Command) (Result, error) {
 	if err := s.start(cmd); err != nil {
 		return Result{}, err
 	}
-	s.supervise(cmd.Grace)
+	s.supervise(cmd)
 	s.killRest()
 	for _, p := range s.pumps {
 		p.finish()
@@ -87,16 +95,26 @@ func (s *supervisor) run(cmd Command) (Result, error) {
 }
 
 // supervise returns when the command has ended, or when its time is up.
-func (s *supervisor) supervise(grace time.Duration) {
+func (s *supervisor) supervise(cmd Command) {
 	var timeUp <-chan time.Time
 	for !s.ended {
 		select {
 		case <-s.children:
 			s.reap()
 		case sig := <-s.signals:
-			_ = unix.Kill(s.pid, sig.(unix.Signal)) // it fails for a command that has changed its user: nothing to be done
-			if timeUp == nil && (sig == unix.SIGTERM || sig == unix.SIGINT) {
-				timeUp = time.After(grace)
+			if s.reap(); s.ended {
+				return // the command had ended before the signal came
+			}
+			signal := sig.(unix.Signal)
+			_ = unix.Kill(s.pid, signal) // it fails for a command that has changed its user: nothing to be done
+			if timeUp == nil && (signal == unix.SIGTERM || signal == unix.SIGINT || signal == cmd.StopSignal) {
+				timeUp = time.After(cmd.Grace)
+			}
+			if s.stopped == 0 && (signal == cmd.StopSignal || tellsToStop(signal)) {
+				s.stopped = signal
+				if cmd.OnStop != nil {
+					cmd.OnStop(signal)
+				}
 			}
 		case <-timeUp:
 			return
@@ -141,12 +159,16 @@ func (s *supervisor) killRest() {
 }
 
 func (s *supervisor) result() Result {
+	result := Result{Stopped: s.stopped}
 	switch {
 	case !s.ended: // not even SIGKILL got through to it yet
-		return Result{ExitCode: 128 + int(unix.SIGKILL), Signal: unix.SIGKILL}
+		result.Signal = unix.SIGKILL
 	case s.status.Signaled():
-		return Result{ExitCode: 128 + int(s.status.Signal()), Signal: s.status.Signal()}
+		result.Signal = s.status.Signal()
 	default:
-		return Result{ExitCode: s.status.ExitStatus()}
+		result.ExitCode = s.status.ExitStatus()
+		return result
 	}
+	result.ExitCode = 128 + int(result.Signal)
+	return result
 }
