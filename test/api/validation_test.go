@@ -24,7 +24,7 @@ type refusal struct {
 }
 
 func TestABadRunIsRefused(t *testing.T) {
-	for _, c := range runRefusals {
+	for _, c := range slices.Concat(runRefusals, boundRunRefusals) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			checkRefusal(t, "TestRun", c)
@@ -43,7 +43,7 @@ func TestABadTestIsRefused(t *testing.T) {
 
 // A definition is refused with the same sentences as a Test and inline.
 func TestABadDefinitionIsRefused(t *testing.T) {
-	for _, c := range definitionRefusals {
+	for _, c := range slices.Concat(definitionRefusals, boundRefusals) {
 		for kind, refusal := range c.inEachKind() {
 			t.Run(kind+": "+c.name, func(t *testing.T) {
 				t.Parallel()
@@ -156,10 +156,10 @@ func expectedSentences() []string {
 		sentence = regexp.MustCompile(`^(\S*): Invalid value: ("[^"]*": )?`).ReplaceAllString(sentence, "$1: ")
 		expected = append(expected, kind+" "+regexp.MustCompile(`\[\d+\]`).ReplaceAllString(sentence, "[]"))
 	}
-	for _, c := range runRefusals {
+	for _, c := range slices.Concat(runRefusals, boundRunRefusals) {
 		add("TestRun", c.want)
 	}
-	for _, c := range definitionRefusals {
+	for _, c := range slices.Concat(definitionRefusals, boundRefusals) {
 		for kind, refusal := range c.inEachKind() {
 			add(kind, refusal.want)
 		}

@@ -55,7 +55,7 @@ func newBareJob(namespace, name string, template corev1.PodTemplateSpec) *batchv
 // simulatedPod runs for that long on a simulated node.
 func simulatedPod(duration time.Duration) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"simulation.testrun.dev/duration": duration.String()}},
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"simulation.local/duration": duration.String()}},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
 			NodeSelector:  map[string]string{"type": "kwok"},

@@ -2,7 +2,7 @@
 // Go types that they were generated from.
 //
 // It rewrites each file in place: descriptions below a pod template go, all others stay. Quantities and ports are
-// narrowed to what Go can decode. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps
+// narrowed to what Go can decode, and what a pod template may hold is bounded. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps
 // a copy of the whole object.
 package main
 
@@ -93,6 +93,7 @@ func trim(source []byte) ([]byte, sizes, error) {
 	for _, schema := range schemas(crd) {
 		describeLess(schema)
 		tighten(schema)
+		bound(schema)
 	}
 
 	body, err := yaml.Marshal(crd)
