@@ -124,15 +124,26 @@ func (a *Attempts) separate(r *record) {
 	s.Passed, s.Flaky, s.flaky = s.Passed+r.passes-1, s.Flaky-1, without(s.flaky, r.kept)
 	s.uncount(r.errored, -r.failures)
 	r.flaky, r.apart = false, true
-	if r.kept == nil || len(s.failing) == MaxCases {
+	if r.kept == nil {
 		return
 	}
-	again := *r.kept
-	again.Flaky, again.Outcome = false, Failed
+	s.others = with(s.others, Case{Name: r.kept.Name, Suite: r.kept.Suite, Outcome: Passed}, r.passes)
+	failed := *r.kept
+	failed.Flaky, failed.Outcome = false, Failed
 	if r.errored {
-		again.Outcome = Errored
+		failed.Outcome = Errored
 	}
-	s.failing = append(s.failing, &again)
+	s.failing = with(s.failing, failed, 1)
+	failed.Message = "" // only the first is known
+	s.failing = with(s.failing, failed, r.failures-1)
+}
+
+// with adds so many copies of a case, as far as there is room.
+func with(cases []*Case, c Case, n int64) []*Case {
+	for ; n > 0 && len(cases) < MaxCases; n-- {
+		cases = append(cases, new(c))
+	}
+	return cases
 }
 
 // uncount takes back that so many cases failed.

@@ -1,0 +1,24 @@
+package results
+
+import "regexp"
+
+var (
+	// atLineStart is how Go, Python, C++ and others begin a line that says where a failure is.
+	atLineStart = regexp.MustCompile(`(?m)^[ \t]*([^\s:()'"<>|]+\.[A-Za-z]{1,6}:[0-9]{1,7})(?:: |:?[ \t]*$)`)
+	// frame is a line of a stack trace of a Java virtual machine: the class with the method, and the place.
+	frame = regexp.MustCompile(`(?m)^[ \t]*at (?:[^\s(/]*/)*([^\s(/]+)\(([^\s():]+:[0-9]{1,7})\)`)
+)
+
+// LocationIn finds where a case failed in what it says of its failure: the first file:line at the beginning of a line, or the first
+// place in the class in a stack trace of a Java virtual machine. It is empty if there is none.
+func LocationIn(text, class string) string {
+	if found := atLineStart.FindStringSubmatch(text); found != nil {
+		return found[1]
+	}
+	for _, found := range frame.FindAllStringSubmatch(text, -1) {
+		if method := found[1]; class != "" && len(method) > len(class) && method[:len(class)] == class && (method[len(class)] == '.' || method[len(class)] == '$') {
+			return found[2]
+		}
+	}
+	return ""
+}
