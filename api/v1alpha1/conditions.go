@@ -35,7 +35,7 @@ const (
 	ReasonNotBefore = "NotBefore"
 	// ReasonTestNotFound means that the Test named by testRef does not exist. After the grace period it ends the run.
 	ReasonTestNotFound = "TestNotFound"
-	// ReasonJobRefused means that the API server does not accept the attempt's Job for now, a full quota of Jobs for one.
+	// ReasonJobRefused means that the API server does not accept the attempt's Job for now, because of an admission webhook for one.
 	// When timeouts.start is over it ends the run.
 	ReasonJobRefused = "JobRefused"
 	// ReasonJobNameTaken means that another object's Job has the name that the attempt's Job needs. It ends the run, unless
@@ -58,18 +58,22 @@ const (
 // Reasons of a run that Kubernetes cannot start. While there is still time the run is Pending with one of them; when
 // timeouts.start is over it is Finished with the same one, verdict Error.
 const (
-	// ReasonQuotaExceeded means that a ResourceQuota of the namespace has no room for the pod.
+	// ReasonQuotaExceeded means that a ResourceQuota of the namespace has no room for the Job or the pod.
 	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonServiceAccountNotFound means that the ServiceAccount named by the template does not exist.
 	ReasonServiceAccountNotFound = "ServiceAccountNotFound"
 	// ReasonPodRefused means that the API server refuses the pod for another reason, a Pod Security Standard for one.
 	ReasonPodRefused = "PodRefused"
-	// ReasonUnschedulable means that no node fits.
+	// ReasonUnschedulable means that the pod gets no node: none fits, the one that it names does not exist, or what it claims is
+	// missing.
 	ReasonUnschedulable = "Unschedulable"
 	// ReasonVolumeNotReady means that a volume cannot be mounted, because its ConfigMap or Secret is missing for one.
 	ReasonVolumeNotReady = "VolumeNotReady"
-	// ReasonImagePullFailed means that an image cannot be pulled.
+	// ReasonImagePullFailed means that an image cannot be pulled. It ends the run at once if no image can have the name.
 	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonRunnerImagePullFailed means that the image of the runner, which reads a test's results, cannot be pulled. That is a fault
+	// of the operator's installation, and not of the test.
+	ReasonRunnerImagePullFailed = "RunnerImagePullFailed"
 	// ReasonContainerConfigError means that a container cannot be configured: its environment needs a ConfigMap or Secret
 	// that is missing, or its image's user is not allowed.
 	ReasonContainerConfigError = "ContainerConfigError"
@@ -127,6 +131,9 @@ const (
 	ReasonNoResults = "NoResults"
 	// ReasonInfrastructureFailed means that the test ended with one of retry.exitCodes.infrastructure: what it needs failed.
 	ReasonInfrastructureFailed = "InfrastructureFailed"
+	// ReasonStartTimeout means that timeouts.start was over, and Kubernetes had named no trouble: the message says at which step the
+	// start was.
+	ReasonStartTimeout = "StartTimeout"
 	// ReasonRunNotFound means that the run named by rerunOf does not exist, or the one that that repeats.
 	ReasonRunNotFound = "RunNotFound"
 	// ReasonInvalidParams means that the params do not fit the Test.

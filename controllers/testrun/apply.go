@@ -2,14 +2,15 @@ package testrun
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -24,12 +25,21 @@ type refusal struct {
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
-// retryable returns the error unless it is a final refusal: that ends the run, and there is nothing to try again.
-func retryable(err error) error {
-	if refused := (*refusal)(nil); errors.As(err, &refused) && refused.final {
-		return nil
+// afterRefusal asks the API server again, more and more seldom, until timeouts.start is over. A final refusal has ended the run. That
+// somebody's quota is full is no error of ours: the transition has been announced, and the rest is for those who look closer.
+func afterRefusal(ctx context.Context, seen observation, status v1alpha1.TestRunStatus, refused *refusal, now time.Time) reconcile.Result {
+	if refused.final {
+		return reconcile.Result{}
 	}
-	return err
+	log.FromContext(ctx).V(1).Info("The API server has refused the Job", "reason", refused.reason, "cause", refused.Error())
+	wait := lastRetry
+	if since := currentAttempt(status).CreateTime; since != nil {
+		wait = min(max(now.Sub(since.Time), firstRefusalRetry), lastRetry)
+	}
+	if deadline, _ := startDeadline(seen); !deadline.IsZero() {
+		wait = min(wait, max(deadline.Sub(now), firstRetry))
+	}
+	return reconcile.Result{RequeueAfter: wait}
 }
 
 // apply does what the plan says to the children of the run, and to nothing else.
@@ -67,7 +77,7 @@ func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
 		return &refusal{v1alpha1.ReasonJobInvalid, true, err}
 	case apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
-		return &refusal{v1alpha1.ReasonJobRefused, false, err}
+		return &refusal{reasonOfRefusal(err.Error(), v1alpha1.ReasonJobRefused), false, err}
 	default:
 		return fmt.Errorf("creating the Job: %w", err)
 	}

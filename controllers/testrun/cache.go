@@ -127,7 +127,10 @@ func stripPod(obj any) (any, error) {
 	pod.Labels = only(pod.Labels, v1alpha1.LabelRun, batchv1.ControllerUidLabel)
 	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
 		v1alpha1.AnnotationStopMessage, v1alpha1.AnnotationStopInFavorOf)
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds}
+	pod.Spec = corev1.PodSpec{
+		NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds,
+		SchedulerName: unique.Make(pod.Spec.SchedulerName).Value(),
+	}
 	status := &pod.Status
 	if forgotten {
 		*status = corev1.PodStatus{Phase: status.Phase}

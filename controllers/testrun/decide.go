@@ -83,7 +83,9 @@ var rules = []rule{
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
 	waitsForKueue,   // → Pending
-	startTooSlow,    // timeouts.start is over → Error, with what Kubernetes said
+
+	imageNameInvalid, // no image can have that name → Error
+	startTooSlow,     // timeouts.start is over → Error, with what Kubernetes said
 
 	// A run that is on its way.
 	nodeSilent, // → InProgress, and nobody knows how the test is
@@ -159,7 +161,7 @@ func ranTooLong(seen observation, _ time.Time) (plan, bool) {
 	limit := runTimeoutOf(seen.job)
 	if !testHasRun(seen) {
 		reason, message := lastStep(seen)
-		return plan{state: finished(v1alpha1.VerdictError, reason,
+		return plan{state: couldNotStart(reason,
 			fmt.Sprintf("The pod was stopped after %s (timeouts.run) and the test had not started. %s", limit, message))}, true
 	}
 	return orAnotherAttempt(seen, finished(v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout,
@@ -232,10 +234,10 @@ func startTooSlow(seen observation, now time.Time) (plan, bool) {
 	}
 	if seen.job == nil {
 		reason, message := currentReason(seen.run.Status), currentMessage(seen.run.Status)
-		return plan{state: finished(v1alpha1.VerdictError, reason, fmt.Sprintf("Not started within %s. %s", limit, message))}, true
+		return plan{state: couldNotStart(reason, fmt.Sprintf("Not started within %s (timeouts.start). %s", limit, message))}, true
 	}
 	step := startingStep(seen)
-	state := finished(v1alpha1.VerdictError, step.reason, fmt.Sprintf("Not started within %s. %s", limit, step.message))
+	state := couldNotStart(step.reason, fmt.Sprintf("Not started within %s (timeouts.start). %s", limit, step.message))
 	return plan{stop: state, state: state}, true
 }
 

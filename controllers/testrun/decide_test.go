@@ -51,7 +51,7 @@ func (s *scene) withPod(change ...func(*corev1.Pod)) *scene {
 }
 
 func (s *scene) withWarning(reason, message string) *scene {
-	s.warnings = append(s.warnings, warning{reason, message})
+	s.warnings = append(s.warnings, warning{reason, message, t0})
 	return s
 }
 
@@ -255,7 +255,7 @@ func TestDecide(t *testing.T) {
 		"the kubelet's deadline is the run timeout":                      {seen: aRun().withPod(exited(143, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
 		"a test that catches the stop and exits 0 timed out":             {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
 		"the deadline before the test ran is an error":                   {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
-		"a container ended by the deadline before it was made":           {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error PullingImage"},
+		"a container ended by the deadline before it was made":           {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error StartTimeout"},
 		"a container that its node forgot is lost":                       {seen: aRun(once).withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
 		"the deadline before the test ran quotes what was stored":        {seen: aRun(storedUnready).withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error VolumeNotReady"},
 		"an evicted pod is disrupted":                                    {seen: aRun(once).withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
@@ -285,6 +285,7 @@ func TestDecide(t *testing.T) {
 		"a pod that has gone while its test ran is waited for": {seen: aRun(hasRun).withJob(), now: tooLate},
 		"cancel when the pod has gone stops the Job and ends":  {seen: aRun(hasRun, cancelled).withJob(), does: "stop", says: "Finished Cancelled Cancelled"},
 		"a start that takes too long is stopped":               {seen: aRun().withPod(unschedulable), now: tooLate, does: "stop", says: "Finished Error Unschedulable"},
+		"a start that is slow for no known cause says so":      {seen: aRun().withPod(), now: tooLate, does: "stop", says: "Finished Error StartTimeout"},
 		"a Job that is refused for too long is an error":       {seen: aRun(refusedSince0), now: tooLate, says: "Finished Error JobRefused"},
 		"a Job that was refused is tried again":                {seen: aRun(refusedSince0), now: late, does: "create"},
 		"a test that runs is no slow start":                    {seen: aRun().withPod(running), now: tooLate, says: "InProgress  Running"},

@@ -1,13 +1,20 @@
 package testrun
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
 // The guide's table of rules is the list, in its order.
@@ -37,6 +44,171 @@ func TestTheGuideHasTheBudgetOfEachReason(t *testing.T) {
 	if !reflect.DeepEqual(documented, budgets) {
 		t.Errorf("the guide says %v, and the code %v", documented, budgets)
 	}
+}
+
+// The guide lists each reason with which the code ends a run, and no other, as an end.
+func TestTheGuideHasEachReasonThatEndsARun(t *testing.T) {
+	documented := map[string]bool{}
+	for _, beginning := range []string{"While Pending, and for the `Error`", "When Finished:"} {
+		for _, reason := range reasonsInTable(t, "life-of-a-run.md", beginning) {
+			documented[reason] = true
+		}
+	}
+	given := finalReasons(t)
+	for reason := range given {
+		if !documented[reason] {
+			t.Errorf("the code ends a run as %s, and docs/life-of-a-run.md does not list that as an end", reason)
+		}
+	}
+	for reason := range documented {
+		if !given[reason] {
+			t.Errorf("docs/life-of-a-run.md lists %s as an end, and no code gives it", reason)
+		}
+	}
+}
+
+// Each reason of the API is in the guide.
+func TestTheGuideHasEachReason(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/life-of-a-run.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, reason := range reasonConstants(t) {
+		if !strings.Contains(string(guide), "`"+reason+"`") {
+			t.Errorf("%s is not in docs/life-of-a-run.md", name)
+		}
+	}
+}
+
+// reasonsByFunction are the reasons of the functions that end a run with one which is no constant in their text.
+var reasonsByFunction = map[string][]string{
+	"couldNotStart":    append([]string{v1alpha1.ReasonStartTimeout}, startFailures...),
+	"imageNameInvalid": {v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonRunnerImagePullFailed},
+	"verdictOfReport":  slices.Collect(maps.Values(reasonsOfDefects)),
+	"endedByQueue":     endingReasons(),
+	"stateOfRefusal":   nil, // those of refusals, which are found too
+	"afterFinish":      nil, // and these three pass one on
+	"lastOf":           nil,
+	"stopRequest":      nil,
+}
+
+func endingReasons() []string {
+	var reasons []string
+	for _, ending := range endings {
+		reasons = append(reasons, ending.reason)
+	}
+	return reasons
+}
+
+// finalReasons reads from the code with which reasons it ends runs.
+func finalReasons(t *testing.T) map[string]bool {
+	t.Helper()
+	constants, found := reasonConstants(t), map[string]bool{}
+	for _, file := range parsed(t, ".") {
+		for _, decl := range file.Decls {
+			function, ok := decl.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			ast.Inspect(function, func(node ast.Node) bool {
+				argument := reasonArgument(node)
+				if argument == nil {
+					return true
+				}
+				if constant, ok := argument.(*ast.SelectorExpr); ok && constants[constant.Sel.Name] != "" {
+					found[constants[constant.Sel.Name]] = true
+					return true
+				}
+				known, ok := reasonsByFunction[function.Name.Name]
+				if !ok {
+					t.Errorf("%s ends a run with a reason that is no constant: say in reasonsByFunction which they are", function.Name.Name)
+				}
+				for _, reason := range known {
+					found[reason] = true
+				}
+				return true
+			})
+		}
+	}
+	return found
+}
+
+// reasonArgument is the reason in a call of finished, and in a refusal that is final; nil for any other node.
+func reasonArgument(node ast.Node) ast.Expr {
+	switch node := node.(type) {
+	case *ast.CallExpr:
+		if called, ok := node.Fun.(*ast.Ident); ok && called.Name == "finished" {
+			return node.Args[1]
+		}
+	case *ast.CompositeLit:
+		made, ok := node.Type.(*ast.Ident)
+		if !ok || made.Name != "refusal" || len(node.Elts) < 2 {
+			return nil
+		}
+		if final, ok := node.Elts[1].(*ast.Ident); ok && final.Name == "true" {
+			return node.Elts[0]
+		}
+	}
+	return nil
+}
+
+// reasonConstants are the API's reasons, by the name of their constant.
+func reasonConstants(t *testing.T) map[string]string {
+	t.Helper()
+	constants := map[string]string{}
+	for _, file := range parsed(t, "../../api/v1alpha1") {
+		ast.Inspect(file, func(node ast.Node) bool {
+			spec, ok := node.(*ast.ValueSpec)
+			if ok && strings.HasPrefix(spec.Names[0].Name, "Reason") && len(spec.Values) == 1 {
+				if value, ok := spec.Values[0].(*ast.BasicLit); ok {
+					constants[spec.Names[0].Name] = strings.Trim(value.Value, `"`)
+				}
+			}
+			return true
+		})
+	}
+	if len(constants) == 0 {
+		t.Fatal("no reason was found in api/v1alpha1")
+	}
+	return constants
+}
+
+// parsed are the files of a folder, without tests.
+func parsed(t *testing.T, folder string) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+// reasonsInTable reads the names in the first column of the table below the line that begins so.
+func reasonsInTable(t *testing.T, guide, beginning string) []string {
+	t.Helper()
+	var names []string
+	for _, line := range section(t, guide, beginning) {
+		switch cells := strings.Split(line, "|"); {
+		case len(cells) > 2:
+			for _, name := range regexp.MustCompile("`([A-Z][A-Za-z]+)`").FindAllStringSubmatch(cells[1], -1) {
+				names = append(names, name[1])
+			}
+		case len(names) > 0:
+			return names
+		}
+	}
+	return names
 }
 
 // firstColumn reads the names in the first column of the table below a heading.

@@ -15,6 +15,7 @@ type Metrics struct {
 	waiting  prometheus.Histogram
 	running  prometheus.Histogram
 	runs     *prometheus.GaugeVec
+	noRunner prometheus.Counter
 }
 
 // NewMetrics makes the metrics and registers them.
@@ -42,8 +43,12 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 			Name: "testrun_runs",
 			Help: "Runs that exist, by phase: Pending, InProgress or Finished.",
 		}, []string{"phase"}),
+		noRunner: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "testrun_runner_image_pull_failures_total",
+			Help: "Attempts that waited because the runner's image could not be pulled.",
+		}),
 	}
-	registry.MustRegister(m.finished, m.flaky, m.waiting, m.running, m.runs)
+	registry.MustRegister(m.finished, m.flaky, m.waiting, m.running, m.runs, m.noRunner)
 	for _, phase := range v1alpha1.Phases {
 		m.runs.WithLabelValues(string(phase))
 	}
@@ -54,6 +59,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 func (m *Metrics) observe(run *v1alpha1.TestRun, next v1alpha1.TestRunStatus) {
 	if run.Status.StartTime == nil && next.StartTime != nil {
 		m.waiting.Observe(max(0, next.StartTime.Sub(run.CreationTimestamp.Time).Seconds()))
+	}
+	if reason := currentReason(next); reason == v1alpha1.ReasonRunnerImagePullFailed && reason != currentReason(run.Status) {
+		m.noRunner.Inc()
 	}
 	if next.Phase != v1alpha1.PhaseFinished {
 		return

@@ -37,6 +37,8 @@ type observation struct {
 	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
 	// are read only for an attempt that is slow to start.
 	warnings []warning
+	// nodeMissing says that the pod's node does not exist. It is asked only for a pod that no kubelet has taken after seconds.
+	nodeMissing bool
 	// turn is what the run's queue has decided about it.
 	turn testqueue.Turn
 	// testGracePeriod is how long the run waits for its Test.
@@ -75,11 +77,26 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 	}
 	switch {
 	case isSlowToStart(seen, now):
-		seen.warnings, err = r.warnings.about(ctx, run.Namespace, subjectOf(seen))
+		return r.observeSlowStart(ctx, seen)
 	case mayBeSilent(seen, now):
 		seen.silentSince, err = r.readSilence(ctx, seen, now)
 	}
 	return seen, err
+}
+
+// observeSlowStart asks why an attempt has not started.
+func (r *Reconciler) observeSlowStart(ctx context.Context, seen observation) (observation, error) {
+	var err error
+	if seen.warnings, err = r.warnings.about(ctx, seen.run.Namespace, subjectOf(seen)); err != nil {
+		return seen, err
+	}
+	if seen.pod != nil && seen.pod.Spec.NodeName != "" && seen.pod.Status.StartTime == nil {
+		err = r.APIReader.Get(ctx, client.ObjectKey{Name: seen.pod.Spec.NodeName}, &corev1.Node{})
+		if seen.nodeMissing = apierrors.IsNotFound(err); !seen.nodeMissing && err != nil {
+			return seen, fmt.Errorf("reading the node: %w", err)
+		}
+	}
+	return seen, nil
 }
 
 // observeWithoutJob reads what the attempt's Job is to be made of.

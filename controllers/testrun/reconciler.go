@@ -82,8 +82,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 		r.finished.Add(run.UID, nil)
 	}
 	r.announce(ctx, run, status)
-	if err := retryable(applyErr); err != nil {
-		return again(ctx, err)
+	if refused := (*refusal)(nil); errors.As(applyErr, &refused) {
+		return afterRefusal(ctx, seen, status, refused, now), nil
+	}
+	if applyErr != nil {
+		return again(ctx, applyErr)
 	}
 	result := reconcile.Result{RequeueAfter: plan.requeueAfter}
 	if plan.whenIdle {
@@ -92,13 +95,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	return result, nil
 }
 
-// again looks again later. That the cache was behind is ordinary: the news is on its way, and no error.
+// again looks again later. It is ordinary, and no error, that the cache is behind, or that what is written to has just been deleted:
+// the news is on its way.
 func again(ctx context.Context, err error) (reconcile.Result, error) {
-	if errors.Is(err, errStale) || apierrors.IsConflict(err) {
+	switch {
+	case errors.Is(err, errStale), apierrors.IsConflict(err):
 		log.FromContext(ctx).V(1).Info("The cache was behind the API server", "cause", err.Error())
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	case apierrors.IsNotFound(err):
+		log.FromContext(ctx).V(1).Info("It has just been deleted", "cause", err.Error())
+		return reconcile.Result{RequeueAfter: lastRetry}, nil
+	default:
+		return reconcile.Result{}, err
 	}
-	return reconcile.Result{}, err
 }
 
 // patchStatus stores the status, unless it is stored already. It is refused when the run has changed since it was read:

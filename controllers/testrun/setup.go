@@ -53,6 +53,9 @@ const (
 
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
+
+	// firstRefusalRetry is how long the API server is left alone after it has refused a Job for the first time.
+	firstRefusalRetry = time.Second
 )
 
 // SetupWithManager registers the controller. concurrency is the number of runs that are reconciled at the same time.

@@ -1,8 +1,8 @@
 package testrun
 
 import (
-	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,15 +16,13 @@ type step struct {
 	reason  string
 	message string
 	since   time.Time
+	// isQuiet says that nothing shows a sign of trouble: the cluster has not come to the Job or the pod yet.
+	isQuiet bool
 }
 
-// waitsForNode is said of a pod of which the scheduler has said nothing.
-const waitsForNode = "The pod waits for a node"
-
-// worthTelling is when the status is to name the step. A Job without a pod, and a pod of which the scheduler has said nothing, show no
-// sign of trouble: the cluster has not come to them.
+// worthTelling is when the status is to name the step.
 func (s step) worthTelling() time.Time {
-	if s.reason == v1alpha1.ReasonCreatingPod || s.message == waitsForNode {
+	if s.isQuiet {
 		return s.since.Add(explainBusyAfter)
 	}
 	return s.since.Add(explainAfter)
@@ -41,22 +39,69 @@ func (s step) nextLook(now time.Time) time.Time {
 	return now.Add(now.Sub(s.since))
 }
 
+// startFailures are the reasons of a start with which a run may end. Any other step of a start is ordinary and no cause: a run that
+// timeouts.start ends there ends as StartTimeout, and its message names the step.
+var startFailures = []string{
+	v1alpha1.ReasonJobRefused, v1alpha1.ReasonJobNameTaken, v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonServiceAccountNotFound,
+	v1alpha1.ReasonPodRefused, v1alpha1.ReasonUnschedulable, v1alpha1.ReasonVolumeNotReady, v1alpha1.ReasonImagePullFailed,
+	v1alpha1.ReasonRunnerImagePullFailed, v1alpha1.ReasonContainerConfigError, v1alpha1.ReasonContainerNotCreated,
+}
+
+// couldNotStart ends a run whose start was at that step.
+func couldNotStart(reason, message string) *state {
+	if !slices.Contains(startFailures, reason) {
+		reason = v1alpha1.ReasonStartTimeout
+	}
+	return finished(v1alpha1.VerdictError, reason, message)
+}
+
 // startingStep says at which step the start of the attempt is. The attempt has a Job.
 func startingStep(seen observation) step {
-	if seen.pod == nil {
-		return withoutPod(seen)
-	}
-	scheduled := podCondition(seen.pod, corev1.PodScheduled)
 	switch {
+	case seen.pod == nil:
+		return withoutPod(seen)
 	case seen.pod.Spec.NodeName != "":
-		return onNode(seen, scheduled)
-	case scheduled != nil && scheduled.Reason == corev1.PodReasonUnschedulable:
-		return step{v1alpha1.ReasonUnschedulable, scheduled.Message, scheduled.LastTransitionTime.Time}
-	case scheduled != nil && scheduled.Message != "":
-		return step{v1alpha1.ReasonScheduling, scheduled.Message, scheduled.LastTransitionTime.Time}
+		return onNode(seen, podCondition(seen.pod, corev1.PodScheduled))
 	default:
-		return step{v1alpha1.ReasonScheduling, waitsForNode, seen.pod.CreationTimestamp.Time}
+		return withoutNode(seen, podCondition(seen.pod, corev1.PodScheduled))
 	}
+}
+
+// withoutNode: the scheduler speaks in the condition PodScheduled. Who else has a part in it, such as the controller of resource
+// claims, speaks in events alone.
+func withoutNode(seen observation, scheduled *corev1.PodCondition) step {
+	since := seen.pod.CreationTimestamp.Time
+	event, hasEvent := warningSince(seen, since)
+	if scheduled == nil || scheduled.Message == "" {
+		switch scheduler := seen.pod.Spec.SchedulerName; {
+		case hasEvent:
+			return step{reason: v1alpha1.ReasonUnschedulable, message: event.message, since: since}
+		case scheduler != "" && scheduler != corev1.DefaultSchedulerName:
+			message := fmt.Sprintf("No scheduler named %q has looked at the pod (schedulerName)", scheduler)
+			return step{reason: v1alpha1.ReasonScheduling, message: message, since: since, isQuiet: true}
+		default:
+			return step{reason: v1alpha1.ReasonScheduling, message: "The pod waits for a node", since: since, isQuiet: true}
+		}
+	}
+	at := step{reason: v1alpha1.ReasonScheduling, message: scheduled.Message, since: scheduled.LastTransitionTime.Time}
+	if scheduled.Reason == corev1.PodReasonUnschedulable {
+		at.reason = v1alpha1.ReasonUnschedulable
+	}
+	if hasEvent && event.reason != eventFailedScheduling {
+		at.reason, at.message = v1alpha1.ReasonUnschedulable, fmt.Sprintf("%s. %s", event.message, scheduled.Message)
+	}
+	return at
+}
+
+// eventFailedScheduling is the scheduler's event. It says what the condition PodScheduled says.
+const eventFailedScheduling = "FailedScheduling"
+
+// warningSince is the newest Warning event, if it is from that time or later.
+func warningSince(seen observation, since time.Time) (warning, bool) {
+	if len(seen.warnings) == 0 || seen.warnings[0].at.Before(since.Truncate(time.Second)) {
+		return warning{}, false
+	}
+	return seen.warnings[0], true
 }
 
 // lastStep says at which step the start of an attempt was whose pod has ended: the one that was stored, since a kubelet that
@@ -69,25 +114,30 @@ func lastStep(seen observation) (reason, message string) {
 	return step.reason, step.message
 }
 
-// withoutPod: the Job controller says why it cannot create a pod in events alone, and there only in words. These are those
-// of the API server's admission plugins ResourceQuota and ServiceAccount; other refusals are quoted under a reason that
-// covers all. test/e2e holds them against the real ones.
+// withoutPod: the Job controller says why it cannot create a pod in events alone.
 func withoutPod(seen observation) step {
 	since := releasedAt(seen.job)
 	for _, warning := range seen.warnings {
-		if warning.reason != "FailedCreate" {
-			continue
-		}
-		switch {
-		case strings.Contains(warning.message, "exceeded quota:"), strings.Contains(warning.message, "failed quota:"):
-			return step{v1alpha1.ReasonQuotaExceeded, warning.message, since}
-		case strings.Contains(warning.message, "error looking up service account"):
-			return step{v1alpha1.ReasonServiceAccountNotFound, warning.message, since}
-		default:
-			return step{v1alpha1.ReasonPodRefused, warning.message, since}
+		if warning.reason == "FailedCreate" {
+			return step{reason: reasonOfRefusal(warning.message, v1alpha1.ReasonPodRefused), message: warning.message, since: since}
 		}
 	}
-	return step{v1alpha1.ReasonCreatingPod, fmt.Sprintf("Job %s has no pod yet", seen.job.Name), since}
+	message := fmt.Sprintf("Job %s has no pod yet", seen.job.Name)
+	return step{reason: v1alpha1.ReasonCreatingPod, message: message, since: since, isQuiet: true}
+}
+
+// reasonOfRefusal finds the reason for which the API server refuses a Job or a pod. Its admission plugins ResourceQuota and
+// ServiceAccount say so in words alone; other refusals are quoted under a reason that covers all. A quota that demands requests or
+// limits ("failed quota") is not exceeded. test/e2e holds these words against the real ones.
+func reasonOfRefusal(words, otherwise string) string {
+	switch {
+	case strings.Contains(words, "exceeded quota:"), strings.Contains(words, "insufficient quota to match these scopes:"):
+		return v1alpha1.ReasonQuotaExceeded
+	case strings.Contains(words, "error looking up service account"):
+		return v1alpha1.ReasonServiceAccountNotFound
+	default:
+		return otherwise
+	}
 }
 
 // onNode: the kubelet names the step in the containers' states and in the condition PodReadyToStartContainers; what is
@@ -97,8 +147,11 @@ func onNode(seen observation, scheduled *corev1.PodCondition) step {
 	if scheduled != nil {
 		since = scheduled.LastTransitionTime.Time
 	}
-	if reason, message := waitingContainer(seen.pod); reason != "" {
-		return step{reason, message, since}
+	if seen.nodeMissing {
+		return step{reason: v1alpha1.ReasonUnschedulable, message: fmt.Sprintf("Node %s does not exist", seen.pod.Spec.NodeName), since: since}
+	}
+	if reason, message := waitingContainer(seen); reason != "" {
+		return step{reason: reason, message: message, since: since}
 	}
 	ready := podCondition(seen.pod, corev1.PodReadyToStartContainers)
 	if ready == nil || ready.Status != corev1.ConditionTrue {
@@ -106,51 +159,27 @@ func onNode(seen observation, scheduled *corev1.PodCondition) step {
 	}
 	since = ready.LastTransitionTime.Time
 	if initialized := podCondition(seen.pod, corev1.PodInitialized); initialized != nil && initialized.Status != corev1.ConditionTrue {
-		return step{v1alpha1.ReasonInitializing, fmt.Sprintf("Init containers run: %s", initialized.Message), since}
+		return step{reason: v1alpha1.ReasonInitializing, message: fmt.Sprintf("Init containers run: %s", initialized.Message), since: since}
 	}
-	return step{v1alpha1.ReasonPullingImage, fmt.Sprintf("Node %s is getting the image and starting the container", seen.pod.Spec.NodeName), since}
+	message := fmt.Sprintf("Node %s is getting the image and starting the container", seen.pod.Spec.NodeName)
+	if event, ok := warningSince(seen, since); ok {
+		message += ". " + event.message
+	}
+	return step{reason: v1alpha1.ReasonPullingImage, message: message, since: since}
 }
 
 func preparing(seen observation, since time.Time) step {
 	for _, warning := range seen.warnings {
 		switch warning.reason {
 		case "FailedMount", "FailedAttachVolume", "FailedMapVolume":
-			return step{v1alpha1.ReasonVolumeNotReady, warning.message, since}
+			return step{reason: v1alpha1.ReasonVolumeNotReady, message: warning.message, since: since}
 		case "FailedCreatePodSandBox":
-			return step{v1alpha1.ReasonPreparing, warning.message, since}
+			return step{reason: v1alpha1.ReasonPreparing, message: warning.message, since: since}
 		}
 	}
-	return step{v1alpha1.ReasonPreparing, fmt.Sprintf("Node %s is setting up volumes and network", seen.pod.Spec.NodeName), since}
-}
-
-// waitingReasons gives the API's word for the kubelet's, where waiting is not ordinary.
-var waitingReasons = map[string]string{
-	"ErrImagePull":               v1alpha1.ReasonImagePullFailed,
-	"ImagePullBackOff":           v1alpha1.ReasonImagePullFailed,
-	"InvalidImageName":           v1alpha1.ReasonImagePullFailed,
-	"ErrImageNeverPull":          v1alpha1.ReasonImagePullFailed,
-	"ImageInspectError":          v1alpha1.ReasonImagePullFailed,
-	"RegistryUnavailable":        v1alpha1.ReasonImagePullFailed,
-	"SignatureValidationFailed":  v1alpha1.ReasonImagePullFailed,
-	"CreateContainerConfigError": v1alpha1.ReasonContainerConfigError,
-	"PreCreateHookError":         v1alpha1.ReasonContainerNotCreated,
-	"CreateContainerError":       v1alpha1.ReasonContainerNotCreated,
-	"RunContainerError":          v1alpha1.ReasonContainerNotCreated,
-	"PostStartHookError":         v1alpha1.ReasonContainerNotCreated,
-	"CrashLoopBackOff":           v1alpha1.ReasonInitializing, // a sidecar among the init containers restarts
-}
-
-// waitingContainer returns the reason and message of the first container that cannot go on.
-func waitingContainer(pod *corev1.Pod) (reason, message string) {
-	for _, statuses := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, status := range statuses {
-			waiting := status.State.Waiting
-			if waiting == nil || waitingReasons[waiting.Reason] == "" {
-				continue
-			}
-			return waitingReasons[waiting.Reason],
-				fmt.Sprintf("Container %s: %s", status.Name, cmp.Or(waiting.Message, waiting.Reason))
-		}
+	message := fmt.Sprintf("Node %s is setting up volumes and network", seen.pod.Spec.NodeName)
+	if event, ok := warningSince(seen, since); ok && event.reason != eventFailedScheduling {
+		message = event.message
 	}
-	return "", ""
+	return step{reason: v1alpha1.ReasonPreparing, message: message, since: since}
 }

@@ -136,7 +136,7 @@ func TestARunWhoseJobKueueAdmits(t *testing.T) {
 		"waits however long it takes":          {held(aRun(viaKueue).withJob()), time.Hour, "", "Pending  WaitingForKueue"},
 		"can be cancelled":                     {held(aRun(viaKueue, cancelled).withJob()), 0, "stop", "Finished Cancelled Cancelled"},
 		"is disrupted when it is preempted":    {preemptedWhileItRan, 0, "stop", "InProgress  Retrying"},
-		"is no concern of a Job without label": {held(aRun().withJob()), time.Hour, "stop", "Finished Error CreatingPod"},
+		"is no concern of a Job without label": {held(aRun().withJob()), time.Hour, "stop", "Finished Error StartTimeout"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

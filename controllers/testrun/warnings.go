@@ -14,7 +14,11 @@ import (
 )
 
 // warning is what is read of a Warning event.
-type warning struct{ reason, message string }
+type warning struct {
+	reason, message string
+	// at is when it was last seen.
+	at time.Time
+}
 
 const (
 	// warningsAge is how old the warnings of a namespace may be. What is asked about has been waiting for longer.
@@ -64,7 +68,7 @@ func (w *warnings) read(ctx context.Context, namespace string) (map[types.UID][]
 	all := map[types.UID][]warning{}
 	for _, event := range list.Items {
 		uid := event.InvolvedObject.UID
-		all[uid] = append(all[uid], warning{event.Reason, event.Message})
+		all[uid] = append(all[uid], warning{event.Reason, event.Message, lastSeen(event)})
 	}
 	return all, nil
 }

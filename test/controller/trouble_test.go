@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/node"
+	"github.com/testrun-dev/testrun/test/operator"
 )
 
 func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testing.T) {
@@ -71,6 +73,29 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 	}
 }
 
+func TestANameThatNoImageCanHaveIsAnErrorAtOnce(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("misnamed").Build())
+	w.report(w.schedule("misnamed"), func(status *corev1.PodStatus) {
+		node.SetContainer(status, node.Waiting("InvalidImageName", `Failed to apply default image tag "Perl:5 slim"`))
+	})
+	run := w.finished("misnamed", v1alpha1.VerdictError, v1alpha1.ReasonImagePullFailed)
+	w.says(run, `Container test: Failed to apply default image tag "Perl:5 slim"`)
+	w.stopsTrying("misnamed")
+}
+
+// The kubelet says of an image volume what it says of the container that has it.
+func TestARunnerThatCannotBePulledIsTheInstallationsFault(t *testing.T) {
+	w := withController(t)
+	w.create(builders.TestRun("stuck").StartTimeout(8 * time.Second).Build())
+	w.report(w.schedule("stuck"), func(status *corev1.PodStatus) {
+		node.SetContainer(status, node.Waiting("ImagePullBackOff", fmt.Sprintf("Back-off pulling image %q", operator.RunnerImage)))
+	})
+	w.pendingWith("stuck", v1alpha1.ReasonRunnerImagePullFailed)
+	w.finished("stuck", v1alpha1.VerdictError, v1alpha1.ReasonRunnerImagePullFailed)
+	w.becomesOne("testrun_runner_image_pull_failures_total", "")
+}
+
 // forbid makes a quota that has no room for the resource, and waits until it is in force.
 func (w *world) forbid(name corev1.ResourceName) *corev1.ResourceQuota {
 	w.t.Helper()
@@ -104,8 +129,8 @@ func TestAQuotaOfJobsIsWaitedForAndThenAnError(t *testing.T) {
 	quota := w.forbid("count/jobs.batch")
 	w.create(builders.TestRun("refused").StartTimeout(4 * time.Second).Build())
 	w.create(builders.TestRun("patient").Build())
-	w.pendingWith("refused", v1alpha1.ReasonJobRefused)
-	run := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonJobRefused)
+	w.pendingWith("refused", v1alpha1.ReasonQuotaExceeded)
+	run := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonQuotaExceeded)
 	if !strings.Contains(conditions.Message(run), "exceeded quota: none") {
 		t.Error(conditions.Message(run))
 	}
@@ -122,13 +147,13 @@ func TestARunWhoseJobIsRefusedKeepsItsPlace(t *testing.T) {
 	w.create(test)
 	quota := w.forbid("count/jobs.batch")
 	w.create(builders.TestRun("refused").Of("check").StartTimeout(15 * time.Second).Build())
-	w.pendingWith("refused", v1alpha1.ReasonJobRefused)
+	w.pendingWith("refused", v1alpha1.ReasonQuotaExceeded)
 	w.create(builders.TestRun("next").Of("check").Build())
 	w.says(w.pendingWith("next", v1alpha1.ReasonQueued), "1 of 1 runs run (maxRunning)")
 	stop()
 	w.startController()
-	ended := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonJobRefused).Status.FinishTime
-	if tried := w.pendingWith("next", v1alpha1.ReasonJobRefused).Status.Attempts[0].CreateTime; tried.Before(ended) {
+	ended := w.finished("refused", v1alpha1.VerdictError, v1alpha1.ReasonQuotaExceeded).Status.FinishTime
+	if tried := w.pendingWith("next", v1alpha1.ReasonQuotaExceeded).Status.Attempts[0].CreateTime; tried.Before(ended) {
 		t.Errorf("the next one was tried at %s, before the end of the first one at %s", tried, ended)
 	}
 	w.must(w.client.Delete(w.ctx, quota))

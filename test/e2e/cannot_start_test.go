@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -37,7 +38,7 @@ func obstacles() map[string]obstacle {
 		},
 		"the name of the image is no name": {
 			spec:   withImage("Not An Image"),
-			reason: v1alpha1.ReasonImagePullFailed, quotes: []string{"Not An Image"},
+			reason: v1alpha1.ReasonImagePullFailed, quotes: []string{"Not An Image"}, atOnce: true,
 		},
 		"no node fits": {
 			spec:   unscheduled,
@@ -71,6 +72,24 @@ func obstacles() map[string]obstacle {
 			place:  func(w *world) { w.limitPods("0") },
 			remove: func(w *world) { w.limitPods("9") },
 			reason: v1alpha1.ReasonQuotaExceeded, quotes: []string{"exceeded quota: pods", "limited: pods=0"},
+		},
+		"the quota of Jobs is exhausted": {
+			spec:   builders.TestSpec("true"),
+			place:  func(w *world) { w.limit("count/jobs.batch", "0") },
+			remove: func(w *world) { w.limit("count/jobs.batch", "9") },
+			reason: v1alpha1.ReasonQuotaExceeded, quotes: []string{"exceeded quota: pods", "limited: count/jobs.batch=0"},
+		},
+		"the quota demands limits": {
+			spec:   builders.TestSpec("true"),
+			place:  func(w *world) { w.limit("limits.cpu", "9") },
+			reason: v1alpha1.ReasonPodRefused, quotes: []string{"failed quota: pods: must specify limits.cpu"},
+		},
+		"the template of a resource claim is missing": {
+			spec: specWith(func(pod *corev1.PodSpec) {
+				pod.ResourceClaims = []corev1.PodResourceClaim{{Name: "gpu", ResourceClaimTemplateName: ptr.To("nope")}}
+				pod.Containers[0].Resources.Claims = []corev1.ResourceClaim{{Name: "gpu"}}
+			}),
+			reason: v1alpha1.ReasonUnschedulable, quotes: []string{"gpu", `"nope" not found`},
 		},
 		"the ServiceAccount is missing": {
 			spec:   specWith(func(pod *corev1.PodSpec) { pod.ServiceAccountName = "tester" }),
@@ -131,8 +150,13 @@ func TestWhatCannotBeStartedIsAnErrorThatQuotesKubernetesAndNeverRunsAfterwards(
 // limitPods makes or changes the quota named pods, and waits until it is in force.
 func (w *world) limitPods(most string) {
 	w.t.Helper()
+	w.limit(corev1.ResourcePods, most)
+}
+
+func (w *world) limit(what corev1.ResourceName, most string) {
+	w.t.Helper()
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "pods", Namespace: w.namespace}}
-	limit := corev1.ResourceList{corev1.ResourcePods: resource.MustParse(most)}
+	limit := corev1.ResourceList{what: resource.MustParse(most)}
 	if err := w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota); err == nil {
 		quota.Spec.Hard = limit
 		w.must(w.client.Update(w.ctx, quota))
@@ -140,10 +164,10 @@ func (w *world) limitPods(most string) {
 		quota.Spec.Hard = limit
 		w.create(quota)
 	}
-	w.eventually("the quota of "+most+" pods is in force", func() bool {
+	w.eventually("the quota of "+most+" "+string(what)+" is in force", func() bool {
 		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota))
-		inForce := quota.Status.Hard[corev1.ResourcePods]
-		return inForce.Cmp(limit[corev1.ResourcePods]) == 0
+		inForce := quota.Status.Hard[what]
+		return inForce.Cmp(limit[what]) == 0
 	})
 }
 

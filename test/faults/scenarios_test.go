@@ -72,7 +72,7 @@ var scenarios = []*scenario{
 		name: "too slow to start", attempts: []execution{fitsNowhere}, ends: "Error Unschedulable after 1",
 		objects: aRun(func(run *builders.TestRunBuilder) { run.StartTimeout(2 * time.Second) }),
 		// A cache that is behind shows an earlier step of the start.
-		orEnds: []string{"Error CreatingPod after 1", "Error Scheduling after 1"},
+		orEnds: []string{"Error StartTimeout after 1"},
 	},
 	{
 		name: "too slow to end", attempts: []execution{runsForEver}, ends: "TimedOut RunTimeout after 1",

@@ -22,6 +22,9 @@ import (
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
 
+// RunnerImage is what the operators of tests call the runner's image.
+const RunnerImage = "testrun.invalid/runner:dev"
+
 // Operator is a manager and the controllers in it.
 type Operator struct {
 	ctrl.Manager
@@ -64,7 +67,7 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 			TestGracePeriod: 7 * time.Second,
 			CreateTimeout:   4 * time.Second,
 			Queues:          queues,
-			Runner:          testrun.Runner{Image: "testrun.invalid/runner:dev", Mount: testrun.ImageVolume},
+			Runner:          testrun.Runner{Image: RunnerImage, Mount: testrun.ImageVolume},
 		},
 		Queues: &testqueue.Reconciler{Client: mgr.GetClient(), APIReader: reader, Queues: queues},
 		Retention: &retention.Controllers{
