@@ -6,11 +6,13 @@ import (
 
 // Concurrency limits how many runs of a namespace that share a key run at once.
 type Concurrency struct {
-	// key is what the runs share, such as the name of an environment. It may hold params as $(NAME); $$ stands for $.
+	// key is what the runs share, such as the name of an environment. It may hold params of the test as $(NAME); $$ stands
+	// for $.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.findAll('[$]([$]|[(][^()$]*[)])?').all(r, r == '$$' || r.matches('^[$][(][A-Za-z_][A-Za-z0-9_]*[)]$'))",message="write a param as $(NAME), and $$ for a $"
 	Key string `json:"key,omitempty"`
 
 	// max is how many of them run at once. Unset means 1.

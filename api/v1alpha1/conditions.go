@@ -23,7 +23,7 @@ const (
 	ReasonWaiting = "Waiting"
 	// ReasonQueued means that it is not the run's turn in its queue.
 	ReasonQueued = "Queued"
-	// ReasonQueueNotFound means that the TestQueue of the run does not exist. The run waits for it.
+	// ReasonQueueNotFound means that the TestQueue of the run does not exist. After the grace period it ends the run.
 	ReasonQueueNotFound = "QueueNotFound"
 	// ReasonQueueForbidden means that the TestQueue does not take runs of this namespace. The run waits until it does.
 	ReasonQueueForbidden = "QueueForbidden"
@@ -126,6 +126,8 @@ const (
 	ReasonReplaced = "Replaced"
 	// ReasonQueueFull means that as many runs waited in the queue as may. Verdict Error, as for every reason below.
 	ReasonQueueFull = "QueueFull"
+	// ReasonQueueTimeout means that it was not the run's turn within timeouts.queue.
+	ReasonQueueTimeout = "QueueTimeout"
 	// ReasonNoResults means that the test reported no case in the format that results.format demands. Verdict Error, as for
 	// every reason below.
 	ReasonNoResults = "NoResults"

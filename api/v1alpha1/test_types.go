@@ -17,6 +17,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.template.metadata) || !has(self.template.metadata.labels) || self.template.metadata.labels.all(k, !k.startsWith('testrun.dev/') && !k.contains('.testrun.dev/'))",message="template.metadata.labels must not hold labels of testrun.dev: only the operator sets them"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || (has(self.params) ? size(self.params) : 0) * (size(self.template.spec.containers) + (has(self.template.spec.initContainers) ? size(self.template.spec.initContainers) : 0)) + self.template.spec.containers.map(c, has(c.env) ? size(c.env) : 0).sum() + (has(self.template.spec.initContainers) ? self.template.spec.initContainers.map(c, has(c.env) ? size(c.env) : 0).sum() : 0) <= 4096",message="the containers have more than 4096 variables together, where each param counts once for each container: use fewer containers, params or env"
 // +kubebuilder:validation:XValidation:rule="!has(self.template.spec) || self.template.spec.containers.map(c, (has(c.command) ? c.command.map(t, size(t)).sum() : 0) + (has(c.args) ? c.args.map(t, size(t)).sum() : 0) + (has(c.env) ? c.env.map(e, has(e.value) ? size(e.value) : 0).sum() : 0)).sum() + (has(self.template.spec.initContainers) ? self.template.spec.initContainers.map(c, (has(c.command) ? c.command.map(t, size(t)).sum() : 0) + (has(c.args) ? c.args.map(t, size(t)).sum() : 0) + (has(c.env) ? c.env.map(e, has(e.value) ? size(e.value) : 0).sum() : 0)).sum() : 0) <= 262144",message="command, args and the values of env hold more than 262144 characters in all containers together: put long text into a ConfigMap"
+// +kubebuilder:validation:XValidation:rule="!has(self.concurrency) || self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').all(r, r == '$$' || (has(self.params) && self.params.exists(p, r == '$(' + p.name + ')')))",message="concurrency.key holds a $(NAME) that params does not define",messageExpression="'concurrency.key holds ' + self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').filter(r, r != '$$' && !(has(self.params) && self.params.exists(p, r == '$(' + p.name + ')')))[0] + ', which params does not define'"
 type TestSpec struct {
 	// description says to people what the test is for. Unset means no description.
 	//
@@ -64,6 +65,7 @@ type TestSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="no TestQueue can have this name: use lower case letters, digits, - and ., as in the name of the TestQueue"
 	Queue string `json:"queue,omitempty"`
 
 	// priority is that of the runs that have none of their own: the higher one starts first. Unset means the queue's.
@@ -140,6 +142,14 @@ type ParamSpec struct {
 //
 // +kubebuilder:validation:MinProperties=1
 type Timeouts struct {
+	// queue limits the time for which a run waits for its turn: in its TestQueue, for its concurrency key, and for Kueue. It
+	// counts from the creation of the run, or from runAfter if that is later. A run that exceeds it ends with verdict Error,
+	// reason QueueTimeout. Unset means no limit.
+	//
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative"
+	Queue *metav1.Duration `json:"queue,omitempty"`
+
 	// start limits the time from the making of the attempt's Job until the test's container runs. A run that exceeds it ends
 	// with verdict Error and the reason that Kubernetes gave. Unset means 10m.
 	//

@@ -25,12 +25,21 @@ type TestQueueSpec struct {
 	// +kubebuilder:validation:Maximum=100000
 	MaxRunningPerNamespace int32 `json:"maxRunningPerNamespace,omitempty"`
 
-	// maxPending is how many runs may wait in the queue. One more ends as Error, reason QueueFull. Unset means any number.
+	// maxPending is how many runs may wait in the queue. One more ends as Error, reason QueueFull. A run with a runAfter waits, and
+	// counts, from that time on. Unset means any number.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000
 	MaxPending int32 `json:"maxPending,omitempty"`
+
+	// maxPendingPerNamespace is how many runs of one namespace may wait in the queue. One more ends as Error, reason QueueFull.
+	// Unset means any number, within maxPending.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	MaxPendingPerNamespace int32 `json:"maxPendingPerNamespace,omitempty"`
 
 	// suspend means that no run starts. Runs that run go on. Unset means false.
 	//
@@ -68,6 +77,14 @@ type TestQueueSpec struct {
 	// +kubebuilder:validation:Minimum=-1000000
 	// +kubebuilder:validation:Maximum=1000000
 	Priority *int32 `json:"priority,omitempty"`
+
+	// maxPriority is the highest priority that counts: a higher one counts as this. So no run waits behind others of higher
+	// priority for more than maxPriority - its own priority times agingInterval. Unset means 100.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	MaxPriority *int32 `json:"maxPriority,omitempty"`
 
 	// agingInterval is how long a run has to wait for its priority to count one more, so that none waits for ever. It is a
 	// duration such as 30s or 10m. Unset means 10m.

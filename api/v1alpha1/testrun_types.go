@@ -12,6 +12,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
 // +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",message="params holds a value that is not in the enum of testSpec.params"
 // +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || !has(self.testSpec.template.spec) || self.params.map(p, size(p.value)).sum() * (size(self.testSpec.template.spec.containers) + (has(self.testSpec.template.spec.initContainers) ? size(self.testSpec.template.spec.initContainers) : 0)) <= 262144",message="params are given to each container, and are longer than 262144 characters in all containers together: use fewer containers, or put long text into a ConfigMap"
+// +kubebuilder:validation:XValidation:rule="!has(self.concurrency) || !has(self.testSpec) || self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').all(r, r == '$$' || (has(self.testSpec.params) && self.testSpec.params.exists(p, r == '$(' + p.name + ')')))",message="concurrency.key holds a $(NAME) that testSpec.params does not define",messageExpression="'concurrency.key holds ' + self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').filter(r, r != '$$' && !(has(self.testSpec.params) && self.testSpec.params.exists(p, r == '$(' + p.name + ')')))[0] + ', which testSpec.params does not define'"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec or rerunOf defines it.
@@ -46,7 +47,7 @@ type TestRunSpec struct {
 	// timeouts override those of the test, one by one. Unset means the test's own.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="has(self.start) == has(oldSelf.start) && (!has(self.start) || duration(self.start) == duration(oldSelf.start)) && has(self.run) == has(oldSelf.run) && (!has(self.run) || duration(self.run) == duration(oldSelf.run)) && has(self.unreachable) == has(oldSelf.unreachable) && (!has(self.unreachable) || duration(self.unreachable) == duration(oldSelf.unreachable))",message="timeouts cannot be changed: create a new TestRun"
+	// +kubebuilder:validation:XValidation:rule="has(self.queue) == has(oldSelf.queue) && (!has(self.queue) || duration(self.queue) == duration(oldSelf.queue)) && has(self.start) == has(oldSelf.start) && (!has(self.start) || duration(self.start) == duration(oldSelf.start)) && has(self.run) == has(oldSelf.run) && (!has(self.run) || duration(self.run) == duration(oldSelf.run)) && has(self.unreachable) == has(oldSelf.unreachable) && (!has(self.unreachable) || duration(self.unreachable) == duration(oldSelf.unreachable))",message="timeouts cannot be changed: create a new TestRun"
 	Timeouts Timeouts `json:"timeouts,omitzero"`
 
 	// retry overrides that of the test, field by field. Unset means the test's own.
@@ -60,6 +61,7 @@ type TestRunSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="no TestQueue can have this name: use lower case letters, digits, - and ., as in the name of the TestQueue"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="queue cannot be changed: create a new TestRun"
 	Queue string `json:"queue,omitempty"`
 
@@ -114,7 +116,7 @@ type TestReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test"
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test"
 	Name string `json:"name,omitempty"`
 }
 
@@ -125,7 +127,7 @@ type RunReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=58
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run"
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",message="no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run"
 	Name string `json:"name,omitempty"`
 }
 

@@ -50,6 +50,7 @@ type options struct {
 	concurrency        int
 	deletionsPerSecond int
 	testGracePeriod    time.Duration
+	queueGracePeriod   time.Duration
 	defaultQueueLimit  int
 	runnerImage        string
 	runnerMount        string
@@ -66,6 +67,7 @@ func main() {
 	flag.IntVar(&opts.concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
 	flag.IntVar(&opts.deletionsPerSecond, "deletions-per-second", 10, "Number of finished runs that retention deletes in a second.")
 	flag.DurationVar(&opts.testGracePeriod, "test-grace-period", 30*time.Second, "How long a run waits for a Test that does not exist.")
+	flag.DurationVar(&opts.queueGracePeriod, "queue-grace-period", 30*time.Second, "How long a run waits for a TestQueue that does not exist.")
 	flag.IntVar(&opts.defaultQueueLimit, "default-queue-limit", 0,
 		"How many runs of the queue default may run at once while there is no TestQueue of that name; 0 is any number.")
 	flag.StringVar(&opts.runnerImage, "runner-image", "", "Image of the runner, which reads a test's results; test pods pull it.")
@@ -104,15 +106,16 @@ func run(ctx context.Context, opts options) error {
 	queues := testqueue.New(clock.RealClock{}, opts.defaultQueueLimit)
 	metrics.Registry.MustRegister(queues)
 	reconciler := &testrun.Reconciler{
-		Client:          mgr.GetClient(),
-		APIReader:       mgr.GetAPIReader(),
-		Recorder:        mgr.GetEventRecorder("testrun-controller"),
-		Clock:           clock.RealClock{},
-		Metrics:         testrun.NewMetrics(metrics.Registry),
-		TestGracePeriod: opts.testGracePeriod,
-		CreateTimeout:   createTimeout,
-		Queues:          queues,
-		Runner:          runner,
+		Client:           mgr.GetClient(),
+		APIReader:        mgr.GetAPIReader(),
+		Recorder:         mgr.GetEventRecorder("testrun-controller"),
+		Clock:            clock.RealClock{},
+		Metrics:          testrun.NewMetrics(metrics.Registry),
+		TestGracePeriod:  opts.testGracePeriod,
+		QueueGracePeriod: opts.queueGracePeriod,
+		CreateTimeout:    createTimeout,
+		Queues:           queues,
+		Runner:           runner,
 	}
 	if err := reconciler.SetupWithManager(ctx, mgr, opts.concurrency); err != nil {
 		return fmt.Errorf("setting up the controller: %w", err)

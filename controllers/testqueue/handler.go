@@ -13,11 +13,13 @@ import (
 
 // QueueView is a queue as the handler shows it.
 type QueueView struct {
-	Name      string     `json:"name"`
-	Suspended bool       `json:"suspended"`
-	Running   int        `json:"running"`
-	Pending   int        `json:"pending"`
-	Oldest    *time.Time `json:"oldestPending,omitempty"`
+	Name      string `json:"name"`
+	Suspended bool   `json:"suspended"`
+	Running   int    `json:"running"`
+	Pending   int    `json:"pending"`
+	// Delayed are the runs whose runAfter has not come. They are not pending.
+	Delayed int        `json:"delayed"`
+	Oldest  *time.Time `json:"oldestPending,omitempty"`
 	// Next are the runs that wait, in the order of their positions. At most mostShown are shown.
 	Next []RunView `json:"next,omitempty"`
 }
@@ -82,7 +84,7 @@ func (q *Queues) names() []string {
 // glance is a queue without its runs.
 func (q *Queues) glance(name string) QueueView {
 	status, _ := q.engine.Status(name)
-	view := QueueView{Name: name, Suspended: status.Suspended, Running: status.Running, Pending: status.Waiting}
+	view := QueueView{Name: name, Suspended: status.Suspended, Running: status.Running, Pending: status.Waiting, Delayed: status.Delayed}
 	if !status.Oldest.IsZero() {
 		view.Oldest = &status.Oldest
 	}

@@ -34,7 +34,11 @@ type Turn struct {
 }
 
 // Wait is why a run waits, in words of the API.
-type Wait struct{ Reason, Message string }
+type Wait struct {
+	Reason, Message string
+	// MissingSince is since when the TestQueue of the run is known not to exist; zero for one that exists.
+	MissingSince time.Time
+}
 
 type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
@@ -52,11 +56,14 @@ type Queues struct {
 	// gone are the runs that do not come back, whatever a stale cache says.
 	gone *lru.Cache
 	// settings are the TestQueues that exist, by name.
-	settings map[string]v1alpha1.TestQueueSpec
+	settings map[string]settings
 	// defaultLimit is maxRunning of the queue default as long as no object says otherwise.
 	defaultLimit int
-	// waiting are the runs that wait, as they were reported.
-	waiting map[types.UID]admission.Run
+	// waiting are the runs that wait, as they were reported, and waitingIn the same by the queue that they name.
+	waiting   map[types.UID]admission.Run
+	waitingIn map[string]map[types.UID]bool
+	// missing is since when the queues that do not exist, and in which runs wait, are known not to.
+	missing map[string]time.Time
 	// decided is what was decided about the runs that exist.
 	decided map[types.UID]admission.Decision
 
@@ -71,7 +78,8 @@ type Queues struct {
 func New(clock clock.Clock, defaultLimit int) *Queues {
 	q := &Queues{
 		clock: clock, engine: admission.New(), gone: lru.New(goneRemembered), defaultLimit: defaultLimit,
-		settings: map[string]v1alpha1.TestQueueSpec{}, waiting: map[types.UID]admission.Run{}, decided: map[types.UID]admission.Decision{},
+		settings: map[string]settings{}, waiting: map[types.UID]admission.Run{}, decided: map[types.UID]admission.Decision{},
+		waitingIn: map[string]map[types.UID]bool{}, missing: map[string]time.Time{},
 		timer: clock.NewTimer(time.Hour),
 	}
 	q.setQueue(v1alpha1.DefaultQueue, nil)
@@ -117,7 +125,7 @@ func (q *Queues) Gone(uid types.UID) {
 	defer q.mu.Unlock()
 	q.gone.Add(uid, nil)
 	q.engine.RemoveRun(uid)
-	delete(q.waiting, uid)
+	q.waitsNoMore(uid)
 	delete(q.decided, uid)
 	q.decide()
 }
@@ -131,10 +139,11 @@ func (q *Queues) setRun(run admission.Run) {
 	if _, gone := q.gone.Get(run.UID); gone {
 		return
 	}
+	if before, ok := q.waiting[run.UID]; ok && (run.State != admission.Waiting || before.Queue != run.Queue) {
+		q.waitsNoMore(run.UID)
+	}
 	if run.State == admission.Waiting {
-		q.waiting[run.UID] = run
-	} else {
-		delete(q.waiting, run.UID)
+		q.waits(run)
 	}
 	if run.State == admission.Ended {
 		delete(q.decided, run.UID)
@@ -145,9 +154,39 @@ func (q *Queues) setRun(run admission.Run) {
 	q.engine.SetRun(run)
 }
 
+func (q *Queues) waits(run admission.Run) {
+	q.waiting[run.UID] = run
+	if q.waitingIn[run.Queue] == nil {
+		q.waitingIn[run.Queue] = map[types.UID]bool{}
+		q.noteMissing(run.Queue)
+	}
+	q.waitingIn[run.Queue][run.UID] = true
+}
+
+func (q *Queues) waitsNoMore(uid types.UID) {
+	run, ok := q.waiting[uid]
+	if !ok {
+		return
+	}
+	delete(q.waiting, uid)
+	delete(q.waitingIn[run.Queue], uid)
+	if len(q.waitingIn[run.Queue]) == 0 {
+		delete(q.waitingIn, run.Queue)
+		delete(q.missing, run.Queue)
+	}
+}
+
+// noteMissing notes since when the queue does not exist, unless it does, or nobody waits in it. The queue default always exists.
+func (q *Queues) noteMissing(name string) {
+	_, exists := q.settings[name]
+	if !exists && name != v1alpha1.DefaultQueue && q.waitingIn[name] != nil {
+		q.missing[name] = q.clock.Now()
+	}
+}
+
 func (q *Queues) isForbidden(run admission.Run) bool {
-	spec, exists := q.settings[run.Queue]
-	return exists && len(spec.Namespaces) > 0 && !slices.Contains(spec.Namespaces, run.Namespace)
+	settings, exists := q.settings[run.Queue]
+	return exists && len(settings.namespaces) > 0 && !settings.namespaces[run.Namespace]
 }
 
 // decide asks the engine and remembers its decisions. Whoever they concern is looked at again, but for those that are being looked at.
@@ -158,7 +197,7 @@ func (q *Queues) decide(lookedAt ...types.UID) {
 	plan := q.engine.Decide(q.clock.Now())
 	for _, decision := range plan.Decisions {
 		q.decided[decision.Run.UID] = decision
-		delete(q.waiting, decision.Run.UID)
+		q.waitsNoMore(decision.Run.UID)
 		if !slices.Contains(lookedAt, decision.Run.UID) {
 			q.wakeRun(decision.Run, 0)
 		}
@@ -168,7 +207,7 @@ func (q *Queues) decide(lookedAt ...types.UID) {
 			q.wakeRun(run, handler.LowPriority) // its turn is not now
 		}
 	}
-	q.wakeQueues()
+	q.wakeQueues(plan.Queues)
 	if !plan.Next.IsZero() {
 		q.timer.Reset(max(0, plan.Next.Sub(q.clock.Now())))
 	}

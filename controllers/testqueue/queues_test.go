@@ -111,7 +111,7 @@ func TestTheMetricsShowTheQueuesAsTheyAre(t *testing.T) {
 	for _, family := range families {
 		got[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
 	}
-	want := map[string]float64{"testrun_queue_running": 1, "testrun_queue_pending": 1, "testrun_queue_oldest_pending_seconds": 60}
+	want := map[string]float64{"testrun_queue_delayed": 0, "testrun_queue_running": 1, "testrun_queue_pending": 1, "testrun_queue_oldest_pending_seconds": 60}
 	if !maps.Equal(got, want) {
 		t.Errorf("they are %v, want %v", got, want)
 	}

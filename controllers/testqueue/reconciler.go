@@ -86,7 +86,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 func (q *Queues) SetQueue(name string, spec *v1alpha1.TestQueueSpec) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if before, exists := q.settings[name]; exists && spec != nil && equality.Semantic.DeepEqual(before, *spec) {
+	before, exists := q.settings[name]
+	if exists == (spec != nil) && (!exists || equality.Semantic.DeepEqual(before.spec, *spec)) {
 		return
 	}
 	q.setQueue(name, spec)
@@ -112,12 +113,14 @@ func (q *Queues) queuesSource(_ context.Context, queue workQueue) error {
 	return nil
 }
 
-// wakeQueues has the status of every TestQueue looked at, in a while. A work queue holds each but once.
-func (q *Queues) wakeQueues() {
+// wakeQueues has the status of those TestQueues looked at, in a while. A work queue holds each but once.
+func (q *Queues) wakeQueues(names []string) {
 	if q.queues == nil {
 		return
 	}
-	for name := range q.settings {
-		q.queues.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, statusEvery)
+	for _, name := range names {
+		if _, exists := q.settings[name]; exists {
+			q.queues.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, statusEvery)
+		}
 	}
 }

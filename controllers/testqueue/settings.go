@@ -1,6 +1,7 @@
 package testqueue
 
 import (
+	"maps"
 	"time"
 
 	"k8s.io/utils/ptr"
@@ -13,7 +14,15 @@ import (
 const (
 	defaultAgingInterval = 10 * time.Minute
 	defaultRatePeriod    = time.Minute
+	defaultMaxPriority   = 100
 )
+
+// settings are those of a TestQueue that exists.
+type settings struct {
+	spec v1alpha1.TestQueueSpec
+	// namespaces are those that may use it; none for all.
+	namespaces map[string]bool
+}
 
 // setQueue takes over the settings of a TestQueue; nil if it does not exist. Who waits in it is reported anew, since which
 // namespaces may use it can have changed.
@@ -21,7 +30,12 @@ func (q *Queues) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
 	delete(q.settings, name)
 	switch {
 	case spec != nil:
-		q.settings[name] = *spec
+		taken := settings{spec: *spec, namespaces: make(map[string]bool, len(spec.Namespaces))}
+		for _, namespace := range spec.Namespaces {
+			taken.namespaces[namespace] = true
+		}
+		q.settings[name] = taken
+		delete(q.missing, name)
 		q.engine.SetQueue(settingsOf(name, *spec))
 	case name == v1alpha1.DefaultQueue:
 		settings := settingsOf(name, v1alpha1.TestQueueSpec{})
@@ -29,11 +43,10 @@ func (q *Queues) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
 		q.engine.SetQueue(settings)
 	default:
 		q.engine.RemoveQueue(name)
+		q.noteMissing(name)
 	}
-	for _, run := range q.waiting {
-		if run.Queue == name {
-			q.setRun(run)
-		}
+	for uid := range maps.Clone(q.waitingIn[name]) {
+		q.setRun(q.waiting[uid])
 	}
 }
 
@@ -45,6 +58,8 @@ func settingsOf(name string, spec v1alpha1.TestQueueSpec) admission.Queue {
 		MaxRunning:             int(spec.MaxRunning),
 		MaxRunningPerNamespace: int(spec.MaxRunningPerNamespace),
 		MaxPending:             int(spec.MaxPending),
+		MaxPendingPerNamespace: int(spec.MaxPendingPerNamespace),
+		MaxPriority:            ptr.To(ptr.Deref(spec.MaxPriority, defaultMaxPriority)),
 		DefaultPriority:        ptr.Deref(spec.Priority, 0),
 		AgeingInterval:         defaultAgingInterval,
 		Weights:                make(map[string]int, len(spec.Weights)),

@@ -13,23 +13,25 @@ import (
 // status is not written for that.
 func (q *Queues) whyWaits(run admission.Run) Wait {
 	if q.isForbidden(run) {
-		return Wait{v1alpha1.ReasonQueueForbidden, fmt.Sprintf(
-			"TestQueue %s does not take runs of namespace %s: whoever looks after it can add it to spec.namespaces", run.Queue, run.Namespace)}
+		return wait(v1alpha1.ReasonQueueForbidden,
+			"TestQueue %s does not take runs of namespace %s: whoever looks after it can add it to spec.namespaces", run.Queue, run.Namespace)
 	}
 	why, known := q.engine.Why(run.UID)
 	if !known {
-		return Wait{v1alpha1.ReasonQueued, fmt.Sprintf("Waits in queue %s", run.Queue)}
+		return wait(v1alpha1.ReasonQueued, "Waits in queue %s", run.Queue)
 	}
 	switch why.Reason {
 	case admission.QueueNotFound:
-		return Wait{v1alpha1.ReasonQueueNotFound, fmt.Sprintf("There is no TestQueue %q: create it, or create the run anew with another one", run.Queue)}
+		missing := wait(v1alpha1.ReasonQueueNotFound, "There is no TestQueue %q: create it, or create the run anew with another one", run.Queue)
+		missing.MissingSince = q.missing[run.Queue]
+		return missing
 	case admission.QueueSuspended:
-		return Wait{v1alpha1.ReasonQueueSuspended, fmt.Sprintf("TestQueue %s is suspended: no run of it starts until spec.suspend is taken back", run.Queue)}
+		return wait(v1alpha1.ReasonQueueSuspended, "TestQueue %s is suspended: no run of it starts until spec.suspend is taken back", run.Queue)
 	case admission.NotBefore:
-		return Wait{v1alpha1.ReasonNotBefore, fmt.Sprintf("Does not start before %s (runAfter)", why.Until.UTC().Format(time.RFC3339))}
+		return wait(v1alpha1.ReasonNotBefore, "Does not start before %s (runAfter)", why.Until.UTC().Format(time.RFC3339))
 	case admission.ConcurrencyLimit:
-		return Wait{v1alpha1.ReasonConcurrencyLimit, fmt.Sprintf("%d of %d runs with the concurrency key %q run: %s. It starts when one of them has ended",
-			why.InUse, why.Limit, run.Concurrency.Key, namesOf(why.Holders))}
+		return wait(v1alpha1.ReasonConcurrencyLimit, "%d of %d runs with the concurrency key %q run: %s. It starts when one of them has ended",
+			why.InUse, why.Limit, run.Concurrency.Key, namesOf(why.Holders))
 	case admission.NamespaceLimit:
 		return queued(run, fmt.Sprintf("%d of %d runs of namespace %s run (maxRunningPerNamespace)", why.InUse, why.Limit, run.Namespace))
 	case admission.QueueLimit:
@@ -42,11 +44,15 @@ func (q *Queues) whyWaits(run admission.Run) Wait {
 }
 
 func queued(run admission.Run, why string) Wait {
-	return Wait{v1alpha1.ReasonQueued, fmt.Sprintf("Waits in queue %s: %s", run.Queue, why)}
+	return wait(v1alpha1.ReasonQueued, "Waits in queue %s: %s", run.Queue, why)
 }
 
-// mostNames is how many runs a message names.
-const mostNames = 3
+func wait(reason, message string, values ...any) Wait {
+	return Wait{Reason: reason, Message: fmt.Sprintf(message, values...)}
+}
+
+// mostNames is how many runs a message names: fewer than an explanation has, so that it can say that there are more.
+const mostNames = admission.MostHolders - 1
 
 func namesOf(runs []admission.Key) string {
 	var names []string

@@ -82,6 +82,7 @@ var rules = []rule{
 	nodeLost,        // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
+	heldTooLong,     // timeouts.queue is over while Kueue holds the Job → Error
 	waitsForKueue,   // → Pending
 
 	imageNameInvalid, // no image can have that name → Error
@@ -100,6 +101,8 @@ var rules = []rule{
 	testNotFound,   // → Pending; Error once the grace period is over
 	paramsInvalid,  // → Error
 	refusedByQueue, // → Error or Cancelled: the queue is full, or another run is in its place
+	waitedTooLong,  // timeouts.queue is over → Error
+	queueNotFound,  // → Pending; Error once the grace period is over
 	isQueued,       // → Pending, until it is the run's turn
 	start,          // create the Job
 }
@@ -297,7 +300,7 @@ func testNotFound(seen observation, now time.Time) (plan, bool) {
 }
 
 func paramsInvalid(seen observation, _ time.Time) (plan, bool) {
-	if _, err := paramValues(definitionOf(seen), seen.asked.Params); err != nil {
+	if err := paramsFit(seen, definitionOf(seen)); err != nil {
 		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams, err.Error())}, true
 	}
 	return plan{}, false

@@ -32,6 +32,8 @@ type definition struct {
 	test         *v1alpha1.Test
 	startTimeout time.Duration
 	runTimeout   time.Duration
+	// queueTimeout is how long the run may wait for its turn; 0 is for ever.
+	queueTimeout time.Duration
 	// unreachableTimeout is how long the node may be silent.
 	unreachableTimeout time.Duration
 	retry              retryPolicy
@@ -44,6 +46,7 @@ func definitionOf(seen observation) definition {
 		def.spec = &seen.test.Spec
 	}
 	own, tests := seen.asked.Timeouts, def.spec.Timeouts
+	def.queueTimeout = firstDuration(0, own.Queue, tests.Queue)
 	def.startTimeout = firstDuration(defaultStartTimeout, own.Start, tests.Start)
 	def.runTimeout = firstDuration(defaultRunTimeout, own.Run, tests.Run)
 	def.unreachableTimeout = firstDuration(defaultUnreachableTimeout, own.Unreachable, tests.Unreachable)

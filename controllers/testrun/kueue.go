@@ -53,6 +53,19 @@ func preempted(seen observation, _ time.Time) (plan, bool) {
 	return over, true
 }
 
+// heldTooLong: timeouts.queue limits the time that Kueue takes, too.
+func heldTooLong(seen observation, now time.Time) (plan, bool) {
+	if !isHeldByKueue(seen.job) || testHasRun(seen) {
+		return plan{}, false
+	}
+	limit := placeKept(seen.job, seen.run).Timeout
+	if limit == 0 || now.Before(waitsSince(seen).Add(limit)) {
+		return plan{}, false
+	}
+	end := queueTimeout(limit, currentMessage(seen.run.Status))
+	return plan{stop: end, state: end}, true
+}
+
 // waitsForKueue: the time that Kueue takes is not held against the start of the run.
 func waitsForKueue(seen observation, now time.Time) (plan, bool) {
 	if !isHeldByKueue(seen.job) || testHasRun(seen) {
@@ -61,6 +74,10 @@ func waitsForKueue(seen observation, now time.Time) (plan, bool) {
 	if worthTelling := seen.job.CreationTimestamp.Add(explainAfter); now.Before(worthTelling) {
 		return tellLater(worthTelling, now), true
 	}
-	return plan{state: pending(v1alpha1.ReasonWaitingForKueue, fmt.Sprintf(
-		"Job %s waits for Kueue to admit it in queue %s", seen.job.Name, seen.job.Labels[v1alpha1.LabelKueueQueue]))}, true
+	waits := plan{state: pending(v1alpha1.ReasonWaitingForKueue, fmt.Sprintf(
+		"Job %s waits for Kueue to admit it in queue %s", seen.job.Name, seen.job.Labels[v1alpha1.LabelKueueQueue]))}
+	if limit := placeKept(seen.job, seen.run).Timeout; limit > 0 {
+		waits.requeueAfter = waitsSince(seen).Add(limit).Sub(now)
+	}
+	return waits, true
 }

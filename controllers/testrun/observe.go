@@ -41,8 +41,8 @@ type observation struct {
 	nodeMissing bool
 	// turn is what the run's queue has decided about it.
 	turn testqueue.Turn
-	// testGracePeriod is how long the run waits for its Test.
-	testGracePeriod time.Duration
+	// testGracePeriod is how long the run waits for its Test, and queueGracePeriod for its TestQueue.
+	testGracePeriod, queueGracePeriod time.Duration
 	// runner is what reads a test's results.
 	runner Runner
 }
@@ -57,7 +57,7 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now tim
 }
 
 func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
-	seen := observation{run: run, testGracePeriod: r.TestGracePeriod, runner: r.Runner}
+	seen := observation{run: run, testGracePeriod: r.TestGracePeriod, queueGracePeriod: r.QueueGracePeriod, runner: r.Runner}
 	if !run.DeletionTimestamp.IsZero() {
 		return seen, nil
 	}
@@ -184,7 +184,23 @@ func (r *Reconciler) confirm(ctx context.Context, seen observation, plan plan) e
 	if job != nil {
 		return fmt.Errorf("the run has a Job: %w", errStale)
 	}
+	if err == nil && plan.state.reason == v1alpha1.ReasonQueueNotFound {
+		return r.confirmNoQueue(ctx, seen)
+	}
 	return err
+}
+
+// confirmNoQueue: that a TestQueue does not exist is believed only of the API server.
+func (r *Reconciler) confirmNoQueue(ctx context.Context, seen observation) error {
+	name := placeOf(seen, definitionOf(seen)).Queue
+	switch err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.TestQueue{}); {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading the TestQueue: %w", err)
+	default:
+		return fmt.Errorf("there is a TestQueue %s: %w", name, errStale)
+	}
 }
 
 // ownJob reads the Job of the attempt; nil if there is none. A Job of that name that is not the run's does not count.

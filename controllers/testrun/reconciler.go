@@ -40,6 +40,8 @@ type Reconciler struct {
 	Metrics *Metrics
 	// TestGracePeriod is how long a run waits for a Test that does not exist.
 	TestGracePeriod time.Duration
+	// QueueGracePeriod is how long a run waits for a TestQueue that does not exist.
+	QueueGracePeriod time.Duration
 	// CreateTimeout is how long the creation of a Job may take. It has to end before another controller can lead.
 	CreateTimeout time.Duration
 	// Queues say whose turn it is.

@@ -24,17 +24,35 @@ type place struct {
 	// Key and Max are those of the concurrency; none without a key.
 	Key string `json:"key,omitempty"`
 	Max int    `json:"max,omitempty"`
+	// Timeout is timeouts.queue, for the time that the Job waits for Kueue; none without one.
+	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
 // placeOf resolves where the run that seen holds is to wait. It has a definition, and its params fit.
 func placeOf(seen observation, def definition) place {
 	own := seen.run.Spec
-	here := place{Queue: cmp.Or(own.Queue, seen.asked.Queue, def.spec.Queue, v1alpha1.DefaultQueue)}
+	here := place{Queue: cmp.Or(own.Queue, seen.asked.Queue, def.spec.Queue, v1alpha1.DefaultQueue), Timeout: def.queueTimeout}
 	if concurrency := concurrencyOf(seen, def); concurrency.Key != "" {
 		params, _ := paramValues(def, seen.asked.Params) // paramsInvalid has ruled an error out
 		here.Key, here.Max = expand(concurrency.Key, params), int(max(concurrency.Max, 1))
 	}
 	return here
+}
+
+// paramsFit says to the author of the run what is wrong with its params, or with those that its concurrency key holds; nil if
+// nothing is.
+func paramsFit(seen observation, def definition) error {
+	if _, err := paramValues(def, seen.asked.Params); err != nil {
+		return err
+	}
+	for _, found := range reference.FindAllString(concurrencyOf(seen, def).Key, -1) {
+		defines := func(param v1alpha1.ParamSpec) bool { return found == "$("+param.Name+")" }
+		if found != "$$" && !slices.ContainsFunc(def.spec.Params, defines) {
+			return fmt.Errorf("concurrency.key holds %s, which the Test does not define; it defines: %s. Write $$ for a $",
+				found, paramNames(def.spec.Params))
+		}
+	}
+	return nil
 }
 
 func concurrencyOf(seen observation, def definition) v1alpha1.Concurrency {
@@ -48,8 +66,8 @@ func concurrencyOf(seen observation, def definition) v1alpha1.Concurrency {
 
 var reference = regexp.MustCompile(`\$\$|\$\([A-Za-z_][A-Za-z0-9_]*\)`)
 
-// expand puts params into a key as Kubernetes does into a command: $(NAME) stands for the value, and $$ for $. What is no param
-// stays as it is.
+// expand puts params into a key as Kubernetes does into a command: $(NAME) stands for the value, and $$ for $. A param without a
+// value stays as it is.
 func expand(key string, params []corev1.EnvVar) string {
 	return reference.ReplaceAllStringFunc(key, func(found string) string {
 		if found == "$$" {
@@ -91,11 +109,11 @@ var (
 	uniquePolicies = map[v1alpha1.UniquePolicy]admission.OnConflict{v1alpha1.UniqueKeepLast: admission.KeepLast}
 )
 
-// queueReasons are the reasons of a run that its queue has taken in.
-var queueReasons = []string{
-	v1alpha1.ReasonQueued, v1alpha1.ReasonQueueNotFound, v1alpha1.ReasonQueueForbidden, v1alpha1.ReasonQueueSuspended,
-	v1alpha1.ReasonConcurrencyLimit, v1alpha1.ReasonNotBefore,
-}
+// Reasons of a run that its queue has spoken of: in acceptedReasons of one that it lets wait, and in toldReasons of others.
+var (
+	acceptedReasons = []string{v1alpha1.ReasonQueued, v1alpha1.ReasonQueueSuspended, v1alpha1.ReasonConcurrencyLimit}
+	toldReasons     = []string{v1alpha1.ReasonQueueNotFound, v1alpha1.ReasonQueueForbidden, v1alpha1.ReasonNotBefore}
+)
 
 // entryOf is the run as its queue sees it, in that place and state.
 func entryOf(run *v1alpha1.TestRun, here place, state admission.State) admission.Run {
@@ -104,7 +122,8 @@ func entryOf(run *v1alpha1.TestRun, here place, state admission.State) admission
 		Key:   admission.Key{Namespace: run.Namespace, Name: run.Name, UID: run.UID},
 		Queue: here.Queue, Priority: run.Spec.Priority, Created: run.CreationTimestamp.Time, Order: order, State: state,
 		Concurrency: admission.Concurrency{Key: here.Key, Limit: here.Max},
-		Accepted:    slices.Contains(queueReasons, currentReason(run.Status)),
+		Accepted:    slices.Contains(acceptedReasons, currentReason(run.Status)),
+		Told:        slices.Contains(toldReasons, currentReason(run.Status)),
 	}
 	if unique := run.Spec.Unique; unique.Key != "" {
 		entry.Unique = admission.Unique{Key: unique.Key, OnConflict: uniquePolicies[unique.OnConflict]}
@@ -127,7 +146,7 @@ func waiting(seen observation) (entry admission.Run, ok bool) {
 		return admission.Run{}, false
 	}
 	def := definitionOf(seen)
-	if _, err := paramValues(def, seen.asked.Params); err != nil {
+	if paramsFit(seen, def) != nil {
 		return admission.Run{}, false
 	}
 	entry = entryOf(seen.run, placeOf(seen, def), admission.Waiting)
@@ -168,6 +187,10 @@ var endings = map[admission.Cause]struct {
 	message string
 }{
 	admission.QueueFull: {v1alpha1.VerdictError, v1alpha1.ReasonQueueFull, "As many runs wait in the queue as may (maxPending): create the run anew later"},
+	admission.NamespaceFull: {
+		v1alpha1.VerdictError, v1alpha1.ReasonQueueFull,
+		"As many runs of this namespace wait in the queue as may (maxPendingPerNamespace): create the run anew later",
+	},
 	admission.Refused:   {v1alpha1.VerdictCancelled, v1alpha1.ReasonConcurrencyRefused, "As many runs with its concurrency key run as may"},
 	admission.Duplicate: {v1alpha1.VerdictCancelled, v1alpha1.ReasonDuplicate, "Another run has the same unique key"},
 	admission.Replaced:  {v1alpha1.VerdictCancelled, v1alpha1.ReasonReplaced, "A later run takes its place"},
@@ -192,13 +215,80 @@ func refusedByQueue(seen observation, _ time.Time) (plan, bool) {
 	return plan{state: endedByQueue(seen.turn)}, true
 }
 
-// isQueued: a run that has to wait is looked at again when it is its turn, or when it waits for another reason.
+// queueNotFound: a TestQueue that was deleted while runs waited in it counts as missing from then on.
+func queueNotFound(seen observation, now time.Time) (plan, bool) {
+	wait := seen.turn.Wait
+	if wait.Reason != v1alpha1.ReasonQueueNotFound {
+		return plan{}, false
+	}
+	missing := latest(wait.MissingSince, seen.run.CreationTimestamp.Time)
+	if left := missing.Add(seen.queueGracePeriod).Sub(now); left > 0 {
+		return waitsUntil(seen, now, now.Add(left)), true
+	}
+	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonQueueNotFound,
+		fmt.Sprintf("%s; none appeared within %s", wait.Message, seen.queueGracePeriod))}, true
+}
+
+// waitedTooLong: the queue decides first, so that a run whose turn has come starts however late that is.
+func waitedTooLong(seen observation, now time.Time) (plan, bool) {
+	if seen.turn.Action == admission.Start {
+		return plan{}, false
+	}
+	def := definitionOf(seen)
+	if def.queueTimeout == 0 || now.Before(waitsSince(seen).Add(def.queueTimeout)) {
+		return plan{}, false
+	}
+	return plan{state: queueTimeout(def.queueTimeout, seen.turn.Wait.Message)}, true
+}
+
+// waitsSince is from when timeouts.queue counts: for a further attempt from the creation of its Job.
+func waitsSince(seen observation) time.Time {
+	switch {
+	case seen.job != nil && currentAttempt(seen.run.Status).Number > firstAttempt:
+		return seen.job.CreationTimestamp.Time
+	case seen.run.Spec.RunAfter != nil:
+		return latest(seen.run.CreationTimestamp.Time, seen.run.Spec.RunAfter.Time)
+	default:
+		return seen.run.CreationTimestamp.Time
+	}
+}
+
+func queueTimeout(limit time.Duration, why string) *state {
+	return finished(v1alpha1.VerdictError, v1alpha1.ReasonQueueTimeout, fmt.Sprintf("Its turn did not come within %s (timeouts.queue). %s", limit, why))
+}
+
+// isQueued: a run that has to wait is looked at again when it is its turn, when it waits for another reason, or when
+// timeouts.queue is over.
 func isQueued(seen observation, now time.Time) (plan, bool) {
 	if seen.turn.Action == admission.Start {
 		return plan{}, false
 	}
-	if worthTelling := seen.run.CreationTimestamp.Add(explainAfter); now.Before(worthTelling) {
-		return tellLater(worthTelling, now), true
+	var limit time.Time
+	if timeout := definitionOf(seen).queueTimeout; timeout > 0 {
+		limit = waitsSince(seen).Add(timeout)
 	}
-	return plan{state: pending(seen.turn.Wait.Reason, seen.turn.Wait.Message)}, true
+	return waitsUntil(seen, now, limit), true
+}
+
+// waitsUntil is a plan to say why the run waits once that is worth a write, and to look again at the limit; zero is none.
+func waitsUntil(seen observation, now, limit time.Time) plan {
+	worthTelling := seen.run.CreationTimestamp.Add(explainAfter)
+	if now.Before(worthTelling) && (limit.IsZero() || worthTelling.Before(limit)) {
+		return tellLater(worthTelling, now)
+	}
+	waits := plan{}
+	if !now.Before(worthTelling) {
+		waits.state = pending(seen.turn.Wait.Reason, seen.turn.Wait.Message)
+	}
+	if !limit.IsZero() {
+		waits.requeueAfter = limit.Sub(now)
+	}
+	return waits
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -39,6 +39,7 @@ func TestTheQueueDecidesWhatBecomesOfARunThatHasNotStarted(t *testing.T) {
 		"a key that is in use refuses it":         {seen: aRun().withTurn(ends(admission.Finish, admission.Refused)), says: "Finished Cancelled ConcurrencyRefused", inFavorOf: "other"},
 		"a duplicate ends":                        {seen: aRun().withTurn(ends(admission.Finish, admission.Duplicate)), says: "Finished Cancelled Duplicate", inFavorOf: "other"},
 		"a run that is replaced ends":             {seen: aRun().withTurn(ends(admission.Finish, admission.Replaced)), says: "Finished Cancelled Replaced", inFavorOf: "other"},
+		"so many of its namespace wait":           {seen: aRun().withTurn(ends(admission.Finish, admission.NamespaceFull)), says: "Finished Error QueueFull", inFavorOf: "other"},
 		"its params are looked at before":         {seen: aRun(withUnknownParam).withTurn(waits), says: "Finished Error InvalidParams"},
 		"cancel goes before":                      {seen: aRun(cancelled).withTurn(waits), says: "Finished Cancelled Cancelled"},
 		"a run that is replaced before it ran":    {seen: aRun().withPod(onANode).withTurn(ends(admission.Cancel, admission.Replaced)), does: "stop", says: "Finished Cancelled Replaced", inFavorOf: "other"},
@@ -61,6 +62,98 @@ func TestWhatStopsARunKeepsInWhoseFavor(t *testing.T) {
 	end := endedByQueue(testqueue.Turn{Action: admission.Cancel, Cause: admission.Replaced, By: admission.Key{Name: "other"}})
 	if kept := stopRequest(withStopRequest(nil, end)); *kept != *end {
 		t.Errorf("it is %+v, want %+v", kept, end)
+	}
+}
+
+func TestARunDoesNotWaitForEver(t *testing.T) {
+	missing := func(since time.Duration) testqueue.Turn {
+		return testqueue.Turn{Wait: testqueue.Wait{
+			Reason: v1alpha1.ReasonQueueNotFound, Message: "There is no TestQueue", MissingSince: t0.Add(since),
+		}}
+	}
+	queued := testqueue.Turn{Wait: testqueue.Wait{Reason: v1alpha1.ReasonQueued, Message: "Waits in queue default: others come first"}}
+	limited := queueTimeoutOf(time.Minute)
+	later := func(run *v1alpha1.TestRun) { run.Spec.RunAfter = new(after(time.Hour)) }
+	tests := map[string]struct {
+		seen *scene
+		now  time.Duration
+		says string
+		// again is when it is looked at again; 0 is when something happens.
+		again time.Duration
+	}{
+		"a run whose queue does not exist is silent for a moment": {aRun().withTurn(missing(0)), time.Second, "", 4 * time.Second},
+		"then it says so": {aRun().withTurn(missing(0)), 10 * time.Second, "Pending  QueueNotFound", 20 * time.Second},
+		"and ends":        {aRun().withTurn(missing(0)), 30 * time.Second, "Finished Error QueueNotFound", 0},
+		"when its queue was deleted it has as long": {aRun().withTurn(missing(time.Hour)), time.Hour + 29*time.Second, "Pending  QueueNotFound", time.Second},
+		"a queue that has been missing for long":    {aRun().withTurn(missing(-time.Hour)), 29 * time.Second, "Pending  QueueNotFound", time.Second},
+
+		"without timeouts.queue it waits":           {aRun().withTurn(queued), 1000 * time.Hour, "Pending  Queued", 0},
+		"with one it waits so long":                 {aRun(limited).withTurn(queued), 59 * time.Second, "Pending  Queued", time.Second},
+		"and ends then, too":                        {aRun(limited).withTurn(queued), time.Minute, "Finished Error QueueTimeout", 0},
+		"but not when its turn has come":            {aRun(limited), time.Hour, "", 0},
+		"the time before runAfter does not count":   {aRun(limited, later).withTurn(queued), time.Hour + 59*time.Second, "Pending  Queued", time.Second},
+		"that after it does":                        {aRun(limited, later).withTurn(queued), time.Hour + time.Minute, "Finished Error QueueTimeout", 0},
+		"a queue that does not exist ends it first": {aRun(limited).withTurn(missing(0)), 30 * time.Second, "Finished Error QueueNotFound", 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			test.seen.queueGracePeriod = 30 * time.Second
+			plan := decide(test.seen.observation, t0.Add(test.now))
+			if words(plan.state) != test.says || plan.requeueAfter != test.again {
+				t.Errorf("it says %q and looks again in %s, want %q and %s", words(plan.state), plan.requeueAfter, test.says, test.again)
+			}
+		})
+	}
+}
+
+func TestAKeyHoldsOnlyParamsThatTheTestDefines(t *testing.T) {
+	const mistyped = "concurrency.key holds $(TARGTE), which the Test does not define; it defines: TARGET. Write $$ for a $"
+	tests := map[string]struct{ tests, own, says string }{
+		"of the Test":                  {"a-$(TARGET)", "", ""},
+		"of the Test, mistyped":        {"a-$(TARGTE)", "", mistyped},
+		"of the run":                   {"", "b-$(TARGET)", ""},
+		"of the run, mistyped":         {"", "b-$(TARGTE)", mistyped},
+		"of the run instead of theirs": {"a-$(TARGTE)", "b", ""},
+		"escaped":                      {"$$(TARGTE)-$$", "", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := aRun(func(run *v1alpha1.TestRun) {
+				run.Spec.TestSpec.Params = []v1alpha1.ParamSpec{{Name: "TARGET"}}
+				run.Spec.TestSpec.Concurrency.Key, run.Spec.Concurrency.Key = test.tests, test.own
+			})
+			plan := decide(s.observation, t0)
+			_, reported := waiting(s.observation)
+			if test.says == "" {
+				if deed(plan) != "create" || !reported {
+					t.Errorf("it does %q and says %q", deed(plan), words(plan.state))
+				}
+				return
+			}
+			if words(plan.state) != "Finished Error InvalidParams" || plan.state.message != test.says || reported {
+				t.Errorf("it says %q: %q, and its queue knows of it: %v", words(plan.state), plan.state.message, reported)
+			}
+		})
+	}
+}
+
+// A run that its queue has not let wait yet may still be refused.
+func TestWhatARunWasToldHoldsAfterARestart(t *testing.T) {
+	for reason, want := range map[string][2]bool{
+		v1alpha1.ReasonWaiting:          {false, false},
+		v1alpha1.ReasonQueued:           {true, false},
+		v1alpha1.ReasonQueueSuspended:   {true, false},
+		v1alpha1.ReasonConcurrencyLimit: {true, false},
+		v1alpha1.ReasonNotBefore:        {false, true},
+		v1alpha1.ReasonQueueNotFound:    {false, true},
+		v1alpha1.ReasonQueueForbidden:   {false, true},
+	} {
+		s := aRun(func(run *v1alpha1.TestRun) {
+			run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: reason}}
+		})
+		if entry, _ := waiting(s.observation); entry.Accepted != want[0] || entry.Told != want[1] {
+			t.Errorf("%s: accepted %v and told %v, want %v", reason, entry.Accepted, entry.Told, want)
+		}
 	}
 }
 
@@ -134,6 +227,8 @@ func TestARunWhoseJobKueueAdmits(t *testing.T) {
 	}{
 		"waits":                                {held(aRun(viaKueue).withJob()), 10 * time.Second, "", "Pending  WaitingForKueue"},
 		"waits however long it takes":          {held(aRun(viaKueue).withJob()), time.Hour, "", "Pending  WaitingForKueue"},
+		"ends when timeouts.queue is over":     {held(aRun(viaKueue, queueTimeoutOf(time.Minute)).withJob()), time.Minute, "stop", "Finished Error QueueTimeout"},
+		"waits until then":                     {held(aRun(viaKueue, queueTimeoutOf(time.Minute)).withJob()), 59 * time.Second, "", "Pending  WaitingForKueue"},
 		"can be cancelled":                     {held(aRun(viaKueue, cancelled).withJob()), 0, "stop", "Finished Cancelled Cancelled"},
 		"is disrupted when it is preempted":    {preemptedWhileItRan, 0, "stop", "InProgress  Retrying"},
 		"is no concern of a Job without label": {held(aRun().withJob()), time.Hour, "stop", "Finished Error StartTimeout"},
@@ -151,6 +246,10 @@ func TestARunWhoseJobKueueAdmits(t *testing.T) {
 	if deadline, _ := startDeadline(released.observation); !deadline.Equal(t0.Add(time.Hour + time.Minute)) {
 		t.Errorf("timeouts.start is over at %s, want a minute after Kueue has released the Job", deadline)
 	}
+}
+
+func queueTimeoutOf(limit time.Duration) func(*v1alpha1.TestRun) {
+	return func(run *v1alpha1.TestRun) { run.Spec.Timeouts.Queue = &metav1.Duration{Duration: limit} }
 }
 
 func suspendedUntil(at metav1.Time) (condition batchv1.JobCondition) {

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -9,9 +10,15 @@ import (
 func (e *Engine) Decide(now time.Time) Plan {
 	e.now = latest(e.now, now)
 	e.plan = Plan{}
+	for q := e.timed.first(); q != nil && !q.wakeAt.After(e.now); q = e.timed.first() {
+		e.timed.keep(q, false)
+		e.mark(q)
+	}
 	arrived := e.admit()
-	for _, name := range e.names {
-		e.start(e.queues[name])
+	// What is marked from here on has lost something, and can start nothing more.
+	slices.SortFunc(e.dirty, byName)
+	for _, q := range slices.Clone(e.dirty) {
+		e.start(q)
 	}
 	for _, r := range arrived {
 		e.accept(r)
@@ -24,14 +31,13 @@ func (e *Engine) Decide(now time.Time) Plan {
 	}
 	e.touched = nil
 	e.tell()
-	e.forget()
-	if r := e.delayed.first(); r != nil {
-		e.wake(r.RunAfter)
-	}
+	e.leaveQueues()
 	return e.plan
 }
 
-// admit brings what was reported, and those whose time has come, to their queues. It returns all that were reported.
+func byName(a, b *queue) int { return strings.Compare(a.Name, b.Name) }
+
+// admit brings what was reported, and those whose time has come, to their queues. It returns them, first come first.
 func (e *Engine) admit() []*run {
 	arrived := e.incoming
 	e.incoming = nil
@@ -44,9 +50,13 @@ func (e *Engine) admit() []*run {
 			e.join(r)
 		}
 	}
-	for r := e.delayed.first(); r != nil && !r.RunAfter.After(e.now); r = e.delayed.first() {
-		e.join(r)
+	for _, q := range e.dirty {
+		for r := q.later.first(); r != nil && !r.RunAfter.After(e.now); r = q.later.first() {
+			e.join(r)
+			arrived = append(arrived, r)
+		}
 	}
+	slices.SortStableFunc(arrived, arrival)
 	return arrived
 }
 
@@ -63,13 +73,10 @@ func (e *Engine) join(r *run) {
 
 // start starts what the queue has room for.
 func (e *Engine) start(q *queue) {
+	e.visits++
 	for q.open() {
 		n := q.next(e.now.Unix())
-		if n == nil {
-			return
-		}
-		if at := q.rateAllows(); at.After(e.now) {
-			e.wake(at)
+		if n == nil || q.rateAllows().After(e.now) {
 			return
 		}
 		r := n.first()
@@ -80,17 +87,10 @@ func (e *Engine) start(q *queue) {
 	}
 }
 
-func (e *Engine) wake(at time.Time) {
-	if e.plan.Next.IsZero() || at.Before(e.plan.Next) {
-		e.plan.Next = at
-	}
-}
-
 // tell lists the runs whose reason has changed. Only the first of a lane, of a namespace and of a queue can have
 // another reason without having been moved, so this costs a few looks for each start, however many wait.
 func (e *Engine) tell() {
-	for _, name := range e.names {
-		q := e.queues[name]
+	for _, q := range e.dirty {
 		e.moved = append(e.moved, q.front)
 		q.front = nil
 		if n := q.next(e.now.Unix()); n != nil {
@@ -111,14 +111,26 @@ func (e *Engine) tell() {
 	e.moved = e.moved[:0]
 }
 
-// forget drops the queues that do not exist, and that nobody asks for any more.
-func (e *Engine) forget() {
-	e.names = slices.DeleteFunc(e.names, func(name string) bool {
-		q := e.queues[name]
-		gone := !q.known && q.waiting+q.running == 0
-		if gone {
-			delete(e.queues, name)
+// leaveQueues notes when each visited queue is to be visited again, and forgets those that do not exist and that nobody is in.
+func (e *Engine) leaveQueues() {
+	for _, q := range e.dirty {
+		q.dirty = false
+		q.visited = e.now
+		e.timed.keep(q, false)
+		if e.queues[q.Name] != q { // forgotten before, and remembered by a run that has ended
+			continue
 		}
-		return gone
-	})
+		if !q.known && q.isEmpty() {
+			delete(e.queues, q.Name)
+			continue
+		}
+		q.wakeAt = q.nextVisit()
+		e.timed.keep(q, !q.wakeAt.IsZero())
+		e.plan.Queues = append(e.plan.Queues, q.Name)
+	}
+	clear(e.dirty)
+	e.dirty = e.dirty[:0]
+	if q := e.timed.first(); q != nil {
+		e.plan.Next = q.wakeAt
+	}
 }

@@ -12,20 +12,23 @@ import (
 type Engine struct {
 	now    time.Time
 	queues map[string]*queue
-	names  []string // of the queues, sorted
 	runs   map[types.UID]*run
 	groups map[groupKey]*group
 	// unique are the runs that count for a unique key.
 	unique map[groupKey][]*run
 	seen   uint64
 
-	// incoming are the runs for the next Decide to look at; delayed are those whose time has not come.
+	// incoming are the runs for the next Decide to look at, and dirty the queues that it visits. timed are the queues that time
+	// alone makes it visit.
 	incoming []*run
-	delayed  heap[*run]
+	dirty    []*queue
+	timed    heap[*queue]
 	// touched are the concurrency keys that may have become full, and moved the runs whose reason may have changed.
 	touched []*group
 	moved   []*run
 	plan    Plan
+	// visits counts the queues that were visited, ever.
+	visits int
 }
 
 // stage is where the engine has a run, which may be ahead of what was reported.
@@ -50,7 +53,8 @@ type run struct {
 	// accepted has passed MaxPending, judged its unique key, and canceled is to end.
 	accepted, judged, canceled bool
 	told                       Reason
-	place                      int
+	// place is that in its lane, and at that in its queue's line or among the later ones.
+	place, at int
 }
 
 // before says whether r came before another run.
@@ -65,14 +69,14 @@ func New() *Engine {
 		runs:   map[types.UID]*run{},
 		groups: map[groupKey]*group{},
 		unique: map[groupKey][]*run{},
-		delayed: heap[*run]{
-			less: func(a, b *run) bool {
-				if c := a.RunAfter.Compare(b.RunAfter); c != 0 {
+		timed: heap[*queue]{
+			less: func(a, b *queue) bool {
+				if c := a.wakeAt.Compare(b.wakeAt); c != 0 {
 					return c < 0
 				}
-				return a.before(b)
+				return a.Name < b.Name
 			},
-			place: func(r *run) *int { return &r.place },
+			place: func(q *queue) *int { return &q.place },
 		},
 	}
 }
@@ -95,12 +99,7 @@ func (e *Engine) RemoveQueue(name string) {
 
 // change gives the queue other settings. It takes out all that waits, because any of them may order it differently.
 func (e *Engine) change(q *queue, settings Queue, known bool) {
-	var waiting []*run
-	for _, r := range e.runs {
-		if r.queue == q && r.waits() {
-			waiting = append(waiting, r)
-		}
-	}
+	waiting := slices.Concat(q.line.items, q.later.items)
 	slices.SortFunc(waiting, arrival)
 	for _, r := range waiting {
 		e.move(r, incoming)
@@ -109,6 +108,7 @@ func (e *Engine) change(q *queue, settings Queue, known bool) {
 		q.spent = time.Time{}
 	}
 	q.Queue, q.known = settings, known
+	e.mark(q)
 }
 
 // SetRun reports a run as the caller sees it, new, changed or not. The reports of one run come in the order of its versions.
@@ -131,7 +131,7 @@ func (e *Engine) SetRun(seen Run) {
 		r.Run = seen
 	}
 	r.accepted = r.accepted || seen.Accepted
-	r.judged = r.judged || seen.Accepted
+	r.judged = r.judged || seen.Told || seen.Accepted
 	r.since = latest(r.Created, r.RunAfter).Unix()
 	switch {
 	case r.State == Ended && (r.Unique.Key == "" || r.Unique.Window <= 0):
@@ -162,10 +162,25 @@ func (e *Engine) queue(name string) *queue {
 	if q == nil {
 		q = newQueue(name)
 		e.queues[name] = q
-		at, _ := slices.BinarySearch(e.names, name)
-		e.names = slices.Insert(e.names, at, name)
+		e.mark(q)
 	}
 	return q
+}
+
+// mark has the next Decide visit the queue.
+func (e *Engine) mark(q *queue) {
+	if !q.dirty {
+		q.dirty = true
+		e.dirty = append(e.dirty, q)
+	}
+}
+
+// Running returns a run that counts as running, as it was reported; false if it does not.
+func (e *Engine) Running(uid types.UID) (Run, bool) {
+	if r := e.runs[uid]; r != nil && r.stage == started {
+		return r.Run, true
+	}
+	return Run{}, false
 }
 
 func (e *Engine) move(r *run, to stage) {

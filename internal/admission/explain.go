@@ -45,10 +45,11 @@ func (e *Engine) Why(uid types.UID) (Explanation, bool) {
 		wait.Until = r.RunAfter
 	case ConcurrencyLimit:
 		wait.Limit = max(r.Concurrency.Limit, 1)
-		for _, other := range e.group(r).running {
+		holders := e.group(r).running
+		wait.InUse = len(holders)
+		for _, other := range holders[:min(len(holders), MostHolders)] {
 			wait.Holders = append(wait.Holders, other.Key)
 		}
-		wait.InUse = len(wait.Holders)
 	case NamespaceLimit:
 		wait.InUse, wait.Limit = q.namespaces[r.Namespace].running, q.MaxRunningPerNamespace
 	case QueueLimit:
@@ -66,25 +67,21 @@ func (e *Engine) Status(name string) (QueueStatus, bool) {
 	if q == nil {
 		return QueueStatus{}, false
 	}
-	return QueueStatus{
-		Known: q.known, Suspended: q.Suspended, Running: q.running, Waiting: q.waiting, Oldest: q.oldest(),
-	}, true
+	status := QueueStatus{
+		Known: q.known, Suspended: q.Suspended, Running: q.running, Waiting: q.line.len(), Delayed: q.later.len(),
+	}
+	if r := q.line.first(); r != nil {
+		status.Oldest = r.Created
+	}
+	return status, true
 }
 
-// oldest looks at the first run of each lane.
-func (q *queue) oldest() time.Time {
-	var oldest *run
-	for _, n := range q.namespaces {
-		for _, l := range n.lanes {
-			if r := l.runs.first(); oldest == nil || r.before(oldest) {
-				oldest = r
-			}
-		}
+// RunningIn is how many runs of a namespace run in a queue.
+func (e *Engine) RunningIn(queue, namespace string) int {
+	if q := e.queues[queue]; q != nil && q.namespaces[namespace] != nil {
+		return q.namespaces[namespace].running
 	}
-	if oldest == nil {
-		return time.Time{}
-	}
-	return oldest.Created
+	return 0
 }
 
 // Order returns the waiting runs of a queue in the order in which they would start if only the queue held them back, those

@@ -8,15 +8,16 @@ import (
 // leave takes a run out of everything that knows it by its stage.
 func (e *Engine) leave(r *run) {
 	q := r.queue
-	if r.waits() {
-		q.waiting--
+	e.mark(q)
+	if r.inLine() {
+		q.line.keep(r, false)
 		if r.accepted {
-			q.accepted--
+			q.count(r, -1)
 		}
 	}
 	switch r.stage {
 	case delayed:
-		e.delayed.keep(r, false)
+		q.later.keep(r, false)
 	case queued:
 		l := r.lane
 		r.lane = nil
@@ -45,11 +46,14 @@ func (e *Engine) enter(r *run, to stage) {
 	r.stage = to
 	r.queue = e.queue(r.Queue)
 	q := r.queue
-	if r.waits() {
-		q.waiting++
+	e.mark(q)
+	if r.inLine() {
+		q.line.keep(r, true)
 		if r.accepted {
-			q.accepted++
+			q.count(r, 1)
 		}
+	}
+	if r.waits() {
 		e.moved = append(e.moved, r)
 	} else {
 		r.told = ""
@@ -58,7 +62,7 @@ func (e *Engine) enter(r *run, to stage) {
 	case incoming:
 		e.incoming = append(e.incoming, r)
 	case delayed:
-		e.delayed.keep(r, true)
+		q.later.keep(r, true)
 	case queued:
 		g := e.group(r)
 		r.lane = q.namespace(r.Namespace).lane(laneKey{q.priority(r), r.Concurrency}, g)
@@ -87,7 +91,9 @@ func (e *Engine) settle(l *lane) {
 	n, first := l.namespace, l.runs.first()
 	e.moved = append(e.moved, l.head, first)
 	l.head = first
-	ready := first != nil && !l.full()
+	e.mark(n.queue)
+	l.held = l.full()
+	ready := first != nil && !l.held
 	n.byAge.keep(l, ready)
 	n.byPriority.keep(l, ready)
 	e.settleNamespace(n)
@@ -109,27 +115,47 @@ func (e *Engine) settleNamespace(n *namespace) {
 
 func (e *Engine) settleGroup(g *group) {
 	for _, l := range g.lanes {
-		e.settle(l)
+		if l.held != l.full() {
+			e.settle(l)
+		}
 	}
 	e.releaseGroup(g)
 }
 
+// inLine says whether the run waits, and not for its time alone.
+func (r *run) inLine() bool { return r.stage == incoming || r.stage == queued }
+
+// count adds to the accepted runs.
+func (q *queue) count(r *run, n int) {
+	q.accepted += n
+	q.namespace(r.Namespace).accepted += n
+}
+
 func (q *queue) priority(r *run) int32 {
+	priority := q.DefaultPriority
 	if r.Priority != nil {
-		return *r.Priority
+		priority = *r.Priority
 	}
-	return q.DefaultPriority
+	if q.MaxPriority != nil {
+		return min(priority, *q.MaxPriority)
+	}
+	return priority
 }
 
 func (q *queue) same(other Queue) bool {
 	return q.Name == other.Name && q.Suspended == other.Suspended && q.MaxRunning == other.MaxRunning &&
 		q.MaxRunningPerNamespace == other.MaxRunningPerNamespace && q.MaxPending == other.MaxPending &&
+		q.MaxPendingPerNamespace == other.MaxPendingPerNamespace && samePriority(q.MaxPriority, other.MaxPriority) &&
 		q.Rate == other.Rate && q.DefaultPriority == other.DefaultPriority && q.AgeingInterval == other.AgeingInterval &&
 		maps.Equal(q.Weights, other.Weights)
 }
 
+func samePriority(a, b *int32) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}
+
 func (r Run) same(other Run) bool {
-	if (r.Priority == nil) != (other.Priority == nil) || r.Priority != nil && *r.Priority != *other.Priority {
+	if !samePriority(r.Priority, other.Priority) {
 		return false
 	}
 	r.Priority = other.Priority

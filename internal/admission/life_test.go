@@ -129,7 +129,7 @@ func TestWhySaysWhatWouldLetARunGo(t *testing.T) {
 		t.Error("1 waits, although it runs")
 	}
 	status, _ := e.Status("q")
-	if want := (QueueStatus{Known: true, Running: 3, Waiting: 4, Oldest: epoch}); status != want {
+	if want := (QueueStatus{Known: true, Running: 3, Waiting: 3, Delayed: 1, Oldest: epoch}); status != want {
 		t.Errorf("the queue is %+v, want %+v", status, want)
 	}
 }

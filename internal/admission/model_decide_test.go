@@ -35,13 +35,21 @@ func (m *model) decide(now time.Time) []Decision {
 			decide(Start, r, "", nil)
 		}
 	}
-	for _, r := range m.all(func(r *modelRun) bool { return r.waits() && !r.accepted }) {
+	for _, r := range m.all(func(r *modelRun) bool { return m.queued(r) && !r.accepted }) {
 		q, known := m.queues[r.Queue]
-		accepted := m.all(func(o *modelRun) bool { return o.waits() && o.accepted && o.Queue == r.Queue })
+		inLine := m.all(func(o *modelRun) bool { return m.queued(o) && o.accepted && o.Queue == r.Queue })
+		ofNamespace := 0
+		for _, o := range inLine {
+			if o.Namespace == r.Namespace {
+				ofNamespace++
+			}
+		}
 		switch {
 		case !known:
-		case q.MaxPending > 0 && len(accepted) >= q.MaxPending:
+		case q.MaxPending > 0 && len(inLine) >= q.MaxPending:
 			decide(Finish, r, QueueFull, nil)
+		case q.MaxPendingPerNamespace > 0 && ofNamespace >= q.MaxPendingPerNamespace:
+			decide(Finish, r, NamespaceFull, nil)
 		default:
 			r.accepted = true
 		}

@@ -63,7 +63,7 @@ func (m *model) setRun(seen Run) {
 	r.started = r.started && r.State != Ended || r.State == Running
 	r.dropped = r.dropped && r.State == Waiting
 	r.accepted = r.accepted || seen.Accepted
-	r.judged = r.judged || seen.Accepted
+	r.judged = r.judged || seen.Told || seen.Accepted
 }
 
 func (r *modelRun) waits() bool { return r.State == Waiting && !r.started && !r.dropped }
@@ -89,10 +89,14 @@ func (m *model) all(condition func(*modelRun) bool) []*modelRun {
 }
 
 func (m *model) priority(r *modelRun) int64 {
+	priority := m.queues[r.Queue].DefaultPriority
 	if r.Priority != nil {
-		return int64(*r.Priority)
+		priority = *r.Priority
 	}
-	return int64(m.queues[r.Queue].DefaultPriority)
+	if most := m.queues[r.Queue].MaxPriority; most != nil && priority > *most {
+		priority = *most
+	}
+	return int64(priority)
 }
 
 // level is the priority with what waiting has added to it, and age the same without rounding, for one namespace.

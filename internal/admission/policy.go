@@ -68,15 +68,18 @@ func (e *Engine) judge(r *run) {
 // accept refuses a run that would wait as one too many.
 func (e *Engine) accept(r *run) {
 	q := r.queue
-	if !r.waits() || r.accepted || !q.known {
+	if r.stage != queued || r.accepted || !q.known {
 		return
 	}
-	if q.MaxPending > 0 && q.accepted >= q.MaxPending {
+	switch limit := q.MaxPendingPerNamespace; {
+	case q.MaxPending > 0 && q.accepted >= q.MaxPending:
 		e.finish(r, QueueFull, nil)
-		return
+	case limit > 0 && q.namespace(r.Namespace).accepted >= limit:
+		e.finish(r, NamespaceFull, nil)
+	default:
+		r.accepted = true
+		q.count(r, 1)
 	}
-	r.accepted = true
-	q.accepted++
 }
 
 // enforce applies the policies of those that wait for a concurrency key which is in use. It costs a step for each run that

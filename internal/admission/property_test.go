@@ -167,9 +167,13 @@ func (g *game) newRun() {
 func (g *game) setQueue(name string) {
 	q := Queue{
 		Name: name, Suspended: g.pick(6) == 0, MaxRunning: g.pick(5), MaxRunningPerNamespace: g.pick(3),
-		MaxPending: []int{0, 0, 0, 3, 20}[g.pick(5)], DefaultPriority: int32(g.pick(2)),
-		AgeingInterval: time.Duration(g.pick(4)) * 3 * time.Second,
-		Weights:        map[string]int{"n0": g.pick(4), "n1": 2},
+		MaxPending: []int{0, 0, 0, 3, 20}[g.pick(5)], MaxPendingPerNamespace: []int{0, 0, 0, 2}[g.pick(4)],
+		DefaultPriority: int32(g.pick(2)),
+		AgeingInterval:  time.Duration(g.pick(4)) * 3 * time.Second,
+		Weights:         map[string]int{"n0": g.pick(4), "n1": 2},
+	}
+	if most := int32(g.pick(6)); most < 4 {
+		q.MaxPriority = &most
 	}
 	if g.pick(4) == 0 {
 		q.Rate = Rate{Starts: 1 + g.pick(2), Per: 4 * time.Second, Burst: g.pick(3)}
@@ -192,8 +196,7 @@ func (g *game) restart() {
 		if r.started {
 			seen.State = Running
 		}
-		seen.Accepted = r.accepted && r.waits()
-		r.judged = seen.Accepted || !r.waits()
+		seen.Accepted, seen.Told = r.accepted && r.waits(), r.judged && r.waits()
 		r.canceled = false
 		g.engine.SetRun(seen)
 		r.Run = seen

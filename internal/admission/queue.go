@@ -15,8 +15,16 @@ const turn = 1 << 32
 type queue struct {
 	Queue
 	known bool
-	// running counts the started runs, waiting the others, and accepted those of the latter that have passed MaxPending.
-	running, waiting, accepted int
+	// running counts the started runs, and accepted those in the line that have passed MaxPending.
+	running, accepted int
+	// line holds the runs that wait, the oldest first, and later those whose time has not come.
+	line, later heap[*run]
+
+	// dirty queues are visited by the next Decide. visited is when that was for the last time, and wakeAt when it is to be again
+	// if nothing is reported before.
+	dirty           bool
+	visited, wakeAt time.Time
+	place           int // among those that are visited at a time
 
 	namespaces map[string]*namespace
 	pruneAt    int // how many namespaces are enough to look for idle ones
@@ -31,11 +39,12 @@ type queue struct {
 }
 
 type namespace struct {
-	queue   *queue
-	name    string
-	running int
-	share   uint64 // what its starts have cost
-	lanes   map[laneKey]*lane
+	queue *queue
+	name  string
+	// running counts its started runs, and accepted those in the line that have passed MaxPendingPerNamespace.
+	running, accepted int
+	share             uint64 // what its starts have cost
+	lanes             map[laneKey]*lane
 	// byAge and byPriority hold the lanes that are not held back.
 	byAge, byPriority heap[*lane]
 	head              *run // the first one when it was last looked at
@@ -51,6 +60,7 @@ type lane struct {
 	laneKey
 	namespace   *namespace
 	group       *group // nil without a concurrency key
+	held        bool   // by its concurrency key, when it was last looked at
 	runs        heap[*run]
 	head        *run // as in a namespace
 	place, rank int
@@ -58,6 +68,17 @@ type lane struct {
 
 func newQueue(name string) *queue {
 	q := &queue{Queue: Queue{Name: name}, namespaces: map[string]*namespace{}}
+	at := func(r *run) *int { return &r.at }
+	q.line = heap[*run]{less: (*run).before, place: at}
+	q.later = heap[*run]{
+		less: func(a, b *run) bool {
+			if c := a.RunAfter.Compare(b.RunAfter); c != 0 {
+				return c < 0
+			}
+			return a.before(b)
+		},
+		place: at,
+	}
 	q.byShare = heap[*namespace]{
 		less: func(a, b *namespace) bool {
 			if a.share != b.share {
@@ -87,7 +108,7 @@ func (q *queue) namespace(name string) *namespace {
 	}
 	if len(q.namespaces) >= q.pruneAt {
 		for name, n := range q.namespaces {
-			if n.running == 0 && len(n.lanes) == 0 {
+			if n.running == 0 && n.accepted == 0 && len(n.lanes) == 0 {
 				delete(q.namespaces, name)
 			}
 		}
@@ -172,6 +193,22 @@ func (q *queue) every() time.Duration {
 // rateAllows is when the rate allows the next start.
 func (q *queue) rateAllows() time.Time {
 	return q.spent.Add(-time.Duration(max(q.Rate.Burst, 1)-1) * q.every())
+}
+
+// isEmpty says whether nobody is in the queue.
+func (q *queue) isEmpty() bool { return q.running+q.line.len()+q.later.len() == 0 }
+
+// nextVisit is when time alone makes a difference: when the time of a run comes, or the rate allows a start that nothing else
+// holds back; zero is never.
+func (q *queue) nextVisit() time.Time {
+	var at time.Time
+	if r := q.later.first(); r != nil {
+		at = r.RunAfter
+	}
+	if allowed := q.rateAllows(); q.open() && q.byShare.len() > 0 && (at.IsZero() || allowed.Before(at)) {
+		at = allowed
+	}
+	return at
 }
 
 func (q *queue) spend(now time.Time) { q.spent = latest(q.spent, now).Add(q.every()) }

@@ -113,6 +113,36 @@ func TestEachRuleDecidesAsItSays(t *testing.T) {
 			queue: Queue{MaxRunning: 1, MaxPending: 1},
 			runs:  []Run{waiting("a/1", running), waiting("a/2", accepted), waiting("a/3", accepted)},
 		},
+		"one more of a namespace than may wait is refused, and others may wait": {
+			queue: Queue{MaxRunning: 1, MaxPending: 9, MaxPendingPerNamespace: 1},
+			runs:  []Run{waiting("a/1"), waiting("a/2"), waiting("a/3", created(1)), waiting("b/4", created(2))},
+			now:   2,
+			want:  []string{"Start 1", "Finish 3: NamespaceFull"},
+		},
+		"a run whose time has not come takes the place of nobody who waits": {
+			queue: Queue{MaxRunning: 1, MaxPending: 1},
+			runs:  []Run{waiting("a/1", running), waiting("a/2", runAfter(60)), waiting("a/3")},
+			why:   map[types.UID]Reason{"2": NotBefore, "3": QueueLimit},
+			next:  at(60),
+		},
+		"a run whose time comes while the queue is full is refused": {
+			queue: Queue{MaxRunning: 1, MaxPending: 1},
+			runs:  []Run{waiting("a/1", running), waiting("a/2", runAfter(60)), waiting("a/3", accepted)},
+			now:   60,
+			want:  []string{"Finish 2: QueueFull"},
+		},
+		"a priority above the queue's greatest counts as that": {
+			queue: Queue{MaxRunning: 1, MaxPriority: new(int32(5))},
+			runs:  []Run{waiting("a/1", priority(5)), waiting("b/2", created(1), priority(1_000_000))},
+			now:   1,
+			want:  []string{"Start 1"},
+		},
+		"a low priority counts as it is": {
+			queue: Queue{MaxRunning: 1, MaxPriority: new(int32(0))},
+			runs:  []Run{waiting("a/1", priority(-2)), waiting("b/2", created(1), priority(-1))},
+			now:   1,
+			want:  []string{"Start 2"},
+		},
 		"higher priority goes first": {
 			queue: Queue{MaxRunning: 1},
 			runs:  []Run{waiting("a/1"), waiting("b/2", priority(1))},

@@ -8,15 +8,21 @@
 //
 // Among the runs of a queue that nothing but the queue holds back, these decide, in this order:
 //
-//  1. Priority. It grows by 1 for each ageing interval that the run waits, up to the highest priority that anybody who
-//     could start has by itself: ageing lets a run catch up, and never overtake, those of another namespace. So a low
-//     priority is not starved, and an old backlog does not shut out the other namespaces.
+//  1. Priority, up to the queue's MaxPriority. It grows by 1 for each ageing interval that the run waits, up to the highest
+//     priority that anybody who could start has by itself: ageing lets a run catch up, and never overtake, those of another
+//     namespace. So higher priorities hold a run back for at most (MaxPriority − its own) intervals, and an old backlog does
+//     not shut out the other namespaces.
 //  2. Fair share. The namespace that has had the fewest starts for its weight is next. Nobody saves up credit while idle or
 //     held back, and starts that were won by priority cost a turn or two later on, however many they were.
 //  3. First come, first served: by the second of creation (or runAfter, if that is later), then by the order of the first
 //     report, then by UID. Within a namespace one step of priority is worth one ageing interval of waiting.
 //
 // A run that is held back by anything else (its namespace's limit, its concurrency key, runAfter) holds back nobody behind it.
+//
+// # What a decision costs
+//
+// Decide visits the queues that a report or a time has touched since the last one, and no others. A queue that does not exist
+// is forgotten once nobody is in it. So neither many queues nor many names of queues make the decisions about others slow.
 //
 // # What is running
 //
@@ -45,12 +51,15 @@ type Queue struct {
 	Suspended bool
 	// MaxRunning and MaxRunningPerNamespace are how many may run at once; 0 is no limit.
 	MaxRunning, MaxRunningPerNamespace int
-	// MaxPending is how many may wait; 0 is no limit. One more ends as QueueFull, but never while it could start.
-	MaxPending int
+	// MaxPending and MaxPendingPerNamespace are how many may wait; 0 is no limit. One more ends as QueueFull or NamespaceFull,
+	// but never while it could start. A run whose time has not come does not count, and is looked at when it comes.
+	MaxPending, MaxPendingPerNamespace int
 	// Rate limits the starts.
 	Rate Rate
 	// DefaultPriority is the priority of the runs that have none of their own.
 	DefaultPriority int32
+	// MaxPriority is what a higher priority counts as; nil is no bound.
+	MaxPriority *int32
 	// AgeingInterval is how long a run waits for one step of priority, in whole seconds; less than one is no ageing.
 	AgeingInterval time.Duration
 	// Weights are the shares of the namespaces. One that is not listed, or less than 1, has 1.
@@ -96,8 +105,9 @@ type Run struct {
 	Concurrency Concurrency
 	Unique      Unique
 	State       State
-	// Accepted says that the run was told that it waits. It does not end as QueueFull any more.
-	Accepted bool
+	// Told says that the run was told why it waits: its unique key has been judged. Accepted says that this was not its time:
+	// it does not end as QueueFull any more.
+	Told, Accepted bool
 	// Ended is when a run in state Ended did so.
 	Ended time.Time
 }
@@ -148,6 +158,8 @@ type Plan struct {
 	Decisions []Decision
 	// Changed are the waiting runs that have another Reason than at the last Decide, or their first.
 	Changed []Key
+	// Queues are the names of the queues that something was reported or decided about.
+	Queues []string
 	// Next is when to decide again if nothing is reported before; zero is never.
 	Next time.Time
 }
@@ -170,10 +182,11 @@ type Cause string
 
 // The causes.
 const (
-	QueueFull Cause = "QueueFull" // MaxPending runs wait already
-	Refused   Cause = "Refused"   // its concurrency key is in use
-	Duplicate Cause = "Duplicate" // another run has its unique key
-	Replaced  Cause = "Replaced"  // a later run took its place
+	QueueFull     Cause = "QueueFull"     // MaxPending runs wait already
+	NamespaceFull Cause = "NamespaceFull" // MaxPendingPerNamespace runs of its namespace wait already
+	Refused       Cause = "Refused"       // its concurrency key is in use
+	Duplicate     Cause = "Duplicate"     // another run has its unique key
+	Replaced      Cause = "Replaced"      // a later run took its place
 )
 
 // Decision is one thing to do. A start counts as running, and what is finished as gone, from now on.
@@ -201,12 +214,15 @@ const (
 	Behind           Reason = "Behind"           // others come first; only its turn is missing
 )
 
+// MostHolders is how many holders of a concurrency key an explanation names.
+const MostHolders = 4
+
 // Explanation is why a run waits, and what would let it go.
 type Explanation struct {
 	Reason Reason
 	// InUse and Limit are of the limit that holds the run back.
 	InUse, Limit int
-	// Holders are the runs that hold its concurrency key.
+	// Holders are the first of the InUse runs that hold its concurrency key: at most MostHolders.
 	Holders []Key
 	// Until is when time alone lets the run go.
 	Until time.Time
@@ -215,8 +231,9 @@ type Explanation struct {
 // QueueStatus is a queue at a glance.
 type QueueStatus struct {
 	Known, Suspended bool
-	// Running counts the starts that are not visible yet, too.
-	Running, Waiting int
+	// Running counts the starts that are not visible yet, too. Delayed are the runs whose time has not come; they are not among
+	// those that are Waiting.
+	Running, Waiting, Delayed int
 	// Oldest is the creation of the run that has waited longest; zero if none does.
 	Oldest time.Time
 }

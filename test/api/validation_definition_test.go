@@ -122,6 +122,19 @@ var definitionRefusals = []definitionRefusal{
 	{refusal: refusal{"a path with a backslash", pod(withCommand, `, results: {path: "a b.xml"}`), pod(withCommand, `, results: {path: 'a\b.xml'}`), `SPEC.results.path: Invalid value: "a\\b.xml": ` + badPath}},
 	{refusal: refusal{"results that say nothing", `{POD, results: {format: Auto}}`, `{POD, results: {}}`, `SPEC.results: Invalid value: 0: SPEC.results in body should have at least 1 properties`}},
 
+	{refusal: refusal{"a queue with a name that is not one", `{POD, queue: team-a}`, `{POD, queue: Team_A}`, `SPEC.queue: Invalid value: "Team_A": ` + badQueueName}},
+	{refusal: refusal{
+		"a concurrency key with a param that is not defined",
+		`{POD, params: [{name: TARGET}], concurrency: {key: environment-$(TARGET)}}`, `{POD, params: [{name: TARGET}], concurrency: {key: environment-$(TARGTE)}}`,
+		`SPEC: Invalid value: concurrency.key holds $(TARGTE), which params does not define`,
+	}},
+	{refusal: refusal{
+		"a concurrency key with a param when none is defined",
+		`{POD, concurrency: {key: environment-$$(TARGET)}}`, `{POD, concurrency: {key: environment-$(TARGET)}}`,
+		`SPEC: Invalid value: concurrency.key holds $(TARGET), which params does not define`,
+	}},
+	{refusal: refusal{"a concurrency key with a param that is not closed", `{POD, concurrency: {key: a$$}}`, `{POD, concurrency: {key: "a$("}}`, `SPEC.concurrency.key: Invalid value: "a$(": ` + badReference}},
+	{refusal: refusal{"a queue timeout in days", `{POD, timeouts: {queue: 24h}}`, `{POD, timeouts: {queue: 1d}}`, `SPEC.timeouts.queue: Invalid value: "1d": ` + badTimeout}},
 	{refusal: refusal{"an unreachable timeout in days", `{POD, timeouts: {unreachable: 24h}}`, `{POD, timeouts: {unreachable: 1d}}`, `SPEC.timeouts.unreachable: Invalid value: "1d": ` + badTimeout}},
 	{refusal: refusal{"an unknown policy for silent nodes", `{POD, retry: {unreachable: Replace}}`, `{POD, retry: {unreachable: Retry}}`, `SPEC.retry.unreachable: Unsupported value: "Retry": supported values: "Wait", "Replace"`}},
 	{refusal: refusal{"a backoff in days", `{POD, retry: {backoff: {base: 0s}}}`, `{POD, retry: {backoff: {base: 1d}}}`, `SPEC.retry.backoff.base: Invalid value: "1d": ` + badBackoff}},

@@ -5,6 +5,8 @@ import "testing"
 var queueRefusals = []refusal{
 	{"a limit of none", `{maxRunning: 1}`, `{maxRunning: 0}`, `spec.maxRunning: Invalid value: 0: spec.maxRunning in body should be greater than or equal to 1`},
 	{"a negative number that may wait", `{maxPending: 1}`, `{maxPending: -1}`, `spec.maxPending: Invalid value: -1: spec.maxPending in body should be greater than or equal to 1`},
+	{"a number of a namespace that may wait of none", `{maxPendingPerNamespace: 1}`, `{maxPendingPerNamespace: 0}`, `spec.maxPendingPerNamespace: Invalid value: 0: spec.maxPendingPerNamespace in body should be greater than or equal to 1`},
+	{"a negative greatest priority", `{maxPriority: 0}`, `{maxPriority: -1}`, `spec.maxPriority: Invalid value: -1: spec.maxPriority in body should be greater than or equal to 0`},
 	{"a rate without a number", `{startRate: {starts: 1, per: 1m}}`, `{startRate: {per: 1m}}`, `spec.startRate.starts: Required value`},
 	{"a rate in days", `{startRate: {starts: 1, per: 24h}}`, `{startRate: {starts: 1, per: 1d}}`, `spec.startRate.per: Invalid value: "1d": ` + badTimeout},
 	{"aging at once", `{agingInterval: 1s}`, `{agingInterval: 0s}`, `spec.agingInterval: Invalid value: "0s": ` + badTimeout},

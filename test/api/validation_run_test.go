@@ -9,6 +9,9 @@ const (
 	asItWas       = `spec: Invalid value: rerunOf repeats a run as that was asked for: leave out params, timeouts and retry`
 	badRunName    = `no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run`
 
+	badQueueName = `no TestQueue can have this name: use lower case letters, digits, - and ., as in the name of the TestQueue`
+	badReference = `write a param as $(NAME), and $$ for a $`
+
 	badTestName = `no Test can have this name: use lower case letters, digits, - and ., as in the name of the Test`
 )
 
@@ -47,6 +50,18 @@ var runRefusals = []refusal{
 	{
 		"a testRef with a name that is not one", `{testRef: {name: unit.v1-2}}`, `{testRef: {name: "Not a Name!"}}`,
 		`spec.testRef.name: Invalid value: "Not a Name!": ` + badTestName,
+	},
+	{
+		"a testRef with a name that ends too early", `{testRef: {name: unit.v1}}`, `{testRef: {name: "unit..v1"}}`,
+		`spec.testRef.name: Invalid value: "unit..v1": ` + badTestName,
+	},
+	{
+		"a queue with a name that is not one", ref(`, queue: v1.team-a`), ref(`, queue: Default`),
+		`spec.queue: Invalid value: "Default": ` + badQueueName,
+	},
+	{
+		"a queue with a name that no object can have", ref(`, queue: team-a`), ref(`, queue: team-a.-b`),
+		`spec.queue: Invalid value: "team-a.-b": ` + badQueueName,
 	},
 	{
 		"a testSpec without a template", `{testSpec: {POD}}`, `{testSpec: {}}`,
@@ -170,6 +185,21 @@ var runRefusals = []refusal{
 	{"runAfter before there was time", ref(`, runAfter: "2026-01-31T10:00:00Z"`), ref(`, runAfter: "1969-01-31T10:00:00Z"`), `spec.runAfter: Invalid value: "1969-01-31T10:00:00Z": write a time such as 2026-01-31T10:00:00Z`},
 	{"unique without a key", ref(`, unique: {key: a}`), ref(`, unique: {window: 1h}`), `spec.unique.key: Required value`},
 	{"a concurrency of none", ref(`, concurrency: {key: a, max: 1}`), ref(`, concurrency: {key: a, max: 0}`), `spec.concurrency.max: Invalid value: 0: spec.concurrency.max in body should be greater than or equal to 1`},
+	{
+		"a run's own concurrency key with a param that the inline test does not define",
+		inline(`{name: TARGET}`, `, concurrency: {key: a-$(TARGET)}`), inline(`{name: TARGET}`, `, concurrency: {key: $$-$(TARGET)-$(TARGTE)}`),
+		`spec: Invalid value: concurrency.key holds $(TARGTE), which testSpec.params does not define`,
+	},
+	{
+		"a run's own concurrency key with a param when the inline test defines none",
+		`{testSpec: {POD}, concurrency: {key: a-$$(TARGET)}}`, `{testSpec: {POD}, concurrency: {key: a-$(TARGET)}}`,
+		`spec: Invalid value: concurrency.key holds $(TARGET), which testSpec.params does not define`,
+	},
+	{"a concurrency key with a param that is not closed", ref(`, concurrency: {key: "a-$(TARGET)"}`), ref(`, concurrency: {key: "a-$(TARGET"}`), `spec.concurrency.key: Invalid value: "a-$(TARGET": ` + badReference},
+	{"a concurrency key with a param as in a shell", ref(`, concurrency: {key: "a-$$TARGET"}`), ref(`, concurrency: {key: "a-${TARGET}"}`), `spec.concurrency.key: Invalid value: "a-${TARGET}": ` + badReference},
+	{"a concurrency key with a lone $", ref(`, concurrency: {key: "$$$(TARGET)"}`), ref(`, concurrency: {key: "a-$TARGET"}`), `spec.concurrency.key: Invalid value: "a-$TARGET": ` + badReference},
+	{"a concurrency key with a param without a name", ref(`, concurrency: {key: "a-$(T)"}`), ref(`, concurrency: {key: "a-$()"}`), `spec.concurrency.key: Invalid value: "a-$()": ` + badReference},
+	{"a queue timeout of the run in days", ref(`, timeouts: {queue: 24h}`), ref(`, timeouts: {queue: 1d}`), `spec.timeouts.queue: Invalid value: "1d": ` + badTimeout},
 	{"an unknown policy of concurrency", ref(`, concurrency: {key: a, onConflict: ReplaceRunning}`), ref(`, concurrency: {key: a, onConflict: Replace}`), `spec.concurrency.onConflict: Unsupported value: "Replace": supported values: "Wait", "Refuse", "ReplacePending", "ReplaceRunning"`},
 	{
 		"cancel that is a word", ref(`, cancel: true`), ref(`, cancel: "yes"`),

@@ -135,7 +135,11 @@ func TestEveryRuleHasACase(t *testing.T) {
 // collectRules finds "kind path: message" of every rule of ours: those of the pod template are Kubernetes' own.
 func collectRules(path string, node apiextensionsv1.JSONSchemaProps, rules map[string]bool) {
 	for _, rule := range node.XValidations {
-		rules[strings.Replace(path+rule.FieldPath, " .", " ", 1)+": "+rule.Message] = true
+		message := rule.Message
+		if names := regexp.MustCompile(`^'([^']*)'`).FindStringSubmatch(rule.MessageExpression); names != nil {
+			message = names[1] // what follows names the culprit
+		}
+		rules[strings.Replace(path+rule.FieldPath, " .", " ", 1)+": "+message] = true
 	}
 	for name, property := range node.Properties {
 		if name != "template" {

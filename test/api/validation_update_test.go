@@ -69,6 +69,7 @@ var changes = []struct {
 	{name: "retry with another cap", before: ref(`, retry: {backoff: {cap: 1m}}`), after: ref(`, retry: {backoff: {cap: 2m}}`), want: newRetry},
 	{name: "retry with another exit code", before: ref(`, retry: {exitCodes: {permanent: [2]}}`), after: ref(`, retry: {exitCodes: {permanent: [3]}}`), want: newRetry},
 	{name: "retry with another policy for silent nodes", before: ref(`, retry: {unreachable: Wait}`), after: ref(`, retry: {unreachable: Replace}`), want: newRetry},
+	{name: "timeouts with another queue", before: ref(`, timeouts: {queue: 90s}`), after: ref(`, timeouts: {queue: 2m}`), want: newTimeouts},
 	{name: "timeouts with another unreachable", before: ref(`, timeouts: {unreachable: 90s}`), after: ref(`, timeouts: {unreachable: 2m}`), want: newTimeouts},
 	{name: "retry with a backoff removed", before: ref(`, retry: {failure: 1, backoff: {cap: 1m}}`), after: ref(`, retry: {failure: 1}`), want: newRetry},
 	{name: "retry written in another way", before: ref(`, retry: {failure: 1, backoff: {base: 90s, cap: 60m}}`), after: ref(`, retry: {failure: 1, backoff: {base: 1m30s, cap: 1h0m0s}}`)},

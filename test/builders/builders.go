@@ -65,6 +65,12 @@ func (b *TestRunBuilder) StartTimeout(d time.Duration) *TestRunBuilder {
 	return b
 }
 
+// QueueTimeout sets timeouts.queue.
+func (b *TestRunBuilder) QueueTimeout(d time.Duration) *TestRunBuilder {
+	b.Spec.Timeouts.Queue = &metav1.Duration{Duration: d}
+	return b
+}
+
 // RunTimeout sets timeouts.run.
 func (b *TestRunBuilder) RunTimeout(d time.Duration) *TestRunBuilder {
 	b.Spec.Timeouts.Run = &metav1.Duration{Duration: d}

@@ -19,6 +19,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/operator"
@@ -36,6 +37,8 @@ type world struct {
 	requests  requests
 	// adjustRetention, if it is set, changes the controllers that delete before they start.
 	adjustRetention func(*retention.Controllers)
+	// adjustRuns, if it is set, changes the controller of the runs before it starts.
+	adjustRuns func(*testrun.Reconciler)
 	// adjustManager, if it is set, changes the manager before it is made.
 	adjustManager func(*ctrl.Options)
 }
@@ -74,6 +77,9 @@ func (w *world) startController() (stop func()) {
 	w.must(err)
 	if w.adjustRetention != nil {
 		w.adjustRetention(mgr.Retention)
+	}
+	if w.adjustRuns != nil {
+		w.adjustRuns(mgr.Runs)
 	}
 	w.must(mgr.SetUp(ctx))
 	done := make(chan error, 1)

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/node"
@@ -103,6 +104,70 @@ func TestARunWhoseQueueDoesNotExistWaitsForIt(t *testing.T) {
 	w.says(w.pendingWith("early", v1alpha1.ReasonQueueNotFound), "There is no TestQueue")
 	w.queue(v1alpha1.TestQueueSpec{})
 	w.pass("early")
+}
+
+// withQueueGracePeriod makes a world whose runs do not wait for long for a TestQueue.
+func withQueueGracePeriod(t *testing.T, period time.Duration) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.adjustRuns = func(runs *testrun.Reconciler) { runs.QueueGracePeriod = period }
+	w.startController()
+	return w
+}
+
+func TestARunWhoseQueueDoesNotExistEndsAfterTheGracePeriod(t *testing.T) {
+	w := withQueueGracePeriod(t, 2*time.Second)
+	w.create(builders.TestRun("lost").Waiting(w.namespace).Build())
+	w.says(w.finished("lost", v1alpha1.VerdictError, v1alpha1.ReasonQueueNotFound), "There is no TestQueue", "none appeared within 2s")
+	w.hasJobs()
+}
+
+func TestARunWhoseQueueIsDeletedHasTheGracePeriodFromThen(t *testing.T) {
+	w := withQueueGracePeriod(t, time.Second)
+	queue := w.queue(v1alpha1.TestQueueSpec{Suspend: ptr.To(true)})
+	w.create(builders.TestRun("left").Waiting(queue).Build())
+	w.pendingWith("left", v1alpha1.ReasonQueueSuspended)
+	w.must(w.client.Delete(w.ctx, &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: queue}}))
+	w.says(w.finished("left", v1alpha1.VerdictError, v1alpha1.ReasonQueueNotFound), "There is no TestQueue")
+}
+
+func TestARunWaitsNoLongerThanItsTimeoutAllows(t *testing.T) {
+	w := withController(t)
+	queue := w.queue(oneAtATime)
+	w.create(builders.TestRun("a").Waiting(queue).Build())
+	w.execute("a")
+	w.create(builders.TestRun("b").Waiting(queue).QueueTimeout(time.Second).Build())
+	w.says(w.finished("b", v1alpha1.VerdictError, v1alpha1.ReasonQueueTimeout), "within 1s (timeouts.queue)", "Waits in queue "+queue)
+	w.hasJobs("a")
+	w.exit(w.pod("a"), corev1.ContainerStateTerminated{ExitCode: 0})
+	w.finished("a", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.create(builders.TestRun("c").Waiting(queue).QueueTimeout(time.Hour).Build())
+	w.pass("c")
+}
+
+func TestARunWithAKeyOfItsOwnHoldsNoParamThatTheTestDoesNotDefine(t *testing.T) {
+	w := withController(t)
+	w.create(builders.Test("check", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "TARGET"})))
+	w.create(builders.TestRun("typo").Of("check").Param("TARGET", "stage").Concurrency("environment-$(TARGTE)", "").Build())
+	w.says(w.finished("typo", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams), "$(TARGTE)", "TARGET")
+	w.hasJobs()
+}
+
+func TestRunsWhoseTimeHasNotComeFillNoQueue(t *testing.T) {
+	w := withController(t)
+	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 1, MaxPending: 1, MaxPendingPerNamespace: 1})
+	for _, name := range []string{"in-100-years", "in-101-years"} {
+		run := builders.TestRun(name).Waiting(queue).Build()
+		run.Spec.RunAfter = ptr.To(metav1.NewTime(time.Now().AddDate(100, 0, 0)).Rfc3339Copy())
+		w.create(run)
+		w.pendingWith(name, v1alpha1.ReasonNotBefore)
+	}
+	w.create(builders.TestRun("a").Waiting(queue).Build())
+	w.execute("a")
+	w.create(builders.TestRun("b").Waiting(queue).Build())
+	w.pendingWith("b", v1alpha1.ReasonQueued)
+	w.create(builders.TestRun("c").Waiting(queue).Build())
+	w.says(w.finished("c", v1alpha1.VerdictError, v1alpha1.ReasonQueueFull), "maxPending")
 }
 
 func TestAQueueThatDoesNotTakeTheNamespaceKeepsItsRunsWaiting(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/ptr"
+
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
@@ -28,7 +30,7 @@ func TestNoMoreRunsRunThanMay(t *testing.T) {
 	for limit, share := range map[int]int{1: 1, 7: 5, 50: 14} {
 		name := fmt.Sprintf("queue-%d", limit)
 		limits[name], shares[name] = limit, share
-		spec := v1alpha1.TestQueueSpec{MaxRunning: int32(limit)}
+		spec := v1alpha1.TestQueueSpec{MaxRunning: int32(limit), MaxPriority: ptr.To[int32](1_000_000)}
 		if limit == 50 {
 			spec.MaxRunningPerNamespace = perNamespace
 			limits[name+" of a namespace"] = perNamespace
