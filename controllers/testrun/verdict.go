@@ -61,23 +61,29 @@ var reasonsOfDefects = map[results.Defect]string{
 	results.Incomplete:     v1alpha1.ReasonResultsIncomplete,
 }
 
-// verdictOfReport: results that are not whole never pass, and neither does an exit code other than 0.
+// verdictOfReport: results that are not whole never pass, and neither does an exit code other than 0. That a plan was not reached
+// is often a consequence of a failure: cases that failed name the reason first.
 func verdictOfReport(report *results.Report, code int32) *state {
 	failed := report.Failed+report.Errored > 0 || report.Also != ""
 	counts := countsOf(report)
+	why := strings.TrimSuffix(report.DefectMessage, ".")
+	afterFailure := failed && report.Defect == results.PlanNotReached
+	plan := ""
+	if afterFailure {
+		plan = "; " + why
+	}
 	switch {
 	case report.NotStarted != "":
 		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "The command could not be executed. "+report.NotStarted)
-	case report.Defect != "":
-		return finished(v1alpha1.VerdictFailed, reasonsOfDefects[report.Defect],
-			fmt.Sprintf("%s. %s (exit code %d)", strings.TrimSuffix(report.DefectMessage, "."), counts, code))
+	case report.Defect != "" && !afterFailure:
+		return finished(v1alpha1.VerdictFailed, reasonsOfDefects[report.Defect], fmt.Sprintf("%s. %s (exit code %d)", why, counts, code))
 	case !report.Final:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete,
 			fmt.Sprintf("The test was killed before all of its results were read. %s (exit code %d)", counts, code))
 	case failed && code == 0:
-		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, counts+" although the test ended with exit code 0")
+		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, counts+" although the test ended with exit code 0"+plan)
 	case failed:
-		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("%s (exit code %d)", counts, code))
+		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("%s (exit code %d)%s", counts, code, plan))
 	case code != 0:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesPassed,
 			fmt.Sprintf("%s, and yet the test ended with exit code %d", counts, code))

@@ -78,7 +78,7 @@ func TestProveOnTheNode(t *testing.T) {
 	w.create(builders.TestRun("bails").Running(bails).Build())
 	w.create(builders.TestRun("quiet").Running(suite("TAP", "perl", "-e", "print qq(hello\\n)")).Build())
 
-	run := w.finished("perl", v1alpha1.VerdictFailed, v1alpha1.ReasonPlanNotReached, "dies.t", "planned 5")
+	run := w.finished("perl", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "dies.t", "planned 5")
 	hasCases(t, run, "6/2/1/3",
 		"Errored ./dies.t: the disk is full at ./dies.t line 1",
 		"Failed ./fail.t the answer: expected: '41'",
@@ -88,7 +88,7 @@ func TestProveOnTheNode(t *testing.T) {
 	hasCases(t, w.finished("bails", v1alpha1.VerdictFailed, v1alpha1.ReasonBailedOut, "no database"), "1/0/0/0", "Passed ./a.t reached")
 	w.finished("quiet", v1alpha1.VerdictError, v1alpha1.ReasonNoResults, "exit code 0")
 	shows(t, "kubectl describe", w.mustKubectl("describe", "testrun", "perl"), `Name: +the answer`, `expected: '41'`, `Summary: +6/12`)
-	shows(t, "kubectl get", w.mustKubectl("get", "testrun", "perl"), `^perl +Finished +Failed +6/12 +PlanNotReached`)
+	shows(t, "kubectl get", w.mustKubectl("get", "testrun", "perl"), `^perl +Finished +Failed +6/12 +TestFailed`)
 }
 
 func TestGoTestOnTheNode(t *testing.T) {

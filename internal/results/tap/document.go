@@ -1,6 +1,8 @@
 package tap
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/testrun-dev/testrun/internal/results"
@@ -8,126 +10,140 @@ import (
 
 // version begins a document, unless the version is the first that is said of one.
 func (r *Reader) version() {
-	r.recognized = true
+	r.evidence.found = true
 	if r.doc.file == "" && (r.levels[0].points > 0 || r.levels[0].plans > 0) {
 		r.end()
 		r.begin(document{})
 	}
-	r.levels[0].versioned = true
+	r.doc.versioned, r.doc.commented = true, false
 }
 
-func (r *Reader) point(p *point, depth int) {
-	r.settle()
-	if depth == 0 {
-		r.expect(p)
+// point counts a test point, and all that belongs to it has come: its subtest too.
+func (r *Reader) point(h *held) {
+	r.evidence.ends = false
+	if h.depth == 0 {
+		r.expect(h)
 	}
-	flaw := r.endSubtest(depth)
-	failed := p.directive == none && (!p.ok || flaw != "")
-	r.levels[depth].point(p)
-	r.deepest = max(r.deepest, depth)
-	if failed {
-		r.levels[depth].failed++
-	} else {
-		r.parts = dropDeeper(r.parts, depth)
+	inner := r.endSubtest(h.depth)
+	number := h.number
+	if !h.numbered {
+		number = r.levels[h.depth].points + 1
 	}
-	said := r.blame(p, depth, flaw)
-	switch {
-	case depth == 0:
-		r.topLevel(p, failed, said)
+	if h.depth == 0 && h.directive == none && slices.Contains(r.doc.todo, number) {
+		h.directive = todo
+	}
+	failed := h.directive == none && (!h.ok || inner.failed > 0)
+	r.levels[h.depth].point(&h.point, failed)
+	r.deepest = max(r.deepest, h.depth)
+	if !failed {
+		r.parts = dropDeeper(r.parts, h.depth)
+	}
+	if !r.evidence.found {
+		r.evidence.point(&h.point, &r.levels[0])
+	}
+	switch blame := r.blame(h, &inner); {
+	case h.depth == 0:
+		r.topLevel(h, number, failed, blame)
 	case failed:
-		r.nested(p, depth, said)
+		r.nested(h, blame)
 	}
 }
 
-// expect looks at a top-level point before it is counted: tests that run one after the other number theirs from 1 each.
-func (r *Reader) expect(p *point) {
-	first := p.number == 1
-	r.recognized = r.recognized || first || p.numbered && r.doc.file != ""
-	if first && r.doc.file == "" && r.levels[0].complete() {
-		r.end()
-		r.begin(document{})
+// expect looks at a top-level point before it is counted. Behind a document that is complete it may begin another one: tests
+// that run one after the other number theirs from 1 each, or have no numbers and their plan at the end.
+func (r *Reader) expect(h *held) {
+	if r.doc.file != "" {
+		r.evidence.found = r.evidence.found || h.numbered
+		return
+	}
+	if top := &r.levels[0]; top.complete() && (h.number == 1 || !h.numbered && top.early > 0) {
+		r.endDocument()
+		r.startDocument(document{begun: true, headed: r.doc.headed})
 	}
 }
 
-// blame says what a point owes to its subtest, unless that has failing points which tell more.
-func (r *Reader) blame(p *point, depth int, flaw string) string {
+// blame says what a point owes to its subtest, unless that has failing points which tell more. What is wrong with the form of
+// a subtest, like a second plan, is for its point to judge.
+func (r *Reader) blame(h *held, inner *tally) string {
 	switch {
-	case flaw == "" || p.directive != none:
+	case h.directive != none:
 		return ""
-	case p.ok:
-		return "it says ok, but its subtest is not: " + flaw
-	case len(r.parts) == 0 || r.parts[len(r.parts)-1].depth <= depth:
-		return "in its subtest: " + flaw
+	case h.ok && inner.failed > 0:
+		return fmt.Sprintf("it says ok, but its subtest is not: %d of %s failed", inner.failed, cases(inner.points))
+	case !h.ok && inner.plans > 0 && (len(r.parts) == 0 || r.parts[len(r.parts)-1].depth <= h.depth):
+		if defect := inner.defect(); defect != "" {
+			return "in its subtest: " + defect
+		}
 	}
 	return ""
 }
 
-// endSubtest ends the subtest that belongs to a point, and says what is wrong with it.
-func (r *Reader) endSubtest(depth int) (flaw string) {
+// endSubtest ends the subtest that belongs to a point, and returns its tally.
+func (r *Reader) endSubtest(depth int) (inner tally) {
 	if r.deepest > depth {
-		flaw = r.levels[depth+1].flaw()
+		inner = r.levels[depth+1]
 		clear(r.levels[depth+1 : r.deepest+1])
 		r.deepest = depth
 	}
-	return flaw
+	return inner
 }
 
 // topLevel makes a case of a test point.
-func (r *Reader) topLevel(p *point, failed bool, said string) {
-	c := results.Case{Name: p.description, Suite: r.doc.file, Outcome: results.Passed, Duration: p.duration}
+func (r *Reader) topLevel(h *held, number uint64, failed bool, blame string) {
+	c := results.Case{Name: h.description, Suite: r.doc.file, Outcome: results.Passed, Duration: h.duration, Location: h.place.at}
 	if c.Name == "" {
-		c.Name = "test " + strconv.FormatUint(r.numberOf(p), 10)
+		c.Name = "test " + strconv.FormatUint(number, 10)
 	}
 	switch {
-	case p.directive == skip:
-		c.Outcome, c.Message = results.Skipped, p.reason
-	case p.directive == todo && !p.ok:
+	case h.directive == skip:
+		c.Outcome, c.Message = results.Skipped, h.reason
+	case h.directive == todo && !h.ok:
 		c.Outcome, c.Message = results.Skipped, "TODO"
-		if p.reason != "" {
-			c.Message += ": " + p.reason
+		if h.reason != "" {
+			c.Message += ": " + h.reason
 		}
 	case failed:
-		c.Outcome, c.Message = results.Failed, said
+		c.Outcome, c.Message = results.Failed, blame
 	}
-	r.open = result{Case: c, own: failure{name: p.description}, parts: r.parts}
-	r.isOpen = true
-	r.parts = nil
+	var kept *results.Case
 	if failed {
-		r.about = &r.open.own
+		kept = r.queue.add(&result{Case: c, own: h.failure(), parts: r.parts})
+	} else {
+		kept = r.sink.Add(c)
 	}
+	r.parts = nil
+	r.doc.timing.add(kept, h, r.levels[0].early)
 }
 
-func (r *Reader) numberOf(p *point) uint64 {
-	if p.numbered {
-		return p.number
-	}
-	return r.levels[0].points
+// failure returns what is known about why the point failed.
+func (h *held) failure() failure {
+	return failure{level: h.depth, depth: h.depth, name: h.description, said: h.said, guessed: h.came == unindentedText, at: h.place.at}
 }
 
 // nested keeps a failing point of a subtest for the case that it will belong to.
-func (r *Reader) nested(p *point, depth int, said string) {
-	name := p.description
-	if name == "" {
-		name = "test"
-		if p.numbered {
-			name += " " + strconv.FormatUint(p.number, 10)
+func (r *Reader) nested(h *held, blame string) {
+	part := h.failure()
+	part.path = h.description
+	if part.path == "" {
+		part.path = "test"
+		if h.numbered {
+			part.path += " " + strconv.FormatUint(h.number, 10)
 		}
 	}
-	leaf := true
 	for i := range r.parts {
-		if part := &r.parts[i]; part.depth > depth {
-			part.depth, leaf = depth, false
-			part.path = clip(name + " / " + part.path)
+		if inner := &r.parts[i]; inner.depth > h.depth {
+			inner.depth, part.outer = h.depth, true
+			inner.path = clip(part.path + " / " + inner.path)
 		}
 	}
 	if len(r.parts) == maxParts {
 		return
 	}
-	r.parts = append(r.parts, failure{level: depth, depth: depth, name: p.description, path: name, outer: !leaf})
-	r.about = &r.parts[len(r.parts)-1]
-	if said != "" {
-		r.about.said.add([]byte(said))
+	if blame != "" {
+		part.said = nil
+		part.said.add([]byte(join(blame, h.said.String())))
 	}
+	r.parts = append(r.parts, part)
 }
 
 func dropDeeper(parts []failure, depth int) []failure {
@@ -139,8 +155,7 @@ func dropDeeper(parts []failure, depth int) []failure {
 	return parts
 }
 
-func (r *Reader) plan(p plan, depth int) {
-	r.settle()
+func (r *Reader) plan(p *plan, depth int) {
 	if depth > maxDepth {
 		return
 	}
@@ -149,13 +164,16 @@ func (r *Reader) plan(p plan, depth int) {
 		r.levels[depth].plan(p.count)
 		return
 	}
-	r.recognized = r.recognized || p.count == 0 && p.skip || r.doc.file != ""
-	if r.doc.file == "" && r.levels[0].complete() {
+	top := &r.levels[0]
+	if r.doc.file == "" && top.complete() {
 		r.end()
 		r.begin(document{})
 	}
-	r.levels[0].plan(p.count)
-	if p.count == 0 && r.levels[0].points == 0 && r.levels[0].plans == 1 {
+	top.plan(p.count)
+	r.doc.todo, r.doc.commented = p.todo, false
+	r.evidence.plan(p, top)
+	r.evidence.found = r.evidence.found || r.doc.file != ""
+	if p.count == 0 && top.points == 0 && top.plans == 1 {
 		r.skipAll(p.reason)
 	}
 }
@@ -170,19 +188,25 @@ func (r *Reader) skipAll(reason string) {
 }
 
 func (r *Reader) bailOut(reason string) {
-	r.settle()
-	r.recognized = r.recognized || r.levels[0].plans > 0 || r.doc.file != ""
+	r.settle(0)
+	r.evidence.found = r.evidence.found || r.levels[0].plans > 0 || r.levels[0].points > 0 || r.doc.file != ""
 	r.gaveUp = true
 	r.sink.Note(results.BailedOut, reason)
 	r.doc.bailed = true
 	r.finish()
 }
 
+// begin starts a document, and forgets what came of subtests before it.
 func (r *Reader) begin(doc document) {
-	doc.period = r.tail.period
-	r.doc = doc
 	clear(r.levels[:])
 	r.deepest, r.parts = 0, nil
+	r.startDocument(doc)
+}
+
+func (r *Reader) startDocument(doc document) {
+	doc.period = r.tail.period
+	r.doc = doc
+	r.levels[0] = tally{}
 }
 
 // finish makes what else the document says count for nothing.
@@ -193,11 +217,20 @@ func (r *Reader) finish() {
 	}
 }
 
-// end ends a document: it notes whether its plan was reached, and what prove said of it.
+// end ends a document, and all that is held of it.
 func (r *Reader) end() {
-	r.settle()
+	r.settle(0)
+	r.endDocument()
+}
+
+// endDocument notes whether the document's plan was reached, and what prove said of it.
+func (r *Reader) endDocument() {
 	r.finish()
-	defect := r.levels[0].defect()
+	r.doc.timing.close(r.sink)
+	defect := ""
+	if top := &r.levels[0]; top.points > 0 || top.plans > 0 || r.doc.versioned {
+		defect = top.defect()
+	}
 	if defect != "" {
 		if r.doc.file != "" {
 			r.sink.Note(results.PlanNotReached, r.doc.file+": "+defect)
@@ -206,14 +239,4 @@ func (r *Reader) end() {
 		}
 	}
 	r.judge(defect)
-}
-
-// settle hands on the case that was seen last: nothing more will be said about it on the standard output.
-func (r *Reader) settle() {
-	if r.isOpen {
-		r.queue.add(&r.open)
-		r.isOpen = false
-	}
-	r.about = nil
-	r.yaml = noYAML
 }

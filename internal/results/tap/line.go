@@ -14,6 +14,8 @@ const (
 	maxText = 1 << 10
 	// maxDuration is longer than a test runs. What claims to have taken longer is not believed.
 	maxDuration = 1000 * time.Hour
+	// maxTodo is how many points a plan may name that are expected to fail.
+	maxTodo = 4096
 )
 
 // directive is what a test point says about itself behind its description.
@@ -29,13 +31,15 @@ const (
 type point struct {
 	ok bool
 	// number is 0 if the point has none.
-	number      uint64
-	numbered    bool
+	number   uint64
+	numbered bool
+	// dashed means that a dash stands in front of the description.
+	dashed      bool
 	description string
 	directive   directive
 	reason      string
 	duration    time.Duration
-	// braced means that a subtest in braces follows.
+	// braced means that a brace ends the line: a subtest may follow.
 	braced bool
 }
 
@@ -51,19 +55,54 @@ func parsePoint(line []byte) (point, bool) {
 		p.number, p.numbered = parseNumber(rest[:n]), true
 		rest = trimLeft(rest[n:])
 	}
-	if before, found := bytes.CutSuffix(rest, []byte(" {")); found {
-		p.braced, rest = true, before
-	}
-	dashed := len(rest) > 0 && rest[0] == '-' && (len(rest) == 1 || isBlank(rest[1]))
-	if dashed {
+	rest, p.braced = cutBrace(rest)
+	if p.dashed = len(rest) > 0 && rest[0] == '-' && (len(rest) == 1 || isBlank(rest[1])); p.dashed {
 		rest = trimLeft(rest[1:])
 	}
 	var reason []byte
 	rest, p.directive, reason = cutDirective(rest)
-	p.reason = unescape(reason)
-	rest, p.duration = cutTime(rest, p.numbered && !dashed)
-	p.description = unescape(rest)
+	rest, p.duration = cutTime(rest)
+	if p.directive == skip {
+		rest, reason = nameOfSkipped(rest, reason)
+	}
+	p.description, p.reason = unescape(rest), unescape(reason)
 	return p, true
+}
+
+// parseTestem reads what testem prints of a case that did not count, "skip 3 Chrome 120.0 - [undefined ms] - adds".
+func parseTestem(line []byte) (point, bool) {
+	word, rest, _ := bytes.Cut(line, []byte(" "))
+	n := digits(rest)
+	if n == 0 || !bytes.Contains(rest, []byte(" ms] - ")) {
+		return point{}, false
+	}
+	p := point{number: parseNumber(rest[:n]), numbered: true, description: unescape(trim(rest[n:]))}
+	switch string(word) {
+	case "skip":
+		p.ok, p.directive = true, skip
+	case "todo":
+		p.directive = todo
+	}
+	return p, p.directive != none
+}
+
+// cutBrace cuts off a brace that ends the line.
+func cutBrace(text []byte) (before []byte, found bool) {
+	if n := len(text); n > 0 && text[n-1] == '{' && (n == 1 || isBlank(text[n-2])) {
+		return trimRight(text[:n-1]), true
+	}
+	return text, false
+}
+
+// nameOfSkipped finds the name where kubeconform writes it, "ok 3 #skip - a.yaml", and drops mocha's dash, "ok 3 adds # SKIP -".
+func nameOfSkipped(description, reason []byte) (name, why []byte) {
+	switch {
+	case string(reason) == "-":
+		return description, nil
+	case len(description) == 0 && bytes.HasPrefix(reason, []byte("- ")):
+		return trimLeft(reason[2:]), nil
+	}
+	return description, reason
 }
 
 // cutDirective splits a description from the directive behind it. That begins with the first number sign behind a blank,
@@ -106,35 +145,40 @@ func parseDirective(text []byte) (d directive, reason []byte) {
 	return none, nil
 }
 
-// cutTime splits a description from how long the case took: "# time=12.3ms" for node-tap, " in 12ms" for bats, which writes
-// descriptions without a dash.
-func cutTime(text []byte, bats bool) ([]byte, time.Duration) {
-	before, ok := bytes.CutSuffix(text, []byte("ms"))
-	if !ok {
+// cutTime splits a description from how long the case took, as node-tap writes it: "# time=12.3ms".
+func cutTime(text []byte) ([]byte, time.Duration) {
+	if len(text) == 0 || text[len(text)-1] != 's' {
 		return text, 0
 	}
-	if i := bytes.LastIndex(before, []byte("# time=")); i >= 0 {
-		if d, ok := parseMilliseconds(before[i+len("# time="):]); ok {
-			return trimRight(before[:i]), d
-		}
+	i := bytes.LastIndex(text, []byte("# time="))
+	if i < 0 {
+		return text, 0
 	}
-	if i := bytes.LastIndex(before, []byte(" in ")); bats && i >= 0 && digits(before[i+4:]) == len(before)-i-4 {
-		if d, ok := parseMilliseconds(before[i+4:]); ok {
-			return before[:i], d
-		}
+	if d, ok := parseTime(text[i+len("# time="):]); ok {
+		return trimRight(text[:i]), d
 	}
 	return text, 0
 }
 
-func parseMilliseconds(text []byte) (time.Duration, bool) {
+// parseTime reads "12.3ms" or "1.5s".
+func parseTime(text []byte) (time.Duration, bool) {
+	if number, ok := bytes.CutSuffix(text, []byte("ms")); ok {
+		return parseNumberOf(time.Millisecond, number)
+	}
+	number, ok := bytes.CutSuffix(text, []byte("s"))
+	d, valid := parseNumberOf(time.Second, number)
+	return d, ok && valid
+}
+
+func parseNumberOf(unit time.Duration, text []byte) (time.Duration, bool) {
 	if len(text) > 32 {
 		return 0, false
 	}
-	ms, err := strconv.ParseFloat(string(text), 64)
-	if err != nil || !(ms >= 0 && ms <= float64(maxDuration.Milliseconds())) {
+	n, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || !(n >= 0 && n <= float64(maxDuration/unit)) {
 		return 0, false
 	}
-	return time.Duration(ms * float64(time.Millisecond)), true
+	return time.Duration(n * float64(unit)), true
 }
 
 // plan says how many test points there are, like "1..5".
@@ -142,6 +186,8 @@ type plan struct {
 	count  uint64
 	skip   bool
 	reason string
+	// todo are the numbers of the points that are expected to fail, as Perl's Test.pm writes them: "1..5 todo 2 4;".
+	todo []uint64
 }
 
 func parsePlan(line []byte) (plan, bool) {
@@ -155,6 +201,10 @@ func parsePlan(line []byte) (plan, bool) {
 	if len(rest) == 0 {
 		return p, true
 	}
+	if list, ok := bytes.CutPrefix(rest, []byte("todo ")); ok {
+		p.todo, ok = parseNumbers(list)
+		return p, ok
+	}
 	if rest[0] != '#' {
 		return plan{}, false
 	}
@@ -166,6 +216,20 @@ func parsePlan(line []byte) (plan, bool) {
 	return p, true
 }
 
+// parseNumbers reads "2 4;", and no more of the numbers than maxTodo.
+func parseNumbers(list []byte) (numbers []uint64, ok bool) {
+	list, _, _ = bytes.Cut(list, []byte(";"))
+	for field := range bytes.FieldsSeq(list) {
+		if digits(field) != len(field) {
+			return nil, false
+		}
+		if len(numbers) < maxTodo {
+			numbers = append(numbers, parseNumber(field))
+		}
+	}
+	return numbers, len(numbers) > 0
+}
+
 func parseBailOut(line []byte) (reason string, ok bool) {
 	const words = "Bail out!"
 	if len(line) < len(words) || !bytes.EqualFold(line[:len(words)], []byte(words)) {
@@ -175,9 +239,45 @@ func parseBailOut(line []byte) (reason string, ok bool) {
 }
 
 func isVersion(line []byte) bool {
-	number, ok := bytes.CutPrefix(line, []byte("TAP version "))
-	number = trim(number)
-	return ok && len(number) > 0 && digits(number) == len(number)
+	const words = "TAP version "
+	if len(line) < len(words) || !bytes.EqualFold(line[:len(words)], []byte(words)) {
+		return false
+	}
+	number := trim(line[len(words):])
+	return len(number) > 0 && digits(number) == len(number)
+}
+
+// uncolored drops the sequences that color a terminal (ECMA-48, SGR), so that they hide no TAP. It may write into the buffer.
+func uncolored(line []byte, buffer *[]byte) []byte {
+	if bytes.IndexByte(line, '\x1b') < 0 {
+		return line
+	}
+	plain := (*buffer)[:0]
+	for len(line) > 0 {
+		if n := lengthOfColor(line); n > 0 {
+			line = line[n:]
+			continue
+		}
+		plain, line = append(plain, line[0]), line[1:]
+	}
+	*buffer = plain
+	return plain
+}
+
+// lengthOfColor is the length of the sequence that text begins with, like ESC [ 1 ; 31 m; 0 if there is none.
+func lengthOfColor(text []byte) int {
+	if len(text) < 3 || text[0] != '\x1b' || text[1] != '[' {
+		return 0
+	}
+	for i, c := range text[2:] {
+		switch {
+		case c == 'm' || c == 'K':
+			return i + 3
+		case c != ';' && (c < '0' || c > '9'):
+			return 0
+		}
+	}
+	return 0
 }
 
 // unescape reads `\#` and `\\`, and cuts what nobody will see.

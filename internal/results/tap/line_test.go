@@ -2,6 +2,7 @@ package tap
 
 import (
 	"math"
+	"reflect"
 	"testing"
 	"time"
 )
@@ -17,20 +18,20 @@ func TestATestPointIsReadInItsParts(t *testing.T) {
 		{"ok 1", point{ok: true, number: 1, numbered: true}},
 		{"ok 0", point{ok: true, numbered: true}},
 		{"ok\t2\tadds", point{ok: true, number: 2, numbered: true, description: "adds"}},
-		{"not ok 3 - adds - twice", point{number: 3, numbered: true, description: "adds - twice"}},
-		{"ok - adds", point{ok: true, description: "adds"}},
+		{"not ok 3 - adds - twice", point{dashed: true, number: 3, numbered: true, description: "adds - twice"}},
+		{"ok - adds", point{dashed: true, ok: true, description: "adds"}},
 		{"ok adds", point{ok: true, description: "adds"}},
 		{"ok -5 degrees", point{ok: true, description: "-5 degrees"}},
 		{"ok 3rd time", point{ok: true, description: "3rd time"}},
 		{"ok-adds", point{ok: true, description: "-adds"}},
 		{"ok 2: adds", point{ok: true, number: 2, numbered: true, description: ": adds"}},
-		{"ok 99999999999999999999999 - big", point{ok: true, number: math.MaxUint64, numbered: true, description: "big"}},
+		{"ok 99999999999999999999999 - big", point{dashed: true, ok: true, number: math.MaxUint64, numbered: true, description: "big"}},
 
 		{"ok 1 # SKIP", point{ok: true, number: 1, numbered: true, directive: skip}},
-		{"ok 1 - adds # skip no network", point{ok: true, number: 1, numbered: true, description: "adds", directive: skip, reason: "no network"}},
-		{"ok 1 - adds # Skipped: no network", point{ok: true, number: 1, numbered: true, description: "adds", directive: skip, reason: "no network"}},
-		{"ok 1 - adds #sKiP\tno network", point{ok: true, number: 1, numbered: true, description: "adds", directive: skip, reason: "no network"}},
-		{"ok 1 - # SKIP no /sys", point{ok: true, number: 1, numbered: true, directive: skip, reason: "no /sys"}},
+		{"ok 1 - adds # skip no network", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", directive: skip, reason: "no network"}},
+		{"ok 1 - adds # Skipped: no network", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", directive: skip, reason: "no network"}},
+		{"ok 1 - adds #sKiP\tno network", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", directive: skip, reason: "no network"}},
+		{"ok 1 - # SKIP no /sys", point{dashed: true, ok: true, number: 1, numbered: true, directive: skip, reason: "no /sys"}},
 		{"not ok 1 # todo", point{number: 1, numbered: true, directive: todo}},
 		{"not ok 1 adds # TODO: later # on", point{number: 1, numbered: true, description: "adds", directive: todo, reason: "later # on"}},
 		{"not ok 1 # TODO & SKIP crashes", point{number: 1, numbered: true, directive: todo, reason: "crashes"}},
@@ -43,14 +44,20 @@ func TestATestPointIsReadInItsParts(t *testing.T) {
 		{`ok 1 adds \\ # TODO \# on`, point{ok: true, number: 1, numbered: true, description: `adds \`, directive: todo, reason: "# on"}},
 		{`ok 1 \n \`, point{ok: true, number: 1, numbered: true, description: `\n \`}},
 
-		{"ok 1 adds in 12ms", point{ok: true, number: 1, numbered: true, description: "adds", duration: 12 * ms}},
-		{"ok 1 adds in 12ms # skip", point{ok: true, number: 1, numbered: true, description: "adds", duration: 12 * ms, directive: skip}},
-		{"ok 1 - answers in 12ms", point{ok: true, number: 1, numbered: true, description: "answers in 12ms"}},
-		{"ok 1 answers in ms", point{ok: true, number: 1, numbered: true, description: "answers in ms"}},
-		{"ok 1 - adds # time=12.5ms", point{ok: true, number: 1, numbered: true, description: "adds", duration: 12500 * time.Microsecond}},
-		{"ok 1 - adds # time=-5ms", point{ok: true, number: 1, numbered: true, description: "adds # time=-5ms"}},
-		{"ok 1 - adds # time=1e300ms", point{ok: true, number: 1, numbered: true, description: "adds # time=1e300ms"}},
-		{"not ok 1 - adds {", point{number: 1, numbered: true, description: "adds", braced: true}},
+		{"ok 1 adds in 12ms", point{ok: true, number: 1, numbered: true, description: "adds in 12ms"}},
+		{"ok 1 - answers in 12ms", point{dashed: true, ok: true, number: 1, numbered: true, description: "answers in 12ms"}},
+		{"ok 1 - adds # time=12.5ms", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", duration: 12500 * time.Microsecond}},
+		{"ok 1 - adds # time=-5ms", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds # time=-5ms"}},
+		{"ok 1 - adds # time=1e300ms", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds # time=1e300ms"}},
+		{"ok 1 - adds # time=1.5s", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", duration: 1500 * ms}},
+		{"ok 1 - adds # time=1.5", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds # time=1.5"}},
+		{"ok 1 - adds # time=5ms {", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", duration: 5 * ms, braced: true}},
+		{"ok 1 - adds # TODO later {", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", directive: todo, reason: "later", braced: true}},
+		{"ok 1 {", point{ok: true, number: 1, numbered: true, braced: true}},
+		{"ok 1 - ${x{", point{dashed: true, ok: true, number: 1, numbered: true, description: "${x{"}},
+		{"ok 3 #skip - shop.yaml", point{ok: true, number: 3, numbered: true, description: "shop.yaml", directive: skip}},
+		{"ok 3 adds # SKIP -", point{ok: true, number: 3, numbered: true, description: "adds", directive: skip}},
+		{"not ok 1 - adds {", point{dashed: true, number: 1, numbered: true, description: "adds", braced: true}},
 	} {
 		if got, ok := parsePoint([]byte(c.line)); !ok || got != c.want {
 			t.Errorf("%q is read as %+v, %t, want %+v", c.line, got, ok, c.want)
@@ -75,12 +82,15 @@ func TestAPlanIsReadInItsParts(t *testing.T) {
 		{"1..0 # skipped: no network", plan{skip: true, reason: "no network"}},
 		{`1..0#skip \# 3`, plan{skip: true, reason: "# 3"}},
 		{"1..99999999999999999999999", plan{count: math.MaxUint64}},
+		{"1..3 todo 2;", plan{count: 3, todo: []uint64{2}}},
+		{"1..9 todo 2 4 7", plan{count: 9, todo: []uint64{2, 4, 7}}},
+		{"1..9  todo 2 4; # from Test.pm", plan{count: 9, todo: []uint64{2, 4}}},
 	} {
-		if got, ok := parsePlan([]byte(c.line)); !ok || got != c.want {
+		if got, ok := parsePlan([]byte(c.line)); !ok || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q is read as %+v, %t, want %+v", c.line, got, ok, c.want)
 		}
 	}
-	for _, line := range []string{"1..", "1..x", "1..3x", "2..3", "1...3", "1..3 4", "1"} {
+	for _, line := range []string{"1..", "1..x", "1..3x", "2..3", "1...3", "1..3 4", "1", "1..3 todo", "1..3 todo;", "1..3 todo x;", "1..3 todo list"} {
 		if got, ok := parsePlan([]byte(line)); ok {
 			t.Errorf("%q is read as %+v, want no plan", line, got)
 		}

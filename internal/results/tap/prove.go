@@ -43,7 +43,7 @@ func (r *Reader) mayBegin() bool {
 	if r.doc.file != "" {
 		return r.doc.over && !r.summarized
 	}
-	return r.levels[0].points == 0 && r.levels[0].plans == 0 && !r.doc.over
+	return !r.doc.begun && r.levels[0].plans == 0 && !r.doc.over
 }
 
 func (r *Reader) header(h *header) {
@@ -54,7 +54,7 @@ func (r *Reader) header(h *header) {
 	reason, skipped := bytes.CutPrefix(h.rest, []byte("skipped"))
 	switch {
 	case skipped:
-		r.recognized = true
+		r.evidence.found = true
 		r.skipAll(clip(string(bytes.TrimLeft(reason, ": "))))
 		r.finish()
 	case len(h.rest) > 0:
@@ -66,21 +66,24 @@ func (r *Reader) header(h *header) {
 // hear reads what prove says behind the TAP of a file.
 func (r *Reader) hear(line []byte) bool {
 	switch {
-	case isFine(line, r.doc.timed) && (r.doc.over || r.levels[0].complete()):
-		// In a document that is not complete, a bare "ok" is a test point: prove would have complained.
+	case isFine(line, r.doc.timed):
+		r.settle(0)
+		if !r.doc.over && !r.levels[0].complete() {
+			return false // a bare "ok" is a test point here: prove would have complained
+		}
 	case isDubious(line):
 		n := line[len(dubious):]
 		r.doc.verdict = verdict{said: string(line), exit: parseNumber(n[:digits(n)])}
-		r.recognized = true
+		r.evidence.found = true
 	case isCount(line):
 		if r.doc.verdict.said == "" {
 			r.doc.verdict.said = string(line)
 		}
-		r.recognized = true
+		r.evidence.found = true
 	default:
 		return false
 	}
-	r.settle()
+	r.settle(0)
 	r.finish()
 	return true
 }
@@ -95,7 +98,7 @@ func (r *Reader) judge(defect string) {
 	case failed > 0 && (v.exit == 0 || v.exit == failed):
 		return // these points tell; Test::More exits with their number
 	case defect == "" && strings.HasPrefix(v.said, "All "):
-		v.said += ", but prove does not call it ok: it was killed, or printed no valid TAP"
+		v.said += ", but prove does not call it ok: it was killed, or printed TAP that prove does not accept"
 	}
 	r.queue.add(&result{
 		Case:   results.Case{Name: r.doc.file, Outcome: results.Errored, Message: join(v.said, defect)},

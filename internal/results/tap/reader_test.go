@@ -27,11 +27,15 @@ func TestPlansAreComparedWithThePoints(t *testing.T) {
 		{"the plan is in the middle", lines("ok 1", "1..3", "ok 2", "ok 3"), "the plan came in the middle, after 1 of 3 cases"},
 		{"a second plan comes early", lines("1..2", "ok 1", "1..2", "ok 2"), "2 plans were seen, the last one for 2 cases, and there were 2"},
 		{"a second plan comes last", lines("1..2", "ok 1", "ok 2", "1..2"), "planned 2 cases, ran 0"},
-		{"a number comes twice", lines("1..4", "ok 1", "ok 2", "ok 2", "ok 4"), "the cases are not numbered 1 to 4, each once: 2 came where 3 was due"},
-		{"a number is left out", lines("1..3", "ok 1", "ok 3", "ok 4"), "the cases are not numbered 1 to 3, each once: 3 came where 2 was due"},
-		{"a number is zero", lines("1..2", "ok 0", "ok 1"), "the cases are not numbered 1 to 2, each once: 0 came where 1 was due"},
-		{"numbers are wrong but add up", lines("1..3", "ok 2", "ok 2", "ok 2"), "the cases are not numbered 1 to 3, each once: 2 came where 1 was due"},
-		{"a number is huge", lines("1..2", "ok 1", "ok 99999999999999999999"), "the cases are not numbered 1 to 2, each once: 18446744073709551615 came where 2 was due"},
+		{"a number comes twice", lines("1..4", "ok 1", "ok 2", "ok 2", "ok 4"), ""},
+		{"a number is left out", lines("1..3", "ok 1", "ok 3", "ok 4"), ""},
+		{"a number is zero", lines("1..2", "ok 0", "ok 1"), ""},
+		{"a number is huge", lines("1..2", "ok 1", "ok 99999999999999999999"), ""},
+		{"numbers restart with each file", lines("1..4", "ok 1", "ok 2", "ok 1", "ok 2"), ""},
+		{"numbers restart before a plan", lines("ok 1", "ok 2", "ok 1", "1..3"), ""},
+		{"numbers restart and one is missing", lines("ok 1", "ok 2", "ok 1", "1..4"), "planned 4 cases, ran 3"},
+		{"two documents without numbers have their plans last", lines("ok", "ok", "1..2", "ok", "1..1"), ""},
+		{"a document with its plan last is followed by points", lines("ok", "1..1", "ok"), "no plan was seen: the test ended after 1 case without saying how many there are"},
 		{"a plan is huge", lines("1..99999999999999999999", "ok 1"), "planned 18446744073709551615 cases, ran 1"},
 		{"the last line is cut", "1..3\nok 1\nok 2\nno", "planned 3 cases, ran 2"},
 		{"YAML is cut", "1..2\nnot ok 1\n  ---\n  message: 'x", "planned 2 cases, ran 1"},
@@ -65,7 +69,7 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 		},
 		{
 			"a bare ok is a test point without prove", lines("1..2", "ok", "ok"), "",
-			[]string{"recognized false: 2 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed test 1", "Passed test 2"},
+			[]string{"recognized true: 2 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed test 1", "Passed test 2"},
 		},
 		{
 			"TODO and SKIP excuse a failure", lines("1..3", "not ok 1 a # TODO b", "not ok 2 c # SKIP d", "ok 3 e # TODO f"), "",
@@ -104,11 +108,10 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 1 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed a"},
 		},
 		{
-			"a point that passes fails with its subtest", lines("1..2", "    ok 1 - a", "    not ok 2 - b", "    1..2", "ok 1 - c", "    1..2", "    ok 1", "ok 2 - d"), "",
+			"a point that passes fails with a point of its subtest, not with the form of it", lines("1..2", "    ok 1 - a", "    not ok 2 - b", "    1..2", "ok 1 - c", "    1..2", "    ok 1", "ok 2 - d"), "",
 			[]string{
-				"recognized true: 0 passed, 2 failed, 0 errored, 0 skipped in 0s",
-				"Failed c", "\tit says ok, but its subtest is not: 1 of 2 cases failed", "\tb",
-				"Failed d", "\tit says ok, but its subtest is not: planned 2 cases, ran 1",
+				"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s",
+				"Failed c", "\tit says ok, but its subtest is not: 1 of 2 cases failed", "\tb", "Passed d",
 			},
 		},
 		{
@@ -132,13 +135,38 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 1 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed c"},
 		},
 		{
-			"a subtest in braces is told by its point", lines("1..2", "ok 1 - a {", "    1..3", "    not ok 1", "}", "ok 2 - b"), "",
-			[]string{"recognized true: 2 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed a", "Passed b"},
+			"a subtest in braces is one like any other",
+			lines("1..3", "ok 1 - a {", "    1..3", "    ok 1", "}", "ok 2 - b {", "    not ok 1 - c", "}", "ok 3 - d {", "}"), "",
+			[]string{
+				"recognized true: 2 passed, 1 failed, 0 errored, 0 skipped in 0s",
+				"Failed b", "\tit says ok, but its subtest is not: 1 of 1 case failed", "\tc", "Passed a", "Passed d",
+			},
 		},
 		{
 			"a subtest in braces explains why its point failed",
-			lines("1..2", "not ok 1 - a {", "    1..3", "    ok 1 - b", "    not ok 2 - c", "      ---", "      found: 1", "      ...", "    not ok 3 - d # TODO", "}", "ok 2 - e {", "    not ok 1 - f", "}"), "",
-			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tnot ok 2 - c", "\tfound: 1", "Passed e"},
+			lines("1..2", "not ok 1 - a {", "    1..3", "    ok 1 - b", "    not ok 2 - c", "      ---", "      found: 1", "      ...", "    not ok 3 - d # TODO", "}", "ok 2 - e {", "    ok 1 - f", "}"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tc", "\tfound: 1", "Passed e"},
+		},
+		{
+			"braces are within braces", lines("1..2", "not ok 1 - a {", "    not ok 1 - b {", "        not ok 1 - c", "        # why", "    }", "    ok 2 - d {", "        ok 1", "    }", "}", "ok 2 - e"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tb / c", "\twhy", "Passed e"},
+		},
+		{
+			"a directive or a time stands before the brace",
+			lines("1..3", "ok 1 - a # TODO b {", "    not ok 1 - c", "}", "ok 2 - d # time=5ms {", "    ok 1", "}", "ok 3 - e # SKIP {"), "",
+			[]string{"recognized true: 2 passed, 0 failed, 0 errored, 1 skipped in 5ms", "Skipped e", "\t{", "Passed a", "Passed d (5ms)"},
+		},
+		{
+			"YAML stands before the brace", lines("1..2", "not ok 1 - a", "  ---", "  at: a.js", "  ...", "{", "    not ok 1 - b", "    # why", "    1..1", "}", "ok 2 - c"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tb", "\twhy", "\tat: a.js", "Passed c"},
+		},
+		{
+			"a brace that is never closed ends with the next point", lines("1..2", "not ok 1 - a {", "    not ok 1 - b", "ok 2 - c"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a {", "\tb", "Passed c"},
+		},
+		{
+			"a name ends with a brace", lines("1..4", "ok 1 - a {", "not ok 2 - b {", "# why", "not ok 3 c {", "  ---", "  at: c.js", "  ...", "ok 4 d {"), "",
+			[]string{"recognized true: 2 passed, 2 failed, 0 errored, 0 skipped in 0s", "Failed b {", "\twhy", "Failed c {", "\tat: c.js", "Passed a {", "Passed d {"},
 		},
 		{
 			"diagnostics find their points by name, the first one first",
@@ -146,13 +174,13 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			lines("#   Failed test 'b'", "#   at x line 2.", "", "#   Failed test 'a'", "#   at x line 1.", "#   Failed test 'a'", "#   at x line 3.", "#   Failed test 'c'", "# lost", "#   Failed test at x line 4."),
 			[]string{
 				"recognized true: 0 passed, 4 failed, 0 errored, 0 skipped in 0s",
-				"Failed a", "\tat x line 1.", "Failed b", "\tat x line 2.", "Failed a", "\tat x line 3.", "Failed test 4", "\tat x line 4.",
+				"Failed a at x:1", "\tat x line 1.", "Failed b at x:2", "\tat x line 2.", "Failed a at x:3", "\tat x line 3.", "Failed test 4 at x:4", "\tat x line 4.",
 			},
 		},
 		{
 			"diagnostics find their points by depth", lines("1..1", "    not ok 1 - a", "    1..1", "not ok 1 - a"),
 			lines("    #   Failed test 'a'", "    #   at x line 1.", "#   Failed test 'a'", "#   at x line 2."),
-			[]string{"recognized true: 0 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\ta", "\tat x line 1.", "\tat x line 2."},
+			[]string{"recognized true: 0 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a at x:2", "\ta", "\tat x line 1.", "\tat x line 2."},
 		},
 		{
 			"what a directive excuses explains no other failure",
@@ -178,7 +206,7 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 				"recognized true: 4 passed, 0 failed, 2 errored, 0 skipped in 0s",
 				"PlanNotReached: a.t: planned 2 cases, ran 1",
 				"Errored a.t", "\tFailed 1/2 subtests", "\tplanned 2 cases, ran 1",
-				"Errored b.t", "\tAll 3 subtests passed", "\tthe cases are not numbered 1 to 3, each once: 1 came where 2 was due",
+				"Errored b.t", "\tAll 3 subtests passed, but prove does not call it ok: it was killed, or printed TAP that prove does not accept",
 				"Passed [a.t] test 1", "Passed [b.t] test 1", "Passed [b.t] test 1", "Passed [b.t] test 3",
 			},
 		},
@@ -218,34 +246,59 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 
 func TestOnlyTAPIsRecognized(t *testing.T) {
 	for _, c := range []struct {
-		stdout string
-		want   bool
+		name, stdout string
+		want         bool
 	}{
-		{"TAP version 13\n", true},
-		{"TAP version 15\n", true},
-		{"1..0 # skip no network\n", true},
-		{"ok 1\n", true},
-		{"not ok 1 - adds\n", true},
-		{"t/a.t .. \n1..3\n", true},
-		{"t/a.t .. skipped: no network\n", true},
-		{"t/a.t .. \nDubious, test returned 2 (wstat 512, 0x200)\n", true},
-		{"1..3\nBail out!\n", true},
-		{"", false},
-		{"ok\n", false},
-		{"ok then\n", false},
-		{"not ok, sorry\n", false},
-		{"ok 2\n", false},
-		{"1..10\n", false},
-		{"1..0\n", false},
-		{"    ok 1\n", false},
-		{"Bail out!\n", false},
-		{"TAP version\n", false},
-		{"src/a.c ... ok\n", false},
-		{"src/a.c ... \nok\n", false},
-		{"All 3 subtests passed\n", false},
+		{"a version", "TAP version 13\n", true},
+		{"a version to come", "TAP version 15\n", true},
+		{"a version in other letters", "tap version 13\nok 1\n", true},
+		{"a version without a number", "TAP version\n", false},
+		{"a version in prose", "TAP version 13 is what we print\n", false},
+
+		{"a plan that is reached", "1..2\nok 1\nok 2\n", true},
+		{"a plan behind its points", "ok 1\nnot ok 2\n1..2\n", true},
+		{"a plan behind unnumbered points", "ok - a\nnot ok - b\n1..2\n", true},
+		{"a plan, and text behind it", "ok 1\n1..1\ndone\n", true},
+		{"a plan of bare words that agrees", "checking\n1..2\nok\nnot ok\n", true},
+		{"a plan in color", "\x1b[1m1..1\x1b[0m\n\x1b[31mnot ok 1 - a\x1b[0m\n", true},
+		{"a plan behind a heading of the program", "Starting the server\n\n1..1\nok 1\n", true},
+		{"a plan that skips all", "1..0 # skip no network\ndone\n", true},
+
+		{"nothing but a plan", "1..3\n", true},
+		{"nothing but a plan of nothing", "1..0\n", true},
+		{"a plan at the end, and comments", "Starting\n1..3\n# server is up\n\n", true},
+		{"a test that dies behind its plan's first points", "1..3\nok 1\nok 2\nKilled\n", true},
+		{"a test that dies behind unnumbered points", "Starting\n1..3\nok - a\n", true},
+		{"a test that dies behind bare points", "1..3\nok\n", true},
+		{"a test that dies in a subtest", "1..3\n    ok 1 - a\n", true},
+		{"a test that bails out behind its plan", "1..3\nBail out!\n", true},
+		{"a test that bails out behind a point", "ok 1\nBail out!\n", true},
+		{"failures that were never planned", "ok 1 - a\nnot ok 2 - b\n", true},
+
+		{"a file of prove", "t/a.t .. \n1..3\n", true},
+		{"a file of prove that is skipped", "t/a.t .. skipped: no network\n", true},
+		{"a file of prove that died", "t/a.t .. \nDubious, test returned 2 (wstat 512, 0x200)\n", true},
+
+		{"nothing", "", false},
+		{"a line that begins like a point", "ok 1 record was written\nall done\n", false},
+		{"several lines that begin like points", "ok 1 file copied\nok 2 files copied\nok 3 files copied\n", false},
+		{"one line that says not ok", "not ok 1 - the server is down\n", false},
+		{"points out of turn", "ok 2 - a\nnot ok 7 - b\n", false},
+		{"a number and no more", "ok 1\n", false},
+		{"a word and no more", "ok\n", false},
+		{"a sentence", "ok then, let us begin\nnot ok, sorry\n", false},
+		{"a later number", "ok 2\n", false},
+		{"a range in a list of ranges", "1..100\n101..200\n", false},
+		{"a range in prose", "Choose a number:\n1..10\nok then, it is 7\n", false},
+		{"a range within a line", "1..2 of the files are copied\nok 1 is done\n", false},
+		{"an indented point", "    ok 1\n", false},
+		{"a bail-out and no more", "Bail out!\n", false},
+		{"a compiler", "src/a.c ... ok\n", false},
+		{"a compiler's lines", "src/a.c ... \nok\n", false},
+		{"words of prove", "All 3 subtests passed\n", false},
 	} {
 		if _, got := read(c.stdout, "", wholly, false); got != c.want {
-			t.Errorf("%q is recognized: %t, want %t", c.stdout, got, c.want)
+			t.Errorf("%s: %q is recognized: %t, want %t", c.name, c.stdout, got, c.want)
 		}
 	}
 }

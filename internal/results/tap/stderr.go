@@ -31,7 +31,7 @@ func (r *Reader) stderrLine(line []byte) {
 			return
 		}
 		if r.queue.begun != nil && !isNoise(comment) {
-			r.queue.begun.said.add(comment)
+			r.queue.begun.add(comment)
 			return
 		}
 		if isNoise(comment) {
@@ -57,6 +57,7 @@ type block struct {
 	level int
 	name  string
 	said  excerpt
+	place place
 }
 
 // parseBlock reads the first line of a block: Failed test 'NAME', or for a point without a name Failed test at FILE line N.
@@ -71,9 +72,14 @@ func parseBlock(comment []byte) (*block, bool) {
 		rest = bytes.TrimLeft(rest[end+1:], " ")
 	}
 	if len(rest) > 0 {
-		b.said.add(rest)
+		b.add(rest)
 	}
 	return b, true
+}
+
+func (b *block) add(line []byte) {
+	b.said.add(line)
+	b.place.comment(line)
 }
 
 // queue brings failing cases and what explains them together, whichever comes first.
@@ -86,22 +92,20 @@ type queue struct {
 	blocks []*block
 }
 
-func (q *queue) add(res *result) {
-	if res.Outcome != results.Failed && res.Outcome != results.Errored {
-		q.sink.Add(res.Case)
-		return
-	}
+// add hands a failing case on. It returns it as the sink keeps it, nil if it is only counted.
+func (q *queue) add(res *result) *results.Case {
 	q.blocks = slices.DeleteFunc(q.blocks, func(b *block) bool {
 		point := res.awaits(b)
 		if point != nil {
-			point.said = b.said
+			point.explain(b)
 		}
 		return point != nil
 	})
-	waits := *res
-	if waits.kept = q.sink.Add(res.complete()); waits.kept != nil && !res.explained() {
-		q.waiting = append(q.waiting, &waits)
+	res.kept = q.sink.Add(res.complete())
+	if res.kept != nil && !res.explained() {
+		q.waiting = append(q.waiting, new(*res))
 	}
+	return res.kept
 }
 
 // endBlock gives the block that has begun to the first case that awaits it.
@@ -113,7 +117,7 @@ func (q *queue) endBlock() {
 	q.begun = nil
 	for _, res := range q.waiting {
 		if point := res.awaits(b); point != nil {
-			point.said = b.said
+			point.explain(b)
 			q.explain(res)
 			return
 		}
@@ -147,7 +151,9 @@ func (q *queue) close(t *tail) {
 
 // explain tells what is known of a case that waits, which it does no longer if that is all.
 func (q *queue) explain(res *result) {
-	res.kept.Explain(res.complete().Message)
+	known := res.complete()
+	res.kept.Explain(known.Message)
+	res.kept.Location = results.Cut(known.Location, results.MaxLocation)
 	if res.explained() {
 		q.waiting = slices.DeleteFunc(q.waiting, func(other *result) bool { return other == res })
 	}

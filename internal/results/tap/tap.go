@@ -21,7 +21,9 @@ const (
 type Reader struct {
 	sink           *results.Summary
 	stdout, stderr results.Lines
-	recognized     bool
+	// plain is where lines are put without their colors.
+	plain    []byte
+	evidence evidence
 
 	doc document
 	// levels are the tallies of the document and of the subtests that are open, the outermost first. The last one stands for
@@ -30,16 +32,13 @@ type Reader struct {
 	deepest int
 	// parts are the failing points of the subtests that are open.
 	parts []failure
-	// open is the case that was seen last, while it may still be explained; isOpen says whether there is one.
-	open   result
-	isOpen bool
-	// about is the failing point that comments and YAML tell about; nil if the last point did not fail.
-	about *failure
-	yaml  yamlBlock
+	// last is the point that was seen last, while more may be said about it; isHeld says whether there is one.
+	last   held
+	isHeld bool
+	// open are the points whose subtests in braces have begun, the outermost first.
+	open []held
 	// gaveUp means that the test, or prove, called for a stop. summarized means that prove has begun its summary.
 	gaveUp, summarized bool
-	// braced is the indentation of a test point whose subtest follows it in braces, -1 if there is none.
-	braced int
 
 	queue queue
 	tail  tail
@@ -55,13 +54,21 @@ type document struct {
 	over    bool
 	bailed  bool
 	verdict verdict
+	// versioned means that it began with a version line.
+	versioned bool
+	// todo are the points that its plan expects to fail.
+	todo []uint64
+	// begun means that a point was seen, at any level. commented means that the last line before that was a comment, and headed
+	// that it was so when the first point came: comments are headings of what follows.
+	begun, commented, headed bool
+	timing                   timing
 	// period tells which lines of the standard error came while the document ran.
 	period int
 }
 
 // New returns a reader that adds the cases to the sink.
 func New(sink *results.Summary) *Reader {
-	r := &Reader{sink: sink, braced: -1, yaml: noYAML}
+	r := &Reader{sink: sink}
 	r.stdout.Each = r.line
 	r.stderr.Each = r.stderrLine
 	r.queue.sink = sink
@@ -81,13 +88,15 @@ func (r *Reader) Close() {
 	r.queue.endBlock()
 	r.end()
 	r.begin(document{over: true})
+	r.evidence.close()
 	r.queue.close(&r.tail)
 }
 
 // Recognized says whether the stream has said something that only TAP says.
-func (r *Reader) Recognized() bool { return r.recognized }
+func (r *Reader) Recognized() bool { return r.evidence.found }
 
 func (r *Reader) line(line []byte) {
+	line = uncolored(line, &r.plain)
 	text := bytes.TrimLeft(line, " ")
 	indent := len(line) - len(text)
 	if indent == 0 && r.prove(text) {
@@ -100,20 +109,17 @@ func (r *Reader) line(line []byte) {
 		r.end()
 		r.begin(document{})
 	}
-	if r.braced >= 0 && (indent > r.braced || len(text) == 0) {
-		r.inBraces(text)
+	s := parse(text, indent)
+	switch {
+	case r.closes(text, indent), r.isHeld && r.holds(line, indent, &s):
 		return
-	}
-	r.braced = -1
-	if r.readYAML(line, indent) || len(text) == 0 {
-		return
-	}
-	if text[0] == '#' {
-		r.comment(text)
-		return
-	}
-	if indent%indentation == 0 {
-		r.statement(text, indent)
+	case len(text) == 0:
+	case text[0] == '#':
+		r.doc.commented = !isSubtest(commentText(text))
+	case s.kind == nothing:
+		r.foreign(text)
+	default:
+		r.statement(&s, indent)
 	}
 }
 
@@ -127,29 +133,82 @@ func (r *Reader) resumes(line []byte) bool {
 	return isVersion(line) || isPlan && r.doc.file != "" && !r.doc.bailed
 }
 
-// statement reads a line that is no comment. Most of what is no TAP is told by its first character.
-func (r *Reader) statement(text []byte, indent int) {
-	depth := min(indent/indentation, maxDepth+1)
+// foreign takes a line that is no TAP. It may tell about the point whose subtest in braces it stands in.
+func (r *Reader) foreign(text []byte) {
+	r.evidence.foreign()
+	if n := len(r.open); n > 0 && r.open[n-1].fails() {
+		r.open[n-1].said.add(text)
+	}
+}
+
+// kind says what a line of TAP is, other than a comment and YAML.
+type kind int
+
+const (
+	nothing kind = iota
+	aPoint
+	aPlan
+	aBailOut
+	aVersion
+)
+
+// statement is a line of TAP, read.
+type statement struct {
+	kind
+	point  point
+	plan   plan
+	reason string
+}
+
+// isSure says whether the line is TAP wherever it stands: a sentence may begin with ok.
+func (s *statement) isSure() bool {
+	return s.kind != nothing && (s.kind != aPoint || s.point.numbered || s.point.dashed || s.point.description == "")
+}
+
+// parse reads a line that is no comment. Most of what is no TAP is told by its first character.
+func parse(text []byte, indent int) (s statement) {
+	if len(text) == 0 || indent%indentation != 0 {
+		return s
+	}
+	known := false
 	switch text[0] {
 	case 'o', 'n':
-		if p, ok := parsePoint(text); ok {
-			r.point(&p, depth)
-			r.yaml = yamlBlock{indent: indent + yamlIndentation}
-			if p.braced {
-				r.braced = indent
-			}
-		}
+		s.kind = aPoint
+		s.point, known = parsePoint(text)
+	case 's':
+		s.kind = aPoint
+		s.point, known = parseTestem(text)
 	case '1':
-		if p, ok := parsePlan(text); ok {
-			r.plan(p, depth)
-		}
+		s.kind = aPlan
+		s.plan, known = parsePlan(text)
 	case 'B', 'b':
-		if reason, ok := parseBailOut(text); ok {
-			r.bailOut(reason)
+		s.kind = aBailOut
+		s.reason, known = parseBailOut(text)
+	case 'T', 't':
+		s.kind = aVersion
+		if known = indent == 0 && isVersion(text); !known {
+			s.kind = aPoint
+			s.point, known = parseTestem(text)
 		}
-	case 'T':
-		if depth == 0 && isVersion(text) {
-			r.version()
-		}
+	}
+	if !known {
+		s.kind = nothing
+	}
+	return s
+}
+
+func (r *Reader) statement(s *statement, indent int) {
+	depth := min(indent/indentation, maxDepth+1)
+	r.settle(depth)
+	switch s.kind {
+	case aPoint:
+		r.hold(&s.point, depth, indent)
+	case aPlan:
+		r.plan(&s.plan, depth)
+	case aBailOut:
+		r.bailOut(s.reason)
+	case aVersion:
+		r.version()
+	case nothing:
 	}
 }

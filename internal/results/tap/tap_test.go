@@ -54,6 +54,9 @@ func describe(s *results.Summary, recognized bool) string {
 		if c.Duration != 0 {
 			fmt.Fprintf(&out, " (%v)", c.Duration)
 		}
+		if c.Location != "" {
+			fmt.Fprintf(&out, " at %s", c.Location)
+		}
 		out.WriteByte('\n')
 		for line := range strings.Lines(c.Message) {
 			fmt.Fprintf(&out, "\t%s\n", strings.TrimSuffix(line, "\n"))

@@ -1,0 +1,278 @@
+package tap
+
+import (
+	"bytes"
+	"time"
+)
+
+// held is a test point while more may come that belongs to it: YAML, comments, an error's text, or a subtest in braces.
+type held struct {
+	point
+	depth, indent int
+	// said is what came that says why the point failed, and came is the kind of it that came last.
+	said  excerpt
+	came  came
+	place place
+	// margin is the indentation of YAML or text that is read, -1 as long as no line of it was seen; yaml is that of the "---".
+	margin, yaml int
+	// brace is what parsePoint took from the end of the line. It is a part of the name if no subtest in braces follows.
+	brace string
+}
+
+// came says what came last behind a test point.
+type came int
+
+const (
+	// pointItself means that nothing has come yet.
+	pointItself came = iota
+	// yamlBegun means that a block of YAML is open.
+	yamlBegun
+	// indentedText is what mocha prints of an error. unindentedText is what others print of one.
+	indentedText
+	unindentedText
+	// aComment is a comment that says why the point failed.
+	aComment
+	// aGap is what separates the point from a comment that follows.
+	aGap
+	// theLast means that nothing more is expected than a subtest in braces.
+	theLast
+)
+
+// fails says whether the point needs an explanation.
+func (h *held) fails() bool { return !h.ok && h.directive == none }
+
+// hold takes a test point. What it counts for is decided when all that belongs to it has come.
+func (r *Reader) hold(p *point, depth, indent int) {
+	r.last = held{point: *p, depth: depth, indent: indent}
+	r.isHeld = true
+	if !r.doc.begun {
+		r.doc.begun, r.doc.headed = true, r.doc.commented
+	}
+	if p.braced {
+		r.last.brace = " {"
+	}
+}
+
+// settle hands on the point that is held, and those in braces that a statement at a depth is not a part of.
+func (r *Reader) settle(depth int) {
+	r.release()
+	for n := len(r.open); n > 0 && r.open[n-1].depth >= depth; n-- {
+		r.reopen()
+		r.release()
+	}
+}
+
+func (r *Reader) release() {
+	if r.isHeld {
+		r.isHeld = false
+		r.last.endLine()
+		r.point(&r.last)
+	}
+}
+
+// reopen takes the innermost point in braces back, behind its subtest.
+func (r *Reader) reopen() {
+	n := len(r.open) - 1
+	r.last, r.isHeld = r.open[n], true
+	r.open = r.open[:n]
+}
+
+// endLine gives the line of the point back the brace behind which no subtest came.
+func (h *held) endLine() {
+	if h.directive == none {
+		h.description += h.brace
+	} else {
+		h.reason += h.brace
+	}
+	h.braced, h.brace = false, ""
+}
+
+// closes says whether a line is the brace that closes a subtest.
+func (r *Reader) closes(text []byte, indent int) bool {
+	n := len(r.open)
+	if n == 0 || string(text) != "}" || indent != r.open[n-1].indent {
+		return false
+	}
+	r.release()
+	r.reopen()
+	r.last.brace, r.last.came = "", theLast
+	return true
+}
+
+// holds says whether a line belongs to the point that is held.
+func (r *Reader) holds(line []byte, indent int, s *statement) bool {
+	h := &r.last
+	text := line[indent:]
+	switch {
+	case h.came == yamlBegun && h.readYAML(line, indent, s):
+		return true
+	case h.came == indentedText && h.goesOn(text, indent):
+		h.hear(line, indent)
+		return true
+	case h.braced && len(text) > 0 && r.opens(text, indent):
+		r.open = append(r.open, *h)
+		r.isHeld = false
+		return r.closes(text, indent)
+	case len(text) == 0:
+		h.separate()
+		return true
+	case text[0] == '#':
+		h.comment(text, indent, r.doc.headed)
+		return false
+	}
+	return s.kind == nothing && h.begins(line, indent)
+}
+
+// begins says whether a line that is no TAP by itself begins something that belongs to the point.
+func (h *held) begins(line []byte, indent int) bool {
+	text := line[indent:]
+	switch {
+	case string(text) == "---" && (indent > h.indent || indent == h.indent && h.came == pointItself):
+		h.came, h.margin, h.yaml = yamlBegun, -1, indent
+	case string(text) == "{" && indent == h.indent:
+		h.braced = true
+	case h.fails() && (h.came == pointItself || h.came == unindentedText):
+		h.readText(line, indent)
+	default:
+		h.separate()
+		return false
+	}
+	return true
+}
+
+// opens says whether a subtest in braces begins with a line. If it does not, there is none.
+func (r *Reader) opens(text []byte, indent int) bool {
+	h := &r.last
+	deeper := indent >= h.indent+indentation && string(text) != "---"
+	if deeper || string(text) == "}" && indent == h.indent {
+		h.braced = false
+		return true
+	}
+	h.endLine()
+	return false
+}
+
+// separate ends what was said behind the point, unless that is known to be more than a line.
+func (h *held) separate() {
+	if h.came != theLast {
+		h.came = aGap
+	}
+}
+
+// readText takes the text of an error that stands right behind a failing point. Mocha indents it, by less than a subtest.
+func (h *held) readText(line []byte, indent int) {
+	if h.came == pointItself {
+		h.came, h.margin = unindentedText, -1
+		if indent > h.indent && indent < h.indent+indentation {
+			h.came = indentedText
+		}
+	}
+	h.hear(line, indent)
+}
+
+// goesOn says whether indented text goes on with a line.
+func (h *held) goesOn(text []byte, indent int) bool {
+	return len(text) == 0 || indent > h.indent && (text[0] != '#' || !isSubtest(commentText(text)))
+}
+
+// hear keeps a line without the indentation that the first one had.
+func (h *held) hear(line []byte, indent int) {
+	if h.margin < 0 && indent < len(line) {
+		h.margin = indent
+	}
+	if h.fails() {
+		h.said.add(line[min(max(0, h.margin), indent):])
+	}
+}
+
+// readYAML says whether a line belongs to a block of YAML. That ends with "...". Text in it may have line feeds of its own, so
+// that lines with less indentation belong to it too, unless they are TAP: then the block was never closed.
+func (h *held) readYAML(line []byte, indent int, s *statement) bool {
+	text := trimRight(line[indent:])
+	switch {
+	case indent <= h.yaml && string(text) == "...":
+		h.came = theLast
+		return true
+	case s.isSure() && (indent < h.yaml || h.yaml == h.indent):
+		h.came = theLast
+		return false
+	}
+	first := h.margin < 0
+	if d, ok := duration(text); ok && (first || indent == h.margin) {
+		h.margin, h.duration = indent, d
+		return true
+	}
+	h.place.yaml(text, !first && indent > h.margin)
+	h.hear(line, indent)
+	return true
+}
+
+// duration reads a line of YAML that says how long the case took. What cannot be is read as no time.
+func duration(text []byte) (time.Duration, bool) {
+	value, ok := bytes.CutPrefix(text, []byte("duration_ms:"))
+	if !ok {
+		return 0, false
+	}
+	d, _ := parseNumberOf(time.Millisecond, bytes.Trim(value, ` '"`))
+	return d, true
+}
+
+// comment reads a line that begins with a number sign. Behind a failing point it says why, unless it is the heading of what
+// follows. Where comments are headings, only what looks like an explanation is one.
+func (h *held) comment(line []byte, indent int, headed bool) {
+	text := commentText(line)
+	switch {
+	case h.came == theLast || isNoise(text):
+	case isHeading(text) || indent < h.indent:
+		h.came = theLast
+	case h.came == aComment, h.came == pointItself && !headed, isExplanation(line):
+		h.came = aComment
+		if h.fails() {
+			h.said.add(text)
+			h.place.comment(text)
+		}
+	default:
+		h.came = theLast
+	}
+}
+
+// commentText cuts the number sign away and the spaces that Test::More puts behind it.
+func commentText(line []byte) []byte {
+	text := line[1:]
+	for i := 0; i < 3 && len(text) > 0 && text[0] == ' '; i++ {
+		text = text[1:]
+	}
+	return text
+}
+
+// isNoise knows what Test::More says at its end: it counts what has been told before.
+func isNoise(comment []byte) bool {
+	return bytes.HasPrefix(comment, []byte("Looks like you")) || bytes.HasPrefix(comment, []byte("Tests were run but no plan"))
+}
+
+func isSubtest(comment []byte) bool { return bytes.HasPrefix(comment, []byte("Subtest")) }
+
+// isHeading knows comments that are about other points than the one before: headings, and counts at the end.
+func isHeading(comment []byte) bool {
+	if isSubtest(comment) || bytes.HasPrefix(comment, []byte("Start of ")) || bytes.HasPrefix(comment, []byte("End of ")) {
+		return true
+	}
+	word, number, _ := bytes.Cut(comment, []byte(" "))
+	number = trim(number)
+	switch string(word) {
+	case "tests", "suites", "pass", "fail", "skip", "skipped", "todo", "cancelled":
+		return len(number) > 0 && digits(number) == len(number)
+	}
+	return false
+}
+
+// isExplanation knows how Test::More, bats and others begin to say why a point failed.
+func isExplanation(line []byte) bool {
+	text := line[1:]
+	for _, beginning := range []string{"  ", "\t", " Failed test", " (in test ", " (from function "} {
+		if bytes.HasPrefix(text, []byte(beginning)) {
+			return true
+		}
+	}
+	return false
+}
