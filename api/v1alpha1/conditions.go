@@ -144,6 +144,9 @@ const (
 	ReasonJobInvalid = "JobInvalid"
 	// ReasonJobDeleted means that somebody deleted the attempt's Job. It is never made a second time.
 	ReasonJobDeleted = "JobDeleted"
+	// ReasonDefinitionLost means that what the next attempt was to execute is not known any more: the annotation of the last Job that
+	// holds it was changed, or the Test was too large for it and has changed.
+	ReasonDefinitionLost = "DefinitionLost"
 	// ReasonPodDeleted means that somebody deleted the attempt's pod before the test had ended.
 	ReasonPodDeleted = "PodDeleted"
 	// ReasonPodLost means that the Job has ended and its pod is gone, with the test's exit code.

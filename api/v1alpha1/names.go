@@ -12,7 +12,10 @@ const (
 )
 
 // LabelKueueQueue on the template of a test names the LocalQueue of Kueue that admits its Jobs, which carry it too.
-const LabelKueueQueue = "kueue.x-k8s.io/queue-name"
+const LabelKueueQueue = KueuePrefix + "queue-name"
+
+// KueuePrefix is that of the labels and annotations which Kueue reads: the Jobs carry those of the test's template.
+const KueuePrefix = "kueue.x-k8s.io/"
 
 // Annotations on each Job: what the run's definition said when the attempt was made, since the Test may change or go later.
 const (
@@ -28,6 +31,9 @@ const (
 	AnnotationRetry = "testrun.dev/retry"
 	// AnnotationAdmission holds what the queue needs to know of the run while it runs, as JSON.
 	AnnotationAdmission = "testrun.dev/admission"
+	// AnnotationDefinition holds what a further attempt is rendered from, packed; absent when there is none, or when the run defines
+	// its test inline.
+	AnnotationDefinition = "testrun.dev/definition"
 	// AnnotationTestGeneration holds the metadata.generation of the Test; absent when the run defines its test inline.
 	AnnotationTestGeneration = "testrun.dev/test-generation"
 )

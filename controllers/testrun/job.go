@@ -125,15 +125,17 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 
 		v1alpha1.AnnotationUnreachableTimeout: def.unreachableTimeout.String(),
 	}
+	if definition := keep(seen, def); definition != "" {
+		annotations[v1alpha1.AnnotationDefinition] = definition
+	}
 	if def.test != nil {
 		labels[v1alpha1.LabelTest] = def.test.Name
 		annotations[v1alpha1.AnnotationTestGeneration] = strconv.FormatInt(def.test.Generation, 10)
 	}
 
 	template.Labels = merged(template.Labels, labels)
-	if queue := template.Labels[v1alpha1.LabelKueueQueue]; queue != "" {
-		labels[v1alpha1.LabelKueueQueue] = queue
-	}
+	labels = merged(forKueue(template.Labels), labels)
+	annotations = merged(forKueue(template.Annotations), annotations)
 	pod := &template.Spec
 	pod.RestartPolicy = corev1.RestartPolicyNever
 	pod.ActiveDeadlineSeconds = ptr.To(wholeSeconds(def.runTimeout))
@@ -168,49 +170,6 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 		},
 		Spec: jobSpec(*template),
 	}
-}
-
-// jobAgain renders the Job of a further attempt: the last one's, with what is an attempt's own. The labels that Kubernetes has
-// put on its pods name that Job, and nothing else may have them.
-func jobAgain(run *v1alpha1.TestRun, last *batchv1.Job, attempt int32) *batchv1.Job {
-	number := strconv.Itoa(int(attempt))
-	template := last.Spec.Template.DeepCopy()
-	for _, label := range []string{
-		batchv1.ControllerUidLabel, batchv1.JobNameLabel, "controller-uid", "job-name",
-	} {
-		delete(template.Labels, label)
-	}
-	template.Labels = merged(template.Labels, map[string]string{v1alpha1.LabelAttempt: number})
-	own := map[string]string{v1alpha1.EnvAttempt: number, v1alpha1.EnvResults: resultsDir(run, attempt).Value}
-	for _, containers := range [][]corev1.Container{template.Spec.InitContainers, template.Spec.Containers} {
-		for i := range containers {
-			for j := range containers[i].Env {
-				if value, ok := own[containers[i].Env[j].Name]; ok {
-					containers[i].Env[j].Value = value
-				}
-			}
-		}
-	}
-	job := &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:            jobName(run, attempt),
-			Namespace:       run.Namespace,
-			Labels:          merged(last.Labels, map[string]string{v1alpha1.LabelAttempt: number}),
-			Annotations:     map[string]string{},
-			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("TestRun"))},
-		},
-		Spec: jobSpec(*template),
-	}
-	for _, key := range []string{
-		v1alpha1.AnnotationContainer, v1alpha1.AnnotationStartTimeout, v1alpha1.AnnotationRetry, v1alpha1.AnnotationResultsFormat,
-		v1alpha1.AnnotationTestGeneration, v1alpha1.AnnotationUnreachableTimeout,
-		v1alpha1.AnnotationAdmission,
-	} {
-		if value, ok := last.Annotations[key]; ok {
-			job.Annotations[key] = value
-		}
-	}
-	return job
 }
 
 func jobSpec(template corev1.PodTemplateSpec) batchv1.JobSpec {

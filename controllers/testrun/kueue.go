@@ -2,6 +2,7 @@ package testrun
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -10,6 +11,17 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
+
+// forKueue returns the labels or annotations of a template that speak to Kueue: it reads them on the Job.
+func forKueue(all map[string]string) map[string]string {
+	kueues := map[string]string{}
+	for key, value := range all {
+		if strings.HasPrefix(key, v1alpha1.KueuePrefix) {
+			kueues[key] = value
+		}
+	}
+	return kueues
+}
 
 // isHeldByKueue says whether Kueue keeps the Job suspended: it has not admitted it, or has preempted it. A Job that it has just
 // resumed is held until the Job controller knows.

@@ -28,6 +28,8 @@ type observation struct {
 	job *batchv1.Job
 	// lastJob is the Job of the attempt before, if that has ended and the next one has no Job yet; nil when it does not exist.
 	lastJob *batchv1.Job
+	// definitionLost is why nobody knows any more what the next attempt is to execute; nil while it is known.
+	definitionLost error
 	// jobVanished says that the attempt's Job existed, and does not any more.
 	jobVanished bool
 	// pod is the Job's pod; nil when there is none.
@@ -107,8 +109,10 @@ func (r *Reconciler) observeWithoutJob(ctx context.Context, seen observation) (o
 	}
 	if last := lastEnded(seen.run.Status); last != nil && seen.run.Status.Phase != v1alpha1.PhaseFinished {
 		// The cache knows nothing of the Job's template.
-		seen.lastJob, err = ownJob(ctx, r.APIReader, seen.run, last.Number)
-		return seen, err
+		if seen.lastJob, err = ownJob(ctx, r.APIReader, seen.run, last.Number); err != nil || seen.lastJob == nil {
+			return seen, err
+		}
+		return r.observeAgain(ctx, seen)
 	}
 	if seen.run.Status.Phase == v1alpha1.PhaseFinished {
 		return seen, nil

@@ -168,7 +168,7 @@ func orAnotherAttempt(seen observation, ended *state) plan {
 		fmt.Sprintf("Attempt %d ended as %s (%s): %s. Attempt %d follows after %s", number, ended.verdict, ended.reason, ended.message, number+1, wait))}
 }
 
-// nextAttemptDue: the Job of the last attempt holds the definition, so that all attempts of a run are the same.
+// nextAttemptDue: all attempts of a run execute the same definition.
 func nextAttemptDue(seen observation, now time.Time) (plan, bool) {
 	last := lastEnded(seen.run.Status)
 	if last == nil || seen.job != nil {
@@ -182,7 +182,11 @@ func nextAttemptDue(seen observation, now time.Time) (plan, bool) {
 	if left := due.Sub(now); left > 0 {
 		return plan{requeueAfter: left}, true
 	}
-	return plan{create: jobAgain(seen.run, seen.lastJob, last.Number+1)}, true
+	if seen.definitionLost != nil {
+		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonDefinitionLost,
+			fmt.Sprintf("There is no attempt %d. What it was to execute is not known any more: %s", last.Number+1, seen.definitionLost))}, true
+	}
+	return plan{create: newJob(seen, last.Number+1)}, true
 }
 
 // lastOf says that the end is that of a further attempt.

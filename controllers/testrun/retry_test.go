@@ -1,7 +1,6 @@
 package testrun
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
-	"sigs.k8s.io/yaml"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -185,28 +183,5 @@ func TestTheRunsRetryGoesBeforeTheTestsFieldByField(t *testing.T) {
 	want := retryPolicy{Failure: 0, Disruption: 4, Base: time.Minute, Factor: 1, Cap: 5 * time.Minute, Permanent: []int32{2}, Infrastructure: []int32{75}}
 	if got := resolveRetry(own, tests); !reflect.DeepEqual(got, want) {
 		t.Errorf("it is %+v, want %+v", got, want)
-	}
-}
-
-func TestAFurtherJobIsTheLastOneWithAnotherNumber(t *testing.T) {
-	s := aRun(retrying(1, 1))
-	first := newJob(s.observation, 1)
-	stored := first.DeepCopy() // as Kubernetes keeps it
-	stored.UID, stored.ResourceVersion = "uid", "7"
-	stored.Annotations[v1alpha1.AnnotationStopReason] = "old"
-	stored.Spec.Suspend, stored.Spec.Selector = ptr.To(true), &metav1.LabelSelector{MatchLabels: map[string]string{"controller-uid": "uid"}}
-	for _, label := range []string{"controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"} {
-		stored.Spec.Template.Labels[label] = "old"
-	}
-	got, err := yaml.Marshal(jobAgain(s.run, stored, 2))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := yaml.Marshal(newJob(s.observation, 2))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("it is\n%s\nwant\n%s", got, want)
 	}
 }

@@ -73,7 +73,7 @@ func TestEveryComponentHasAModuleWithTheVersionItClaims(t *testing.T) {
 
 func TestSelect(t *testing.T) {
 	all, err := Select(nil)
-	if err != nil || len(all) != len(Components())-1 || slices.ContainsFunc(all, func(c Component) bool { return c.OnDemand }) {
+	if err != nil || len(all) != len(Components())-2 || slices.ContainsFunc(all, func(c Component) bool { return c.OnDemand }) {
 		t.Errorf("no names: %d components, %v", len(all), err)
 	}
 	two, err := Select([]string{"etcd", "kubectl"})

@@ -25,6 +25,7 @@ const (
 	containerdVersion = "v2.4.2"
 	runcVersion       = "1.5.2"
 	cniVersion        = "v1.9.1"
+	kueueVersion      = "v0.17.0"
 )
 
 // Components lists all programs, those first that need the longest or that tests need.
@@ -50,6 +51,11 @@ func Components() []Component {
 		{Name: "coredns", Module: "components/coredns", Package: "github.com/coredns/coredns", FirstTime: "about 2 minutes"},
 		{Name: "pause", Module: ".", Package: "./pause", FirstTime: "a few seconds"},
 		{Name: "kwok", Module: "components/kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", FirstTime: "about a minute", OnDemand: true},
+		{
+			Name: "kueue-manager", Module: "components/kueue", Package: "sigs.k8s.io/kueue/cmd/kueue",
+			LDFlags:   "-X sigs.k8s.io/kueue/pkg/version.GitVersion=" + kueueVersion,
+			FirstTime: "about 5 minutes", OnDemand: true,
+		},
 	}
 }
 
