@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path"
+	"slices"
+	"strings"
 	"sync"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/internal/results/gotest"
@@ -28,8 +25,8 @@ type collector struct {
 	mu      sync.Mutex
 	streams []stream
 	files   results.Summary
-	// hasFiles says that a JUnit file was found.
-	hasFiles bool
+	// hasFiles says that a JUnit file was found, or something to note about the files; refused, that their folder is not ours.
+	hasFiles, refused bool
 }
 
 // stream is a format that the test may speak on its streams.
@@ -68,19 +65,29 @@ func (c *collector) mayBe(format results.Format) bool {
 
 func (c *collector) readsStreams() bool { return len(c.streams) > 0 }
 
-// prepare makes the folder for the test's files. That it cannot be made matters only if there have to be files.
+// prepare makes the folder for the test's files. Without it a test that has to leave files cannot run. Any other runs, and if
+// the folder is somebody else's, its results are not complete.
 func (c *collector) prepare(dir string) error {
 	if dir == "" || !c.mayBe(results.JUnit) {
 		return nil
 	}
-	err := os.MkdirAll(dir, 0o777)
-	if err == nil {
-		err = os.Chmod(dir, 0o777) // a test may run its parts as other users
-	}
-	if err != nil && c.format == string(results.JUnit) {
+	err := makeFolder(dir)
+	switch {
+	case err == nil:
+	case c.format == string(results.JUnit) && errors.Is(err, errNotOurs):
+		return fmt.Errorf("the folder of $%s cannot be used: %s: %w", envResults, dir, err)
+	case c.format == string(results.JUnit):
 		return fmt.Errorf("the folder of $%s cannot be made (in a read-only file system, mount an empty volume at /tmp): %w", envResults, err)
+	case errors.Is(err, errNotOurs):
+		c.refused = true
+		c.noteFiles(fmt.Sprintf("%s is not read: %v", dir, err))
 	}
 	return nil
+}
+
+func (c *collector) noteFiles(message string) {
+	c.hasFiles = true
+	c.files.Note(results.Incomplete, message)
 }
 
 func (c *collector) stdout(output []byte) {
@@ -99,67 +106,89 @@ func (c *collector) stderr(output []byte) {
 	}
 }
 
-// end reads what there is to read once the test has ended. dir is the folder for its files; empty if there is none.
-func (c *collector) end(dir string) {
+// end reads what there is to read once the test has ended with that exit code. dir is the folder for its files; empty if there is
+// none.
+func (c *collector) end(dir string, code int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.streams {
 		s.reader.Close()
 	}
-	if dir == "" || !c.mayBe(results.JUnit) {
+	if dir == "" || c.refused || !c.mayBe(results.JUnit) {
 		return
 	}
-	if err := c.readFiles(dir); err != nil {
-		c.hasFiles = true
-		c.files.Note(results.Incomplete, fmt.Sprintf("the JUnit files cannot be read: %v", err))
-	}
-}
-
-// readFiles reads the files that match the pattern, and never one outside the folder.
-func (c *collector) readFiles(dir string) error {
-	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	found := files{reader: junit.New(&c.files), sink: &c.files}
+	err := found.read(dir, c.pattern)
+	c.hasFiles = c.hasFiles || found.found
 	if err != nil {
-		return err
+		c.noteFiles(fmt.Sprintf("the JUnit files cannot be read: %v", err))
 	}
-	defer root.Close()
-	pattern := path.Clean(c.pattern) // an fs.FS takes no "./report.xml"
-	return doublestar.GlobWalk(root.FS(), pattern, func(name string, entry fs.DirEntry) error {
-		if !entry.Type().IsRegular() { // a pipe would be waited for
-			return nil
-		}
-		file, err := root.Open(name)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		if junit.Read(file, name, &c.files) {
-			c.hasFiles = true
-		}
-		return nil
-	}, doublestar.WithFilesOnly(), doublestar.WithNoFollow(), doublestar.WithFailOnIOErrors())
+	if code != 0 && !slices.ContainsFunc(c.recognized(), stream.failed) {
+		found.reader.Distrust()
+	}
 }
 
-// report says what has been read so far. With format Auto files go before streams: a test that leaves a file means it to be
-// read.
-func (c *collector) report() *results.Report {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// recognized are the formats that the test speaks, files first: a test that leaves a file means it to be read.
+func (c *collector) recognized() []stream {
+	var all []stream
 	if c.hasFiles {
-		return reportOf(results.JUnit, &c.files)
+		all = append(all, stream{format: results.JUnit, summary: &c.files})
 	}
 	for _, s := range c.streams {
 		if c.format != formatAuto || s.reader.Recognized() {
-			return reportOf(s.format, s.summary)
+			all = append(all, s)
 		}
 	}
-	return &results.Report{}
+	return all
 }
 
-func reportOf(format results.Format, summary *results.Summary) *results.Report {
-	report := &results.Report{Format: format}
-	report.Merge(summary)
+func (s stream) failed() bool {
+	return s.summary.Failed+s.summary.Errored > 0 || s.summary.Defect != ""
+}
+
+// report says what has been read so far: the first format with cases, or else the first with a defect, or else the first. What
+// failed in another one is said too, so that no format hides another.
+func (c *collector) report() *results.Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := c.recognized()
+	if len(all) == 0 {
+		return &results.Report{}
+	}
+	shown := max(0, slices.IndexFunc(all, stream.failed))
+	if i := slices.IndexFunc(all, func(s stream) bool { return s.summary.Total() > 0 }); i >= 0 {
+		shown = i
+	}
+	report := &results.Report{Format: all[shown].format}
+	report.Merge(all[shown].summary)
+	for i, other := range all {
+		if i != shown && other.failed() {
+			report.Note(other.summary.Defect, fmt.Sprintf("%s: %s", other.format, other.summary.DefectMessage))
+			report.Also = join(report.Also, other.failures())
+		}
+	}
 	return report
+}
+
+// failures says how many cases failed, and names the first; it is empty if none did.
+func (s stream) failures() string {
+	failed := s.summary.Failed + s.summary.Errored
+	if failed == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("%d of %d %s cases failed", failed, s.summary.Total(), s.format)
+	if first := s.summary.Cases()[0]; first.Outcome == results.Failed || first.Outcome == results.Errored {
+		text += ": " + results.Cut(strings.Trim(first.Suite+": "+first.Name, ": "), maxNamed)
+	}
+	return text
+}
+
+// maxNamed bounds the name of a case of another format, in bytes.
+const maxNamed = 96
+
+func join(one, other string) string {
+	if one == "" || other == "" {
+		return one + other
+	}
+	return one + ", " + other
 }

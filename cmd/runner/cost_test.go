@@ -21,13 +21,16 @@ import (
 var size = flag.Int("size", 8, "MiB of results that a test prints in the tests of the runner's memory")
 
 // maxMemory is what the runner may take up, in KiB of resident memory, whatever a test prints.
-const maxMemory = 16 << 10
+const maxMemory = 12 << 10
 
 // asGenerator makes the test binary print results: FORMAT.
 const asGenerator = "RUNNER_TEST_AS_GENERATOR"
 
 // generate prints so many MiB of results in that format, with a failing case now and then.
 func generate(format string, mib int) error {
+	if format == manyFiles {
+		return generateFiles(mib << 10)
+	}
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	if format == string(results.JUnit) {
 		file, err := os.Create(filepath.Join(os.Getenv(envResults), "a.xml"))
@@ -64,6 +67,22 @@ func generate(format string, mib int) error {
 	return out.Flush()
 }
 
+// manyFiles makes the generator leave files of a suite each, 1,024 for each MiB.
+const manyFiles = "files"
+
+func generateFiles(n int) error {
+	for i := range n {
+		suite := fmt.Sprintf(`<testsuite name="shop.Basket%d" tests="1" timestamp="2026-01-01T00:00:00"><testcase classname="shop.Basket%[1]d" name="adds" time="0.01"/></testsuite>`, i)
+		if i%1000 == 999 {
+			suite = fmt.Sprintf(`<testcase name="case %d"><failure message="no"/></testcase>`, i)
+		}
+		if err := os.WriteFile(filepath.Join(os.Getenv(envResults), fmt.Sprintf("TEST-shop.Basket%d.xml", i)), []byte(suite), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // build builds the runner as it is shipped.
 func build(tb testing.TB) string {
 	tb.Helper()
@@ -78,11 +97,15 @@ func build(tb testing.TB) string {
 
 func TestMemoryDoesNotGrowWithWhatATestReports(t *testing.T) {
 	program := build(t)
-	for _, format := range []string{"TAP", "GoTest", "JUnit"} {
-		t.Run(format, func(t *testing.T) {
+	for _, input := range []string{"TAP", "GoTest", "JUnit", manyFiles} {
+		t.Run(input, func(t *testing.T) {
+			format := input
+			if input == manyFiles {
+				format = "JUnit"
+			}
 			dir := t.TempDir()
 			cmd := exec.CommandContext(t.Context(), program, "run", "--report="+filepath.Join(dir, "report"), "--", os.Args[0], "-size="+strconv.Itoa(*size))
-			cmd.Env = append(os.Environ(), asGenerator+"="+format, envResults+"="+filepath.Join(dir, "results"))
+			cmd.Env = append(os.Environ(), asGenerator+"="+input, envResults+"="+filepath.Join(dir, "results"))
 			start := time.Now()
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

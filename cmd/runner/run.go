@@ -70,7 +70,7 @@ func runTest(opts options, command []string) (int, error) {
 	if errors.As(err, &notStarted) {
 		return notStarted.ExitCode(), errors.Join(err, reports.end(&results.Report{NotStarted: err.Error()}))
 	}
-	collector.end(dir)
+	collector.end(dir, result.ExitCode)
 	if err := reports.end(reports.collect()); err != nil {
 		// The test's own exit code says more, unless it says that all is well.
 		return cmp.Or(result.ExitCode, results.ExitNotReported), err

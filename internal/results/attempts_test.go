@@ -105,7 +105,8 @@ func TestARepeatedNameIsAFurtherAttemptOnlyAfterAFailure(t *testing.T) {
 				if !unique && test.distrusted != "" {
 					want = test.distrusted
 				}
-				if a.Distrust(); !unique && counted(&s) != want {
+				a.Distrust()
+				if !unique && counted(&s) != want {
 					t.Errorf("distrusted it counts %s, want %s", counted(&s), want)
 				}
 			}
@@ -169,7 +170,8 @@ func TestAFilterKnowsWhatWasAddedAndSeldomMore(t *testing.T) {
 	if mistaken > many/500 {
 		t.Errorf("it takes %d of %d others for one of them", mistaken, many)
 	}
-	if f.clear(); f.has(key(0)) {
+	f.clear()
+	if f.has(key(0)) {
 		t.Error("it has not forgotten")
 	}
 }

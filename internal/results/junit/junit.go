@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/testrun-dev/testrun/internal/results"
 )
@@ -19,6 +20,10 @@ import (
 const (
 	// maxText bounds what is kept of one text or attribute value, and of the messages of one case, in bytes.
 	maxText = 4 << 10
+	// maxOutput bounds what is kept of the output of one case, and maxProperties and maxAttachments the lists of the other details.
+	maxOutput      = 64 << 10
+	maxProperties  = 64
+	maxAttachments = 64
 	// maxTag bounds a tag, in bytes once its attribute values are shortened.
 	maxTag = 64 << 10
 	// maxDepth bounds how deep elements nest.
@@ -31,36 +36,45 @@ const (
 var roots = []string{"testsuites", "testsuite", "testcase"}
 
 var (
-	errForeign     = errors.New("not JUnit XML")
+	errForeign     = errors.New("XML of another kind")
 	errMalformed   = errors.New("invalid markup")
+	errNotXML      = errors.New("no XML")
 	errTagTooLong  = fmt.Errorf("a tag is longer than %d bytes", maxTag)
 	errNameTooLong = fmt.Errorf("the name of an element is longer than %d bytes", results.MaxName)
 	errTooDeep     = fmt.Errorf("elements nest deeper than %d", maxDepth)
 )
 
-// Read reads one file to its end, adds its cases to sink, and says whether it is JUnit XML at all: XML whose first element is
-// testsuites, testsuite or testcase, in any namespace. What is not adds nothing. file is its name in messages.
+// Read reads one file to its end, adds its cases, and says whether it is JUnit XML at all: XML whose first element is testsuites,
+// testsuite or testcase, in any namespace, whatever text stands before it. What is not adds nothing. file is its path in
+// messages, below the folder of all files.
 //
 // A file that is empty or ends before it names its first element counts as JUnit XML that breaks off, since its writer was
-// probably killed. Of a file that breaks off or is not well-formed, the cases up to there count, and sink notes that it is
-// incomplete.
-func Read(r io.Reader, file string, sink *results.Summary) bool {
-	text, unknown := decode(bufio.NewReaderSize(r, bufferSize))
-	p := newParser(text, sink)
-	err := p.read()
-	if errors.Is(err, errForeign) {
-		return false
+// probably killed. So does one that holds no XML at all, if expected says that it should. Of a file that breaks off or is not
+// well-formed, the cases up to there count, and the sink notes that it is incomplete.
+func (r *Reader) Read(in io.Reader, file string, expected bool) bool {
+	buffered := bufio.NewReaderSize(in, bufferSize)
+	skipped, found := skipText(buffered)
+	text, unknown := decode(buffered)
+	p := newParser(text, r.begin(file))
+	p.in.line += skipped
+	err := errNotXML
+	if found {
+		err = p.read()
 	}
 	switch {
+	case errors.Is(err, errForeign), errors.Is(err, errNotXML) && !expected:
+		return false
+	case errors.Is(err, errNotXML):
+		r.sink.Note(results.Incomplete, file+" is no XML")
 	case err != nil && !p.rooted && errors.Is(err, io.EOF):
-		sink.Note(results.Incomplete, file+" is empty, or breaks off before its first element")
+		r.sink.Note(results.Incomplete, file+" is empty, or breaks off before its first element")
 	case err != nil:
-		sink.Note(results.Incomplete, fmt.Sprintf("%s breaks off at line %d: %s", file, p.in.line, p.reason(err)))
+		r.sink.Note(results.Incomplete, fmt.Sprintf("%s breaks off at line %d: %s", file, p.in.line, p.reason(err)))
 		p.breakOff()
 	case unknown != "":
-		sink.Note(results.Incomplete, fmt.Sprintf("%s is in an unknown encoding, %s", file, unknown))
+		r.sink.Note(results.Incomplete, fmt.Sprintf("%s is in an unknown encoding, %s", file, unknown))
 	case p.trailing != "":
-		sink.Note(results.Incomplete, fmt.Sprintf("%s has %s after its first element", file, p.trailing))
+		r.sink.Note(results.Incomplete, fmt.Sprintf("%s has %s after its first element", file, p.trailing))
 	}
 	return true
 }
@@ -69,7 +83,7 @@ func Read(r io.Reader, file string, sink *results.Summary) bool {
 type parser struct {
 	in   *filter
 	xml  *xml.Decoder
-	sink *results.Summary
+	file *file
 
 	// rooted is set once the first element is known to be one of the roots; trailing says what followed its end.
 	rooted   bool
@@ -80,6 +94,8 @@ type parser struct {
 	suites  []suite
 	cases   []testcase
 	verdict verdict
+	// output is what the open case has printed. It is gathered only if details are asked for.
+	output []byte
 }
 
 type element struct {
@@ -87,11 +103,11 @@ type element struct {
 	kind kind
 }
 
-func newParser(text io.Reader, sink *results.Summary) *parser {
+func newParser(text io.Reader, file *file) *parser {
 	in := newFilter(text)
 	decoder := xml.NewDecoder(in)
 	decoder.Entity = xml.HTMLEntity
-	return &parser{in: in, xml: decoder, sink: sink}
+	return &parser{in: in, xml: decoder, file: file}
 }
 
 // read reads to the end, or to the first error.
@@ -120,7 +136,7 @@ func (p *parser) take(token xml.Token) error {
 	case xml.EndElement:
 		return p.end(t.Name)
 	case xml.CharData:
-		return p.text(t)
+		p.text(t)
 	}
 	return nil // the filter lets nothing else through
 }
@@ -132,10 +148,18 @@ func (p *parser) unrooted(err error) error {
 	tag, begun := bytes.CutPrefix(p.in.out, []byte("<"))
 	end := bytes.IndexAny(tag, " \t\r\n/>")
 	named := begun && end >= 0
-	if named && !slices.Contains(roots, localName(string(tag[:end]))) || malformed && !named {
+	switch {
+	case named && isName(tag[0]) && !slices.Contains(roots, localName(string(tag[:end]))):
 		return errForeign
+	case malformed && !(named && isName(tag[0])):
+		return errNotXML
 	}
 	return err
+}
+
+// isName says whether the name of an element may begin so.
+func isName(b byte) bool {
+	return b == '_' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' || b >= utf8.RuneSelf
 }
 
 // localName is a name without its namespace's prefix.
@@ -174,26 +198,27 @@ func (p *parser) end(name xml.Name) error {
 }
 
 // text gets the text of an element that is listened to, or text outside of all elements.
-func (p *parser) text(text []byte) error {
+func (p *parser) text(text []byte) {
 	switch {
+	case p.inner() == output:
+		p.output = appendBounded(p.output, text, maxOutput)
 	case len(p.open) > 0:
-		p.verdict.text = appendBounded(p.verdict.text, text)
+		p.verdict.text = appendBounded(p.verdict.text, text, maxText)
 	// The mark is what the filter puts at the end of a long stretch of blanks.
-	case len(bytes.Trim(text, " \t\r\n"+mark)) == 0:
-	case !p.rooted:
-		return errForeign
-	default:
+	case p.rooted && len(bytes.Trim(text, " \t\r\n"+mark)) > 0:
 		p.trailing = "text"
 	}
-	return nil
 }
 
 // listen tells the filter whether the text that comes next matters. The decoder asks for it after it has returned the tag.
 func (p *parser) listen() {
-	k := p.inner()
-	p.in.textLimit = 0
-	if len(p.open) == 0 || k.isVerdict() || k == part {
+	switch k := p.inner(); {
+	case k == output:
+		p.in.textLimit = maxOutput
+	case len(p.open) == 0, k.isVerdict(), k == part:
 		p.in.textLimit = maxText
+	default:
+		p.in.textLimit = 0
 	}
 }
 

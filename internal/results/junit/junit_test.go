@@ -16,7 +16,7 @@ import (
 )
 
 // outcome is what a test looks at: whether the file is JUnit XML, the counts (passed, failed, errored, skipped), and the cases
-// that did not pass, each as "outcome suite: name: message" with the first line of its message.
+// that did not pass or are flaky, each as "outcome suite: name: message" with the first line of its message.
 type outcome struct {
 	junit  bool
 	counts [4]int64
@@ -30,8 +30,11 @@ func read(r io.Reader) (outcome, *results.Summary) {
 	got.counts = [4]int64{sum.Passed, sum.Failed, sum.Errored, sum.Skipped}
 	got.defect = sum.DefectMessage
 	for _, c := range sum.Cases() {
-		if c.Outcome != results.Passed {
-			message, _, _ := strings.Cut(c.Message, "\n")
+		message, _, _ := strings.Cut(c.Message, "\n")
+		switch {
+		case c.Flaky:
+			got.cases = append(got.cases, fmt.Sprintf("flaky %s: %s: %s", c.Suite, c.Name, message))
+		case c.Outcome != results.Passed:
 			got.cases = append(got.cases, fmt.Sprintf("%s %s: %s: %s", c.Outcome, c.Suite, c.Name, message))
 		}
 	}
@@ -145,9 +148,45 @@ func TestFixtures(t *testing.T) {
 			"Skipped test_calc: test_gpu: no GPU here",
 			"Skipped test_calc: test_known_bug: bug 42",
 		}, ""},
+		"banner-before.xml": {true, [4]int64{1, 1}, []string{"Failed till: closes: stuck"}, ""},
+		"flaky-attribute.xml": {true, [4]int64{2}, []string{
+			"flaky shop.TillTest: opens: java.lang.AssertionError: the till is locked",
+		}, ""},
+		"gotestsum-reruns.xml": {true, [4]int64{3}, []string{
+			"flaky example.com/shop/till: TestTill/opens: Failed",
+			"flaky example.com/shop/till: TestTill/closes: Failed",
+			"flaky example.com/shop/till: TestTill: Failed",
+		}, ""},
+		"gradle-retry.xml": {true, [4]int64{2, 1}, []string{
+			"Failed shop.CartTest: removes(): java.lang.AssertionError: not empty",
+			"flaky shop.CartTest: adds(): java.net.SocketTimeoutException: no answer",
+		}, ""},
+		"karma-skipped.xml": {true, [4]int64{1, 0, 0, 1}, []string{
+			"Skipped till: till opens: TypeError: till is undefined",
+		}, ""},
+		"node-todo.xml": {true, [4]int64{1, 0, 0, 1}, []string{"Skipped test: closes: soon"}, ""},
+		"playwright-retries.xml": {true, [4]int64{2, 1}, []string{
+			"Failed till.spec.ts: till › closes: till.spec.ts:9:5 closes",
+			"flaky till.spec.ts: till › opens: Error: expect(received).toBe(expected)",
+		}, ""},
+		"rerun-passed.xml": {true, [4]int64{2}, []string{"flaky example.com/shop: TestTill: Failed"}, ""},
+		"skipped-with-failure.xml": {true, [4]int64{1, 0, 0, 1}, []string{
+			"Skipped shop: shop opens: Error: set-up threw before the test was skipped",
+		}, ""},
+		"status-only.xml": {true, [4]int64{1, 2, 8, 4}, []string{
+			"Errored x: a: ", "Errored x: b: ", "Failed x: c: ", "Errored x: e: ", "Errored x: f: ", "Errored x: g: ",
+			"Errored x: i: ", "Errored x: k: ", "Errored x: l: ", "Failed x: m: ",
+			"Skipped x: d: ", "Skipped x: h: ", "Skipped x: j: ", "Skipped x: n: ",
+		}, ""},
+		"surefire-reruns.xml": {true, [4]int64{2, 1}, []string{
+			"Failed shop.TillTest: closes: java.lang.AssertionError: still open",
+			"flaky shop.TillTest: counts: org.opentest4j.AssertionFailedError: expected: <2> but was: <1>",
+		}, ""},
+		"text-before-xml.xml": {true, [4]int64{1, 1}, []string{"Failed Deployment@apps/v1: till: bad field"}, ""},
 		"surefire.xml": {true, [4]int64{2, 1, 1, 1}, []string{
 			"Failed OldTest: subtracts: java.lang.AssertionError: expected:<1> but was:<2>",
 			"Errored OldTest: divides: java.lang.ArithmeticException: / by zero",
+			"flaky OldTest: connects: java.lang.AssertionError: not yet expected:<2> but was:<1>",
 			"Skipped OldTest: gpu: no GPU here",
 		}, ""},
 		"unittest.xml": {true, [4]int64{1, 2, 1, 2}, []string{
@@ -202,6 +241,7 @@ func content(tb testing.TB, file string) []byte {
 func TestWhatIsNoReport(t *testing.T) {
 	const empty = "r.xml is empty, or breaks off before its first element"
 	passed := [4]int64{1}
+	noXML := outcome{true, [4]int64{}, nil, "r.xml is no XML"}
 	tests := map[string]struct {
 		xml  string
 		want outcome
@@ -210,14 +250,25 @@ func TestWhatIsNoReport(t *testing.T) {
 		"blank":                             {" \n\t\r\n", outcome{true, [4]int64{}, nil, empty}},
 		"only a byte order mark":            {"\xef\xbb\xbf", outcome{true, [4]int64{}, nil, empty}},
 		"only a declaration":                {`<?xml version="1.0"?>`, outcome{true, [4]int64{}, nil, empty}},
-		"another format":                    {"TAP version 14\n", outcome{}},
-		"bytes":                             {"\x00\x01\x02<", outcome{}},
-		"bytes in brackets":                 {"<\x01\x02>", outcome{}},
+		"another format":                    {"TAP version 14\nok 1 - a < b\n", noXML},
+		"zeros":                             {strings.Repeat("\x00", 99_999), noXML},
+		"bytes":                             {"\x00\x01\x02<", noXML},
+		"bytes in brackets":                 {"<\x01\x02>", noXML},
 		"HTML":                              {"<!DOCTYPE html><html><testcase/>", outcome{}},
 		"another XML":                       {"<testrun><testcase/></testrun>", outcome{}},
 		"another XML that breaks off":       {`<html lang="`, outcome{}},
-		"text before the root":              {"<?xml version='1.0'?>hello<testsuite/>", outcome{}},
-		"broken markup":                     {" <!-x><testsuite/>", outcome{}},
+		"text before the root":              {"<?xml version='1.0'?>hello<testcase/>", outcome{true, passed, nil, ""}},
+		"a line of a log before the XML":    {"WARN <shop> is slow: 1 < 2\n<?xml version='1.0'?>\n<testcase/>", outcome{true, passed, nil, ""}},
+		"a shebang before the root":         {"#!/usr/bin/env xml\n<testcase/>", outcome{true, passed, nil, ""}},
+		"npm's banner before the root":      {"\n> shop@1.0.0 test\n> mocha -R xunit\n\n<testcase/>", outcome{true, passed, nil, ""}},
+		"zeros before the root":             {strings.Repeat("\x00", 99_999) + "<j:testcase/>", outcome{true, passed, nil, ""}},
+		"a mark and a line before the XML":  {"\xef\xbb\xbfwarning\n\xef\xbb\xbf<?xml version='1.0'?><testcase/>", outcome{true, passed, nil, ""}},
+		"much text before the XML":          {strings.Repeat("a line of a log < 100\n", 9999) + "<testcase/>", outcome{true, passed, nil, ""}},
+		"text before what breaks off":       {"one\ntwo\n<testsuite>\n<testcase/>", outcome{true, passed, nil, "r.xml breaks off at line 4: the file ends inside <testsuite>"}},
+		"text before an encoding":           {"one\n<?xml version='1.0' encoding='iso-8859-1'?><testcase name='\xfc'><failure/></testcase>", outcome{true, [4]int64{0, 1}, []string{"Failed : ü: "}, ""}},
+		"text before another XML":           {"one\n<coverage><testcase/></coverage>", outcome{}},
+		"text before HTML":                  {"one\n<!DOCTYPE html><html><testcase/></html>", outcome{}},
+		"broken markup":                     {" <!-x><testsuite/>", noXML},
 		"a tag that never ends":             {"<a" + strings.Repeat(" ", maxTag) + ">", outcome{}},
 		"blanks before the root":            {strings.Repeat(" ", 2*maxText) + "<testcase/>", outcome{true, passed, nil, ""}},
 		"ends in the declaration":           {"<?xml", outcome{true, [4]int64{}, nil, "r.xml breaks off at line 1: the file ends inside a tag or comment"}},

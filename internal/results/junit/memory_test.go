@@ -54,6 +54,10 @@ func TestMemoryIsConstant(t *testing.T) {
 	)
 	long := strings.Repeat("long ", maxText)
 	failing := fmt.Sprintf("<testcase name='%s'><failure message='%[1]s'>%[1]s<![CDATA[%[1]s]]></failure></testcase>", long)
+	numbered := ""
+	for i := range 3 * maxFailed {
+		numbered += fmt.Sprintf("<testcase name='%d'><failure/></testcase><testsuite name='%d' tests='1' timestamp='t'/>", i, i)
+	}
 	tests := map[string]struct {
 		size             int64
 		before, repeated string
@@ -61,6 +65,7 @@ func TestMemoryIsConstant(t *testing.T) {
 		"cases":             {many, "<testsuite>", "<testcase classname='com.example.Test' name='test' time='0.001'/>\n"},
 		"failing cases":     {many, "<testsuite>", failing},
 		"suites":            {many, "<testsuites>", "<testsuite name='a' failures='1'></testsuite>"},
+		"failing, by name":  {many, "<testsuite>", numbered},
 		"failures":          {many, "<testcase>", "<failure message='m'>x</failure>"},
 		"elements of one":   {many, "<testcase><failure>", "<a>x</a>"},
 		"namespaces":        {many, "<testsuite>", "<testcase xmlns:a='b' c:d='e'/>"},

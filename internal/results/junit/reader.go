@@ -1,0 +1,117 @@
+package junit
+
+import (
+	"fmt"
+	"io"
+	"path"
+
+	"github.com/testrun-dev/testrun/internal/results"
+)
+
+// Bounds of what is remembered of the files that were read. What there is no room for counts again if it comes again.
+const (
+	maxSuites  = 8192
+	maxFailed  = 4096
+	maxFolders = 1024
+)
+
+// Reader reads the files of one test, and counts what several of them tell once, in constant memory.
+type Reader struct {
+	sink     *results.Summary
+	attempts *results.Attempts
+	files    int
+	// suites are the files in which suites were seen first, failed the cases that have failed in any.
+	suites map[results.Key]int
+	failed map[results.Key]struct{}
+	// folders are those with a report in them.
+	folders map[results.Key]struct{}
+}
+
+// New returns a reader that adds to the sink. Files at the top of a folder are read before those in folders below.
+func New(sink *results.Summary) *Reader {
+	return &Reader{
+		sink: sink, attempts: results.NewAttempts(sink),
+		suites: map[results.Key]int{}, failed: map[results.Key]struct{}{}, folders: map[results.Key]struct{}{},
+	}
+}
+
+// Read reads a file of a test that has no other.
+func Read(in io.Reader, file string, sink *results.Summary) bool {
+	return New(sink).Read(in, file, true)
+}
+
+// Distrust says that the test ended with a failure that no case explains. Failures that were taken for first attempts, only because
+// a case of the same name passed after them, are failures then.
+func (r *Reader) Distrust() { r.attempts.Distrust() }
+
+// file is what a parser knows of the file that it reads.
+type file struct {
+	*Reader
+	number int
+	name   string
+	folder results.Key
+	// details is set if they are asked for.
+	details bool
+	// copied means that all that is in it is in other files too.
+	copied bool
+}
+
+// reportsOfTestNG are the folders into which TestNG writes reports of its own, beside those of Maven Surefire that runs it.
+var reportsOfTestNG = map[string]bool{"junitreports": true, "testng-junit-results": true}
+
+func (r *Reader) begin(name string) *file {
+	r.files++
+	r.attempts.Forget()
+	folder := path.Dir(name)
+	f := &file{Reader: r, number: r.files, name: name, folder: results.KeyOf(folder), details: r.sink.Each != nil}
+	if reportsOfTestNG[path.Base(folder)] {
+		_, f.copied = r.folders[results.KeyOf(path.Dir(folder))]
+	}
+	return f
+}
+
+// isCopy says whether another file has the suite with these attributes, as happens where reports are merged or copied.
+// What is not told from others by a time is none.
+func (f *file) isCopy(name string, a attributes) bool {
+	when := a.get("timestamp")
+	if when == "" && duration(a.get("time")) > 0 {
+		when = duration(a.get("time")).String()
+	}
+	if f.copied || name == "" || when == "" || a.get("tests") == "" {
+		return f.copied
+	}
+	counts := fmt.Sprint(count(a.get("tests")), count(a.get("failures")), count(a.get("errors")))
+	key := results.KeyOf(name, when, a.get("hostname"), counts)
+	number, known := f.suites[key]
+	if !known && len(f.suites) < maxSuites {
+		f.suites[key] = f.number
+	}
+	return known && number != f.number
+}
+
+// add counts a case. In a suite that another file has too, only a failure that is not known yet counts. A case that stands for a
+// whole suite has no further attempts.
+func (p *parser) add(c results.Case, wholeSuite bool) {
+	f := p.file
+	copied, golang := f.copied, false
+	if last := len(p.suites) - 1; last >= 0 {
+		copied, golang = p.suites[last].copied, p.suites[last].golang
+	}
+	failing := c.Outcome == results.Failed || c.Outcome == results.Errored
+	key := results.KeyOf(c.Suite, c.Name)
+	_, known := f.failed[key]
+	if copied && (!failing || known) {
+		return
+	}
+	if failing && len(f.failed) < maxFailed {
+		f.failed[key] = struct{}{}
+	}
+	if len(f.folders) < maxFolders {
+		f.folders[f.folder] = struct{}{}
+	}
+	if wholeSuite {
+		f.sink.Add(c)
+		return
+	}
+	f.attempts.Repeat(results.KeyOf(f.name, c.Suite, c.Name), c, golang)
+}
