@@ -3,16 +3,20 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -57,7 +61,27 @@ type options struct {
 }
 
 func main() {
-	var opts options
+	opts, logOptions, err := parse(os.Args[1:])
+	logThrough(zap.New(zap.UseFlagOptions(&logOptions)))
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		flag.CommandLine.SetOutput(os.Stdout)
+		flag.PrintDefaults()
+		return
+	case err != nil:
+		ctrl.Log.Error(err, "The flags are wrong, see --help")
+		os.Exit(2)
+	}
+	if err := run(ctrl.SetupSignalHandler(), opts); err != nil {
+		ctrl.Log.Error(err, "The manager has stopped")
+		os.Exit(1)
+	}
+}
+
+// parse reads the flags. It prints nothing: a wrong flag is a line of the log too.
+func parse(args []string) (opts options, logOptions zap.Options, err error) {
+	flag.CommandLine.Init("manager", flag.ContinueOnError)
+	flag.CommandLine.SetOutput(io.Discard)
 	flag.StringVar(&opts.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
 	flag.BoolVar(&opts.metricsSecure, "metrics-secure", true, "Serve metrics over HTTPS, to those whom RBAC allows to read them.")
 	flag.StringVar(&opts.probeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns them off.")
@@ -73,21 +97,18 @@ func main() {
 	flag.StringVar(&opts.runnerImage, "runner-image", "", "Image of the runner, which reads a test's results; test pods pull it.")
 	flag.StringVar(&opts.runnerMount, "runner-mount", mountAuto,
 		"How the runner gets into a test's pod: image-volume, init-container, or auto, which is an image volume from Kubernetes 1.35 on.")
-	logOptions := zap.Options{}
+	logOptions = logDefaults()
 	logOptions.BindFlags(flag.CommandLine)
-	flag.Parse()
-
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logOptions)))
-	if err := run(ctrl.SetupSignalHandler(), opts); err != nil {
-		ctrl.Log.Error(err, "The manager has stopped")
-		os.Exit(1)
+	if err := flag.CommandLine.Parse(args); err != nil {
+		return opts, logOptions, err
 	}
+	if rest := flag.Args(); len(rest) > 0 {
+		return opts, logOptions, fmt.Errorf("unexpected argument %q: the manager has flags only", rest[0])
+	}
+	return opts, logOptions, nil
 }
 
 func run(ctx context.Context, opts options) error {
-	if args := flag.Args(); len(args) > 0 {
-		return fmt.Errorf("unexpected argument %q: flags only, see --help", args[0])
-	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
@@ -99,7 +120,7 @@ func run(ctx context.Context, opts options) error {
 		return err
 	}
 
-	mgr, err := ctrl.NewManager(config, managerOptions(opts))
+	mgr, err := ctrl.NewManager(config, managerOptions(ctx, opts))
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
@@ -140,12 +161,13 @@ func run(ctx context.Context, opts options) error {
 	return mgr.Start(ctx)
 }
 
-func managerOptions(opts options) ctrl.Options {
+func managerOptions(ctx context.Context, opts options) ctrl.Options {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	return ctrl.Options{
 		Scheme:                        scheme,
+		Logger:                        errorsAsInfo(ctrl.Log, onceDone(ctx)),
 		Cache:                         testrun.CacheOptions(),
 		Metrics:                       metricsOptions(opts),
 		HealthProbeBindAddress:        opts.probeAddress,
@@ -163,9 +185,22 @@ func managerOptions(opts options) ctrl.Options {
 func metricsOptions(opts options) metricsserver.Options {
 	served := metricsserver.Options{BindAddress: opts.metricsAddress, SecureServing: opts.metricsSecure}
 	if opts.metricsSecure {
-		served.FilterProvider = filters.WithAuthenticationAndAuthorization
+		served.FilterProvider = authenticated
+		// HTTP/2 has let clients exhaust servers (rapid reset), and a scrape needs none of what it offers.
+		served.TLSOpts = []func(*tls.Config){func(config *tls.Config) { config.NextProtos = []string{"http/1.1"} }}
 	}
 	return served
+}
+
+// authenticated lets those read the metrics whom the API server knows and RBAC allows.
+func authenticated(config *rest.Config, client *http.Client) (metricsserver.Filter, error) {
+	filter, err := filters.WithAuthenticationAndAuthorization(config, client)
+	if err != nil {
+		return nil, err
+	}
+	return func(logger logr.Logger, handler http.Handler) (http.Handler, error) {
+		return filter(errorsAsInfo(logger, always), handler)
+	}, nil
 }
 
 // addHealthChecks: alive means that the process answers; ready means that its caches are filled, so that a rollout waits

@@ -27,6 +27,9 @@ var (
 	Client client.WithWatch
 )
 
+// KubeConfig is the administrator's, for programs. It is set while Run runs the tests.
+var KubeConfig []byte
+
 // Scheme knows the types of Kubernetes and of TestRun.
 var Scheme = func() *k8sruntime.Scheme {
 	scheme := k8sruntime.NewScheme()
@@ -56,7 +59,7 @@ func Run(m *testing.M, companions ...Companion) int {
 		}
 	}()
 	config.QPS = -1
-	Config = config
+	Config, KubeConfig = config, environment.KubeConfig
 	if Client, err = client.NewWithWatch(config, client.Options{Scheme: Scheme}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
