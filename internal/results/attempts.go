@@ -75,6 +75,9 @@ func (a *Attempts) Repeat(key Key, c Case, unique bool) {
 	}
 }
 
+// Failed says whether a case is known to have failed.
+func (a *Attempts) Failed(key Key) bool { return a.failed[key] != nil }
+
 // Forget says that keys of cases that have passed will not come again.
 func (a *Attempts) Forget() { a.passed.clear() }
 

@@ -46,12 +46,32 @@ func decode(line []byte) (event, bool) {
 	}
 	switch e.Action {
 	case "start", "run", "pause", "cont", "pass", "bench", "fail", "output", "skip", "attr", "artifacts":
-		return e, e.Package != ""
+		return e, e.Package != "" || e.ImportPath == "" && isBare(line)
 	case "build-output", "build-fail":
 		e.Package = ""
 		return e, e.ImportPath != ""
 	}
 	return e, false
+}
+
+// keys are those that an event without a package may have.
+var keys = map[string]bool{
+	"Time": true, "Action": true, "Test": true, "Elapsed": true, "Output": true, "OutputType": true, "Key": true, "Value": true, "Path": true,
+}
+
+// isBare says whether a line has nothing in it that go tool test2json would not print without -p. Others log objects with an
+// Action too.
+func isBare(line []byte) bool {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(line, &object) != nil {
+		return false
+	}
+	for key := range object {
+		if !keys[key] {
+			return false
+		}
+	}
+	return true
 }
 
 func bounded(name string) string {

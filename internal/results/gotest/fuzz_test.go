@@ -35,7 +35,7 @@ func FuzzReader(f *testing.F) {
 			t.Errorf("%d of %d cases are kept", len(cases), whole.Total())
 		}
 		for _, c := range cases {
-			for text, limit := range map[string]int{c.Name: results.MaxName, c.Suite: results.MaxName, c.Message: results.MaxMessage} {
+			for text, limit := range map[string]int{c.Name: results.MaxName, c.Suite: results.MaxName, c.Location: results.MaxLocation, c.Message: results.MaxMessage} {
 				if !utf8.ValidString(text) || results.Size(text) > limit {
 					t.Errorf("%q is no text of %d bytes", text, limit)
 				}
@@ -47,8 +47,9 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// bounds counts the events that make a case, and those and the lines that may.
+// bounds counts the tests that end, of which several attempts are one case, and the events and lines that may make one.
 func bounds(stdout []byte) (least, most int64) {
+	ended := map[[2]string]bool{}
 	for line := range bytes.Lines(stdout) {
 		line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 		if len(line) > results.MaxLine {
@@ -58,11 +59,13 @@ func bounds(stdout []byte) (least, most int64) {
 		_, end := outcomes[e.Action]
 		switch {
 		case ok && end && e.Test != "":
-			least++
+			if e.Package != "" {
+				ended[[2]string{e.Package, e.Test}] = true
+			}
 			most++
 		case ok && (e.Action == "run" || end), bytes.HasPrefix(line, []byte("FAIL\t")):
 			most++
 		}
 	}
-	return least, most
+	return int64(len(ended)), most
 }

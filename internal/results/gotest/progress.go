@@ -20,6 +20,8 @@ type progress struct {
 	unnamed int
 	// stray is the test that printed last of those that are not in tests: benchmarks did not say that they begin before Go 1.20.
 	stray test
+	// again means that the package has failed before, so that its tests are further attempts.
+	again bool
 	// failing means that a case of the package failed.
 	failing bool
 	// finished means that the test binary came to its end, and said so.
@@ -126,6 +128,9 @@ func (p *progress) breaksOff() string {
 		if more := len(running) - 1 + p.unnamed; more > 0 {
 			what = fmt.Sprintf("%s and %d more did not end", running[0].name, more)
 		}
+	}
+	if p.name == "" {
+		return "the results break off: " + what
 	}
 	return fmt.Sprintf("the results of package %s break off: %s", p.name, what)
 }

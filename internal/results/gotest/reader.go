@@ -18,19 +18,27 @@ const (
 	maxPackages = 256
 	// maxTests bounds the running tests that are known by name, those of all packages together.
 	maxTests = 1024
+	// maxFailed bounds the failed packages that are known when they start again.
+	maxFailed = 4096
 	// unnamed stands for the name of a test beyond that.
 	unnamed = "(name not kept)"
 )
 
 // Reader reads the output of a test as it comes, in constant memory, and adds its cases to a summary. A case is what has an end
 // of its own: a test or subtest, an example, a fuzz test, a benchmark. A package is none, unless it fails for another reason
-// than its tests. It is not safe for concurrent use.
+// than its tests. A package that has failed and starts again repeats its tests: what is in it are further attempts. It is not
+// safe for concurrent use.
 type Reader struct {
 	sink           *results.Summary
+	attempts       *results.Attempts
 	stdout, stderr stream
 	recognized     bool
+	// started means that test2json may have begun without the name of a package, and bare that it has.
+	started, bare bool
 
 	packages map[string]*progress
+	// failed are packages that have failed.
+	failed map[results.Key]struct{}
 	// serial numbers the packages and tests in the order of their beginning.
 	serial int
 	// tests is the number of running tests that are known by name.
@@ -52,7 +60,10 @@ type Reader struct {
 
 // New returns a reader that adds to sink.
 func New(sink *results.Summary) *Reader {
-	r := &Reader{sink: sink, packages: map[string]*progress{}}
+	r := &Reader{
+		sink: sink, attempts: results.NewAttempts(sink),
+		packages: map[string]*progress{}, failed: map[results.Key]struct{}{},
+	}
 	r.stdout.lines.Each = r.line
 	r.stderr.lines.Each = func(line []byte) { r.builds.text(&r.stderr, line) }
 	return r
@@ -86,6 +97,9 @@ func (r *Reader) Close() {
 
 func (r *Reader) line(line []byte) {
 	e, ok := decode(line)
+	if ok && e.Package == "" && e.ImportPath == "" && !r.believes(&e) {
+		return
+	}
 	if ok {
 		r.recognized, r.stdout.heading = true, ""
 		r.handle(&e)
@@ -97,6 +111,13 @@ func (r *Reader) line(line []byte) {
 		return
 	}
 	r.builds.text(&r.stdout, line)
+}
+
+// believes says whether an event without a package is one of test2json, which says first that it starts or that a test runs.
+func (r *Reader) believes(e *event) bool {
+	r.bare = r.bare || r.started || e.Action == "run" && e.Test != ""
+	r.started = r.started || e.Action == "start"
+	return r.bare
 }
 
 func (r *Reader) handle(e *event) {
@@ -131,6 +152,7 @@ func (r *Reader) progress(name string) *progress {
 	}
 	r.serial++
 	p = &progress{name: name, serial: r.serial, tests: map[string]*test{}}
+	_, p.again = r.failed[results.KeyOf(name)]
 	r.packages[name] = p
 	return p
 }
@@ -184,7 +206,22 @@ func (r *Reader) settle(p *progress) {
 func (r *Reader) add(p *progress, c results.Case) {
 	p.failing = p.failing || c.Outcome == results.Failed || c.Outcome == results.Errored
 	c.Nested = strings.Contains(c.Name, "/")
-	r.sink.Add(c)
+	r.locate(&c)
+	switch {
+	case c.Name == unnamed:
+		r.sink.Add(c)
+	case p.again:
+		r.attempts.Retry(results.KeyOf(p.name, c.Name), c)
+	default:
+		r.attempts.Add(results.KeyOf(c.Suite, c.Name), c)
+	}
+}
+
+// locate finds the place of a case that would be kept.
+func (r *Reader) locate(c *results.Case) {
+	if c.Message != "" && (r.sink.Failed+r.sink.Errored < results.MaxCases || r.sink.Each != nil) {
+		c.Location = results.LocationIn(c.Message, "")
+	}
 }
 
 func (r *Reader) endPackage(p *progress, e *event) {
@@ -195,19 +232,39 @@ func (r *Reader) endPackage(p *progress, e *event) {
 		delete(r.packages, p.name)
 	}
 	switch {
+	case e.Action == "pass" && p.again && r.attempts.Failed(keyOf(e.Package)):
+		r.attempts.Retry(keyOf(e.Package), results.Case{Name: e.Package, Outcome: results.Passed})
 	case e.Action != "fail" || p.failing:
 	case e.FailedBuild != "" || p.reason != "":
 		r.await(failedBuild{pkg: e.Package, reason: p.reason, cause: e.FailedBuild})
 	default:
 		r.addPackage(e.Package, p.explain(&p.output))
 	}
+	// Programs that test2json gives no package are told apart by nothing.
+	if e.Action == "fail" && e.Package != "" && len(r.failed) < maxFailed {
+		r.failed[results.KeyOf(e.Package)] = struct{}{}
+	}
 }
 
+// keyOf identifies the case that stands for a whole package.
+func keyOf(pkg string) results.Key { return results.KeyOf(pkg, "") }
+
+// addPackage adds a case for a package that failed for another reason than its tests. Its attempts are one case.
 func (r *Reader) addPackage(name, message string) {
 	if message == "" {
 		message = "the package failed, but none of its tests did"
 	}
-	r.sink.Add(results.Case{Name: name, Outcome: results.Errored, Message: message})
+	c := results.Case{Name: name, Outcome: results.Errored, Message: message}
+	if name == "" {
+		c.Name = "(package not named)"
+	}
+	r.locate(&c)
+	switch name {
+	case "", unnamed:
+		r.sink.Add(c)
+	default:
+		r.attempts.Retry(keyOf(name), c)
+	}
 }
 
 // duration is the time that a test took, between none and longer than any takes.

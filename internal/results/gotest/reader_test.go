@@ -44,6 +44,42 @@ func TestReader(t *testing.T) {
 			Skipped skips.TestB/sub: a_test.go:6: below
 			Passed skips.TestB
 			Passed skips.TestB`},
+		{"what -count=2 prints is no second attempt", "count-twice", `
+			passed 8, failed 4, errored 0, skipped 0, took 0s
+			Failed till.TestOpens: till_test.go:16: opens.state is stuck
+			Failed till.TestParts/drawer: till_test.go:19: drawer.state is stuck
+			Failed till.TestParts/printer: till_test.go:20: printer.state is stuck
+			Failed till.TestParts
+			Passed till.TestCounts
+			Passed till.TestParts/display
+			Passed till.TestOpens
+			Passed till.TestCounts
+			Passed till.TestParts/drawer
+			Passed till.TestParts/printer
+			Passed till.TestParts/display
+			Passed till.TestParts`},
+		{"a test that passes when its package starts again is flaky", "rerun-passed", `
+			passed 1, failed 0, errored 0, skipped 0, took 0s
+			flaky till.TestOpens: till_test.go:9: stuck`},
+		{"gotestsum repeats each test that failed alone, with its parents", "gotestsum-rerun", `
+			passed 6, failed 0, errored 0, skipped 0, took 0s
+			flaky till.TestOpens: till_test.go:16: opens.state is stuck
+			flaky till.TestParts/drawer: till_test.go:19: drawer.state is stuck
+			flaky till.TestParts
+			flaky till.TestParts/printer: till_test.go:20: printer.state is stuck
+			Passed till.TestCounts
+			Passed till.TestParts/display`},
+		{"test2json may not know the package", "test2json-no-package", `
+			passed 0, failed 1, errored 0, skipped 0, took 0s
+			Failed TestTill: till_test.go:9: stuck`},
+		{"test2json before its first test says only that it starts", "no-package", `
+			passed 2, failed 4, errored 0, skipped 0, took 0s
+			Failed TestOpens: till_test.go:16: opens.state is stuck
+			Failed TestParts/drawer: till_test.go:19: drawer.state is stuck
+			Failed TestParts/printer: till_test.go:20: printer.state is stuck
+			Failed TestParts
+			Passed TestCounts
+			Passed TestParts/display`},
 		{"benchmarks pass without an end event", "benchmarks", `
 			passed 3, failed 3, errored 0, skipped 1, took 0s
 			Failed bench.BenchmarkFails: a_test.go:14: too slow
@@ -232,7 +268,11 @@ func describe(s *results.Summary) string {
 		if message != "" {
 			message = ": " + strings.ReplaceAll(message, "\n", " | ")
 		}
-		lines = append(lines, fmt.Sprintf("%s %s%s", c.Outcome, name, message))
+		outcome := string(c.Outcome)
+		if c.Flaky {
+			outcome = "flaky"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s%s", outcome, name, message))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -56,6 +56,76 @@ func TestReaderOfBrokenStreams(t *testing.T) {
 			passed 2, failed 0, errored 0, skipped 0, took 3s
 			Passed p.T
 			Passed p.T`},
+		{"a package that fails and starts again repeats its tests", `
+			{"Action":"run","Package":"p","Test":"A"}
+			{"Action":"pass","Package":"p","Test":"A"}
+			{"Action":"run","Package":"p","Test":"B"}
+			{"Action":"output","Package":"p","Test":"B","Output":"    b_test.go:3: first\n"}
+			{"Action":"fail","Package":"p","Test":"B"}
+			{"Action":"run","Package":"p","Test":"C"}
+			{"Action":"fail","Package":"p","Test":"C"}
+			{"Action":"fail","Package":"p"}
+			{"Action":"start","Package":"p"}
+			{"Action":"pass","Package":"p","Test":"A"}
+			{"Action":"pass","Package":"p","Test":"B"}
+			{"Action":"fail","Package":"p","Test":"C"}
+			{"Action":"pass","Package":"p","Test":"D"}
+			{"Action":"fail","Package":"p"}`, "", `
+			passed 3, failed 1, errored 0, skipped 0, took 0s
+			Failed p.C
+			flaky p.B: b_test.go:3: first
+			Passed p.A
+			Passed p.D`},
+		{"a package that passes and starts again is another run of it", `
+			{"Action":"pass","Package":"p","Test":"A"}
+			{"Action":"pass","Package":"p"}
+			{"Action":"fail","Package":"p","Test":"A"}
+			{"Action":"fail","Package":"p"}`, "", `
+			passed 1, failed 1, errored 0, skipped 0, took 0s
+			Failed p.A
+			Passed p.A`},
+		{"a package that fails without a test, and then passes, is flaky", `
+			{"Action":"output","Package":"p","Output":"panic: no database\n"}
+			{"Action":"fail","Package":"p"}
+			{"Action":"pass","Package":"p","Test":"A"}
+			{"Action":"pass","Package":"p"}`, "", `
+			passed 2, failed 0, errored 0, skipped 0, took 0s
+			flaky p: panic: no database
+			Passed p.A`},
+		{"a package that fails twice without a test fails once", `
+			{"Action":"fail","Package":"p"}
+			{"Action":"fail","Package":"p"}`, "", `
+			passed 0, failed 0, errored 1, skipped 0, took 0s
+			Errored p: the package failed, but none of its tests did`},
+		{"a test that did not end, and then passes, is flaky", `
+			{"Action":"run","Package":"p","Test":"A"}
+			{"Action":"output","Package":"p","Test":"A","Output":"panic: boom\n"}
+			{"Action":"fail","Package":"p"}
+			{"Action":"pass","Package":"p","Test":"A"}
+			{"Action":"pass","Package":"p"}`, "", `
+			passed 1, failed 0, errored 0, skipped 0, took 0s
+			flaky p.A: did not end: panic: boom`},
+		{"programs without the name of a package are no attempts of each other", `
+			{"Action":"start"}
+			{"Action":"run","Test":"A"}
+			{"Action":"fail","Test":"A"}
+			{"Action":"fail"}
+			{"Action":"start"}
+			{"Action":"run","Test":"A"}
+			{"Action":"pass","Test":"A"}
+			{"Action":"pass"}`, "", `
+			passed 1, failed 1, errored 0, skipped 0, took 0s
+			Failed A
+			Passed A`},
+		{"a program without a name that breaks off", `
+			{"Time":"2026-01-01T00:00:00Z","Action":"start"}
+			{"Action":"output","Output":"panic: no database\n"}
+			{"Action":"fail","Elapsed":0.01}
+			{"Action":"run","Test":"A"}`, "", `
+			passed 0, failed 0, errored 2, skipped 0, took 0s
+			Incomplete: the results break off: A did not end
+			Errored (package not named): panic: no database
+			Errored A: did not end`},
 		{"packages that run at the same time are told apart", `
 			{"Action":"run","Package":"p","Test":"T"}
 			{"Action":"run","Package":"q","Test":"T"}
@@ -190,7 +260,12 @@ func TestRecognized(t *testing.T) {
 		{"an event of a build", `{"ImportPath":"p","Action":"build-output","Output":"# p\n"}`, true},
 		{"an attribute", `{"Action":"attr","Package":"p","Test":"T","Key":"k","Value":"v"}`, true},
 		{"an event with CR LF", "{\"Action\":\"start\",\"Package\":\"p\"}\r\n", true},
-		{"no event without a package", `{"Action":"run","Test":"T"}`, false},
+		{"a test of no package", `{"Time":"2026-01-02T03:04:05Z","Action":"run","Test":"T"}`, true},
+		{"no event of neither a package nor a test", `{"Action":"fail","Elapsed":1}`, false},
+		{"a start alone, of whatever", `{"Action":"start"}`, false},
+		{"no event of no package with what test2json does not print", `{"Action":"run","Test":"T","level":"info"}`, false},
+		{"no event of no package with another name", `{"action":"run","test":"T"}`, false},
+		{"no event of a container", `{"Type":"container","Action":"start","Actor":{"ID":"1"}}`, false},
 		{"no event of a build without its path", `{"Action":"build-fail","Package":"p"}`, false},
 		{"no event of an unknown action", `{"Action":"create","Package":"p"}`, false},
 		{"no event, but a log's line that looks like one", `{"level":"info","action":"start","package":"p"}`, false},
@@ -234,6 +309,24 @@ func TestCasesTellSuiteDurationAndNesting(t *testing.T) {
 	}
 }
 
+func TestAFailureTellsWhereItIs(t *testing.T) {
+	summary := read(lines(
+		event{Action: "run", Package: "p", Test: "A"},
+		event{Action: "output", Package: "p", Test: "A", Output: "=== RUN   A\n"},
+		event{Action: "output", Package: "p", Test: "A", Output: "    till_test.go:9: stuck\n"},
+		event{Action: "output", Package: "p", Test: "A", Output: "    till_test.go:12: still stuck\n"},
+		event{Action: "fail", Package: "p", Test: "A"},
+		event{Action: "run", Package: "p", Test: "B"},
+		event{Action: "output", Package: "p", Test: "B", Output: "no place\n"},
+		event{Action: "fail", Package: "p", Test: "B"},
+		event{Action: "fail", Package: "p"},
+	), "", 100)
+	cases := summary.Cases()
+	if cases[0].Location != "till_test.go:9" || cases[1].Location != "" {
+		t.Errorf("they are at %q and %q", cases[0].Location, cases[1].Location)
+	}
+}
+
 // More than is kept of each kind: the counts stay right.
 func TestBounds(t *testing.T) {
 	const many = 3 * maxTests
@@ -267,7 +360,7 @@ func TestBounds(t *testing.T) {
 		{"benchmarks without an end", each("run", "", "B") + finished + end("pass"), "passed 3072, failed 0, errored 0, skipped 0, took 0s"},
 		{
 			"tests after many that did not end", each("run", "", "T") + end("fail") + each("run", "", "T") + each("skip", "", "T") + end("pass"),
-			"passed 0, failed 0, errored 3072, skipped 3072, took 0s",
+			"passed 0, failed 0, errored 3072, skipped 2048, took 0s", // of those whose names are known, a skip is no further case
 		},
 		{
 			"the name of a test after many that ended", each("run", "", "T") + each("pass", "", "T") + lines(event{Action: "run", Package: "p", Test: "Late"}) + end("fail"),

@@ -152,10 +152,11 @@ func TestFixtures(t *testing.T) {
 		"flaky-attribute.xml": {true, [4]int64{2}, []string{
 			"flaky shop.TillTest: opens: java.lang.AssertionError: the till is locked",
 		}, ""},
-		"gotestsum-reruns.xml": {true, [4]int64{3}, []string{
-			"flaky example.com/shop/till: TestTill/opens: Failed",
-			"flaky example.com/shop/till: TestTill/closes: Failed",
-			"flaky example.com/shop/till: TestTill: Failed",
+		"gotestsum-reruns.xml": {true, [4]int64{6}, []string{
+			"flaky example.com/till: TestOpens: Failed",
+			"flaky example.com/till: TestParts/drawer: Failed",
+			"flaky example.com/till: TestParts: Failed",
+			"flaky example.com/till: TestParts/printer: Failed",
 		}, ""},
 		"gradle-retry.xml": {true, [4]int64{2, 1}, []string{
 			"Failed shop.CartTest: removes(): java.lang.AssertionError: not empty",
