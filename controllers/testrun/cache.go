@@ -115,21 +115,25 @@ func stripJob(obj any) (any, error) {
 	return obj, nil
 }
 
-// stripPod leaves where the pod runs and how it stands. Of one whose end its Job has counted, which a Job does before the last
-// container has stopped, it leaves no more than that it has ended: see isForgotten.
+// stripPod leaves where the pod runs and how it stands, and the label that names its Job if that Job controls it. Of a pod whose end its
+// Job has counted, it leaves no more than that it has ended: see isForgotten. A Job may count that before the last container has stopped.
 func stripPod(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {
 		return obj, nil
 	}
 	forgotten := hasStopped(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer)
+	isOfJob := ownedByItsJob(pod)
 	pod.ManagedFields, pod.OwnerReferences, pod.Finalizers = nil, nil, nil
 	pod.Labels = only(pod.Labels, v1alpha1.LabelRun, batchv1.ControllerUidLabel)
+	if !isOfJob {
+		delete(pod.Labels, batchv1.ControllerUidLabel)
+	}
 	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
 		v1alpha1.AnnotationStopMessage, v1alpha1.AnnotationStopInFavorOf)
 	pod.Spec = corev1.PodSpec{
 		NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds,
-		SchedulerName: unique.Make(pod.Spec.SchedulerName).Value(),
+		SchedulerName: unique.Make(pod.Spec.SchedulerName).Value(), ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds,
 	}
 	status := &pod.Status
 	if forgotten {
@@ -142,6 +146,13 @@ func stripPod(obj any) (any, error) {
 		}
 	}
 	return pod, nil
+}
+
+// ownedByItsJob says whether the Job that the pod's label names controls the pod. Anybody may give a pod such a label; who controls it is
+// known from the owner alone.
+func ownedByItsJob(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOfNoCopy(pod)
+	return owner != nil && owner.Kind == "Job" && string(owner.UID) == pod.Labels[batchv1.ControllerUidLabel]
 }
 
 func hasStopped(pod *corev1.Pod) bool {

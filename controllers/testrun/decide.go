@@ -127,7 +127,7 @@ func afterFinish(seen observation, _ time.Time) (plan, bool) {
 		return plan{}, false
 	}
 	if isActive(seen) { // a Job that another controller created while this one finished the run
-		return plan{stop: finished(status.Verdict, currentAttempt(status).Reason, "The run has finished")}, true
+		return plan{stop: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "The run has finished")}, true
 	}
 	return plan{}, true
 }

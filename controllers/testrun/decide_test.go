@@ -62,6 +62,13 @@ func (s *scene) jobGone() *scene {
 
 func (s *scene) jobStopped(why *state) *scene {
 	s.job.Annotations = withStopRequest(s.job.Annotations, why)
+	s.job.Spec.Suspend, s.job.Spec.Parallelism = ptr.To(true), ptr.To[int32](0)
+	return s
+}
+
+// jobMarked says that somebody gave the Job the annotations of a stop, and did not stop it.
+func (s *scene) jobMarked(why *state) *scene {
+	s.job.Annotations = withStopRequest(s.job.Annotations, why)
 	return s
 }
 
@@ -222,6 +229,14 @@ func disruptedAt(at time.Duration) func(*corev1.Pod) {
 }
 
 func stoppedFor(why *state) func(*corev1.Pod) {
+	return func(pod *corev1.Pod) {
+		markedAs(why)(pod)
+		pod.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	}
+}
+
+// markedAs says that somebody gave the pod the annotations of a stop, and did not stop it.
+func markedAs(why *state) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) { pod.Annotations = withStopRequest(pod.Annotations, why) }
 }
 
@@ -336,6 +351,40 @@ func TestDecide(t *testing.T) {
 			}
 			if plan.requeueAfter != test.requeue {
 				t.Errorf("it looks again after %s, want %s", plan.requeueAfter, test.requeue)
+			}
+		})
+	}
+}
+
+// What an annotation says of a stop is believed only with the stop itself, and only as something that the operator may have written.
+func TestAForgedStopIsNotBelieved(t *testing.T) {
+	cancel := finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "")
+	passed := finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "42 of 42 cases passed")
+	nonsense := finished("Nonsense", "no reason!", "")
+	unknown := finished(v1alpha1.VerdictError, "NoReasonOfOurs", "")
+	tests := map[string]struct {
+		seen *scene
+		does string
+		says string
+	}{
+		"a pod that only says it was stopped runs on":            {seen: aRun().withPod(running, markedAs(cancel)), says: "InProgress  Running"},
+		"a pod that only says it was stopped can be cancelled":   {seen: aRun(cancelled).withPod(running, markedAs(cancel)), does: "stop", says: "InProgress  Cancelling"},
+		"a pod that says it passed is waited for":                {seen: aRun().withPod(onANode, markedAs(passed)), says: ""},
+		"a stopped pod that says it passed timed out":            {seen: aRun().withPod(exited(143, 0), deadlineExceeded, stoppedFor(passed)), says: "Finished TimedOut RunTimeout"},
+		"a stopped pod with a verdict of nobody timed out":       {seen: aRun().withPod(exited(143, 0), deadlineExceeded, stoppedFor(nonsense)), says: "Finished TimedOut RunTimeout"},
+		"a stopped pod with a reason of nobody timed out":        {seen: aRun().withPod(exited(143, 0), deadlineExceeded, stoppedFor(unknown)), says: "Finished TimedOut RunTimeout"},
+		"a Job that only says it was stopped goes on":            {seen: aRun().withPod(running).jobMarked(cancel), says: "InProgress  Running"},
+		"a Job that only says it was stopped can be cancelled":   {seen: aRun(cancelled).withPod(onANode).jobMarked(cancel), does: "stop", says: "Finished Cancelled Cancelled"},
+		"a suspended Job that says it passed has not":            {seen: aRun().withJob().jobStopped(passed), says: ""},
+		"a finished run's Job that only says so is stopped":      {seen: aRun(over).withPod(running).jobMarked(cancel), does: "stop"},
+		"a finished run's pod that only says so is stopped":      {seen: aRun(over).withPod(running, markedAs(cancel)), does: "stop"},
+		"a pod marked as stopped does not end a run by its exit": {seen: aRun().withPod(exited(0, 0), markedAs(cancel)), says: "Finished Passed TestPassed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			plan := decide(test.seen.observation, t0.Add(time.Second))
+			if deed(plan) != test.does || words(plan.state) != test.says {
+				t.Errorf("it does %q and says %q, want %q and %q", deed(plan), words(plan.state), test.does, test.says)
 			}
 		})
 	}

@@ -80,6 +80,14 @@ func TestTheGuideHasEachReason(t *testing.T) {
 	}
 }
 
+// The API's list of reasons has each of its constants.
+func TestTheListOfReasonsIsWhole(t *testing.T) {
+	constants := slices.Sorted(maps.Values(reasonConstants(t)))
+	if listed := slices.Sorted(slices.Values(v1alpha1.Reasons)); !slices.Equal(listed, constants) {
+		t.Errorf("v1alpha1.Reasons has\n%s\nand the constants are\n%s", listed, constants)
+	}
+}
+
 // reasonsByFunction are the reasons of the functions that end a run with one which is no constant in their text.
 var reasonsByFunction = map[string][]string{
 	"couldNotStart":    append([]string{v1alpha1.ReasonStartTimeout}, startFailures...),
@@ -87,8 +95,7 @@ var reasonsByFunction = map[string][]string{
 	"verdictOfReport":  slices.Collect(maps.Values(reasonsOfDefects)),
 	"endedByQueue":     endingReasons(),
 	"stateOfRefusal":   nil, // those of refusals, which are found too
-	"afterFinish":      nil, // and these three pass one on
-	"lastOf":           nil,
+	"lastOf":           nil, // and these two pass one on
 	"stopRequest":      nil,
 }
 

@@ -111,7 +111,7 @@ func jobName(run *v1alpha1.TestRun, attempt int32) string {
 func newJob(seen observation, attempt int32) *batchv1.Job {
 	run, def := seen.run, definitionOf(seen)
 	params, _ := paramValues(def, seen.asked.Params) // paramsInvalid has ruled an error out
-	template := def.spec.Template.DeepCopy()
+	template := templateOf(def)
 
 	labels := map[string]string{
 		v1alpha1.LabelRun:     run.Name,
@@ -170,6 +170,23 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 		},
 		Spec: jobSpec(*template),
 	}
+}
+
+// templateOf is the definition's template as it may reach a pod. The API server refuses what is left out here; but it did not always.
+func templateOf(def definition) *corev1.PodTemplateSpec {
+	template := def.spec.Template.DeepCopy()
+	template.ObjectMeta = metav1.ObjectMeta{Labels: withoutOurs(template.Labels), Annotations: withoutOurs(template.Annotations)}
+	return template
+}
+
+// withoutOurs leaves out the labels or annotations that only the operator may set: it believes them.
+func withoutOurs(all map[string]string) map[string]string {
+	kept := maps.Clone(all)
+	maps.DeleteFunc(kept, func(key, _ string) bool {
+		domain, _, _ := strings.Cut(key, "/")
+		return domain == v1alpha1.GroupVersion.Group || strings.HasSuffix(domain, "."+v1alpha1.GroupVersion.Group)
+	})
+	return kept
 }
 
 func jobSpec(template corev1.PodTemplateSpec) batchv1.JobSpec {
@@ -231,12 +248,16 @@ func unreachableTimeoutOf(job *batchv1.Job) time.Duration {
 	return durationIn(job, v1alpha1.AnnotationUnreachableTimeout, defaultUnreachableTimeout)
 }
 
-// durationIn reads back what newJob wrote. Somebody may have changed the annotation: then the default holds.
+// maxDuration is longer than any duration that the API takes: 99999h99999m99999s, three times.
+const maxDuration = 300_000 * time.Hour
+
+// durationIn reads back what newJob wrote. Somebody may have changed the annotation: the default stands for what the API would not take.
 func durationIn(job *batchv1.Job, annotation string, fallback time.Duration) time.Duration {
-	if limit, err := time.ParseDuration(job.Annotations[annotation]); err == nil {
-		return limit
+	limit, err := time.ParseDuration(job.Annotations[annotation])
+	if err != nil || limit < time.Second || limit > maxDuration {
+		return fallback
 	}
-	return fallback
+	return limit
 }
 
 // testGenerationOf reads back what newJob wrote; 0 for an inline definition.
@@ -245,7 +266,7 @@ func testGenerationOf(job *batchv1.Job) int64 {
 	if err != nil {
 		return 0
 	}
-	return generation
+	return max(0, generation)
 }
 
 // runTimeoutOf reads back what newJob wrote.

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -31,8 +32,11 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 	rich := builders.TestSpec("prove -v t/", v1alpha1.ParamSpec{Name: "LANG", Default: ptr.To("C")})
 	rich.Container = "prove"
 	rich.Timeouts = builders.TestRun("").StartTimeout(time.Minute).RunTimeout(1500 * time.Millisecond).Spec.Timeouts
-	rich.Template.Labels = map[string]string{"team": "web", v1alpha1.LabelRun: "mine"}
-	rich.Template.Annotations = map[string]string{"note": "kept"}
+	rich.Template.ObjectMeta = metav1.ObjectMeta{ // stored when the schema let more through
+		Name: "other", Namespace: "kube-system", Finalizers: []string{"example.com/never"},
+		Labels:      map[string]string{"team": "web", v1alpha1.LabelRun: "mine", v1alpha1.LabelTest: "other", "more.testrun.dev/a": "b"},
+		Annotations: map[string]string{"note": "kept", "nottestrun.dev/a": "kept", v1alpha1.AnnotationStopVerdict: "Passed", "more.testrun.dev/a": "b"},
+	}
 	pod := &rich.Template.Spec
 	pod.ServiceAccountName = "tester"
 	pod.InitContainers = []corev1.Container{{Name: "fetch", Image: builders.Image}}

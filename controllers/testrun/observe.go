@@ -225,38 +225,50 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 // readPod finds the Job's pod. That an ended Job has none is believed only of the API server, which is also asked how a pod ended that
 // the cache has forgotten.
 func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
-	pod, err := firstPod(ctx, r.Client, job, client.MatchingFields{podsByJob: string(job.UID)})
-	switch {
-	case err != nil:
-		return nil, err
-	case pod == nil && jobEnd(job) != nil:
+	pods := &corev1.PodList{}
+	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{podsByJob: string(job.UID)})
+	if err != nil {
+		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
+	}
+	pod := firstPod(pods.Items)
+	if pod == nil && jobEnd(job) != nil || isForgotten(pod) {
 		return r.readPodUncached(ctx, job)
-	case isForgotten(pod):
-		if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
-			return nil, fmt.Errorf("reading the pod: %w", err)
-		}
 	}
 	return pod, nil
 }
 
+// podsPerPage is how many pods are read at a time. Anybody may give as many as they like the label of a Job's pods.
+const podsPerPage = 100
+
 func (r *Reconciler) readPodUncached(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
-	return firstPod(ctx, r.APIReader, job, client.MatchingLabels{batchv1.ControllerUidLabel: string(job.UID)})
+	var own []corev1.Pod
+	for page := ""; ; {
+		pods := &corev1.PodList{}
+		err := r.APIReader.List(ctx, pods, client.InNamespace(job.Namespace),
+			client.MatchingLabels{batchv1.ControllerUidLabel: string(job.UID)}, client.Limit(podsPerPage), client.Continue(page))
+		if err != nil {
+			return nil, fmt.Errorf("listing the pods of the Job: %w", err)
+		}
+		for _, pod := range pods.Items {
+			if metav1.IsControlledBy(&pod, job) {
+				own = append(own, pod)
+			}
+		}
+		if page = pods.Continue; page == "" {
+			return firstPod(own), nil
+		}
+	}
 }
 
-// firstPod lists the pods of the Job and returns the first that was made: there is never more than one, unless Kubernetes
-// itself made a second.
-func firstPod(ctx context.Context, reader client.Reader, job *batchv1.Job, ofJob client.ListOption) (*corev1.Pod, error) {
-	pods := &corev1.PodList{}
-	if err := reader.List(ctx, pods, client.InNamespace(job.Namespace), ofJob); err != nil {
-		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
+// firstPod is the one that was made first; nil if there is none. A Job never has more than one, unless Kubernetes itself made a second.
+func firstPod(pods []corev1.Pod) *corev1.Pod {
+	if len(pods) == 0 {
+		return nil
 	}
-	if len(pods.Items) == 0 {
-		return nil, nil
-	}
-	first := slices.MinFunc(pods.Items, func(a, b corev1.Pod) int {
+	first := slices.MinFunc(pods, func(a, b corev1.Pod) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
 	})
-	return &first, nil
+	return &first
 }
 
 // readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none. That it does not exist is

@@ -1,7 +1,6 @@
 package testrun
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -14,9 +13,16 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// formatReadOf reads back what newJob wrote.
+// formatReadOf reads back what newJob wrote. Somebody may have changed the annotation: then results are read in any format.
 func formatReadOf(job *batchv1.Job) v1alpha1.ResultsFormat {
-	return v1alpha1.ResultsFormat(cmp.Or(job.Annotations[v1alpha1.AnnotationResultsFormat], string(v1alpha1.ResultsNone)))
+	switch format := v1alpha1.ResultsFormat(job.Annotations[v1alpha1.AnnotationResultsFormat]); format {
+	case "", v1alpha1.ResultsNone:
+		return v1alpha1.ResultsNone
+	case v1alpha1.ResultsTAP, v1alpha1.ResultsJUnit, v1alpha1.ResultsGoTest:
+		return format
+	default:
+		return v1alpha1.ResultsAuto
+	}
 }
 
 // reportOf is what the runner left in the termination message of the test's container, or nil.

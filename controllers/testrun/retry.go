@@ -115,10 +115,25 @@ func (p retryPolicy) encode() string {
 // retryPolicyOf reads back what newJob wrote. Somebody may have changed the annotation: then there is no other attempt.
 func retryPolicyOf(job *batchv1.Job) retryPolicy {
 	var policy retryPolicy
-	if json.Unmarshal([]byte(job.Annotations[v1alpha1.AnnotationRetry]), &policy) != nil {
+	if json.Unmarshal([]byte(job.Annotations[v1alpha1.AnnotationRetry]), &policy) != nil || !policy.isBounded() {
 		return retryPolicy{}
 	}
 	return policy
+}
+
+// The API's limits of retry.
+const (
+	maxRetries   = 10
+	maxFactor    = 10
+	maxExitCodes = 32
+)
+
+// isBounded says whether the policy is one that the API takes.
+func (p retryPolicy) isBounded() bool {
+	within := func(n, least, most int) bool { return least <= n && n <= most }
+	return within(p.Failure, 0, maxRetries) && within(p.Disruption, 0, maxRetries) && within(p.Factor, 1, maxFactor) &&
+		min(p.Base, p.Cap) >= 0 && max(p.Base, p.Cap) <= maxDuration &&
+		max(len(p.Permanent), len(p.Infrastructure)) <= maxExitCodes
 }
 
 func (p retryPolicy) size(b budget) int {
@@ -134,12 +149,12 @@ func (p retryPolicy) size(b budget) int {
 
 // backoff is how long to wait after the attempt of that number, counted from 1.
 func (p retryPolicy) backoff(attempt int32) time.Duration {
-	wait := p.Base
+	wait, factor := p.Base, max(p.Factor, 1)
 	for range attempt - 1 {
-		if wait >= p.Cap {
-			break
+		if wait >= p.Cap/time.Duration(factor) { // the next one is over the cap, and may be more than a Duration holds
+			return p.Cap
 		}
-		wait *= time.Duration(p.Factor)
+		wait *= time.Duration(factor)
 	}
 	return min(wait, p.Cap)
 }

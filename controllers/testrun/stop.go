@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -13,6 +14,9 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/results"
 )
+
+// maxRunName is the length of the longest name of a run.
+const maxRunName = 58
 
 // errStale means that the API server knows more than the cache did: the reconcile has to be done again.
 var errStale = errors.New("the cache is behind the API server")
@@ -52,7 +56,7 @@ func mayHaveLogs(seen observation) bool {
 func (r *Reconciler) stopPod(ctx context.Context, pod *corev1.Pod, why *state) error {
 	stopped := pod.DeepCopy()
 	stopped.Annotations = withStopRequest(pod.Annotations, why)
-	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](stopDeadline)
 	if err := r.Client.Patch(ctx, stopped, lockedMergeFrom(pod)); err != nil {
 		return fmt.Errorf("stopping the pod: %w", err)
 	}
@@ -83,27 +87,42 @@ func withStopRequest(annotations map[string]string, why *state) map[string]strin
 	})
 }
 
-// stopRequest reads back what withStopRequest wrote; nil if nobody asked for a stop.
+// stopRequest reads back what withStopRequest wrote; nil if nobody asked for a stop. A stop only ever ends a run as Error or Cancelled,
+// with a reason of the API. Anything else was written by somebody else, and is not believed.
 func stopRequest(annotations map[string]string) *state {
 	verdict := v1alpha1.Verdict(annotations[v1alpha1.AnnotationStopVerdict])
-	if verdict == "" {
+	reason := annotations[v1alpha1.AnnotationStopReason]
+	if verdict != v1alpha1.VerdictError && verdict != v1alpha1.VerdictCancelled || !slices.Contains(v1alpha1.Reasons, reason) {
 		return nil
 	}
-	why := finished(verdict, annotations[v1alpha1.AnnotationStopReason], annotations[v1alpha1.AnnotationStopMessage])
-	why.inFavorOf = annotations[v1alpha1.AnnotationStopInFavorOf]
+	why := finished(verdict, reason, results.Cut(annotations[v1alpha1.AnnotationStopMessage], maxMessage))
+	if other := annotations[v1alpha1.AnnotationStopInFavorOf]; len(other) <= maxRunName {
+		why.inFavorOf = other
+	}
 	return why
 }
 
+// stopOfJob is why the Job was stopped; nil if it was not. The annotations alone are not believed: whoever may change a Job could write
+// them. They count together with what the same write did, which stops the Job whoever did it.
 func stopOfJob(job *batchv1.Job) *state {
-	if job == nil {
+	if job == nil || !ptr.Deref(job.Spec.Suspend, false) || ptr.Deref(job.Spec.Parallelism, 1) != 0 {
 		return nil
 	}
 	return stopRequest(job.Annotations)
 }
 
+// stopOfPod is stopOfJob for a pod.
 func stopOfPod(pod *corev1.Pod) *state {
-	if pod == nil {
+	if pod == nil || !deadlineLowered(pod) {
 		return nil
 	}
 	return stopRequest(pod.Annotations)
+}
+
+// stopDeadline is the time limit of a pod that is stopped: the smallest one.
+const stopDeadline = 1
+
+// deadlineLowered says whether the pod's time limit is that of a stop.
+func deadlineLowered(pod *corev1.Pod) bool {
+	return ptr.Deref(pod.Spec.ActiveDeadlineSeconds, 0) == stopDeadline
 }

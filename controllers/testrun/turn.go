@@ -91,13 +91,20 @@ func (p place) encode() string {
 }
 
 // placeKept reads back what newJob wrote. Somebody may have changed the annotation: then the run counts in the queue that it
-// names.
+// names. A queue that the run names itself is never another one.
 func placeKept(job *batchv1.Job, run *v1alpha1.TestRun) place {
 	var kept place
-	if job == nil || json.Unmarshal([]byte(job.Annotations[v1alpha1.AnnotationAdmission]), &kept) != nil {
+	if job == nil || json.Unmarshal([]byte(job.Annotations[v1alpha1.AnnotationAdmission]), &kept) != nil || !kept.isBounded() {
 		return place{Queue: cmp.Or(run.Spec.Queue, v1alpha1.DefaultQueue)}
 	}
+	kept.Queue = cmp.Or(run.Spec.Queue, kept.Queue)
 	return kept
+}
+
+// isBounded says whether the place is one that the API takes.
+func (p place) isBounded() bool {
+	const longestName, mostAtOnce = 63, 100_000
+	return 0 < len(p.Queue) && len(p.Queue) <= longestName && 0 <= p.Max && p.Max <= mostAtOnce
 }
 
 var (
