@@ -31,6 +31,11 @@ func generate(format string, mib int) error {
 	if format == manyFiles {
 		return generateFiles(mib << 10)
 	}
+	if shape := shapes[format]; shape != nil {
+		out := bufio.NewWriterSize(os.Stdout, 1<<16)
+		shape(out)
+		return out.Flush()
+	}
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	if format == string(results.JUnit) {
 		file, err := os.Create(filepath.Join(os.Getenv(envResults), "a.xml"))
@@ -103,32 +108,8 @@ func TestMemoryDoesNotGrowWithWhatATestReports(t *testing.T) {
 			if input == manyFiles {
 				format = "JUnit"
 			}
-			dir := t.TempDir()
-			cmd := exec.CommandContext(t.Context(), program, "run", "--report="+filepath.Join(dir, "report"), "--", os.Args[0], "-size="+strconv.Itoa(*size))
-			cmd.Env = append(os.Environ(), asGenerator+"="+input, envResults+"="+filepath.Join(dir, "results"))
 			start := time.Now()
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			peak := 0
-			for running := true; running; {
-				select {
-				case err := <-ended:
-					if err != nil {
-						t.Fatal(err)
-					}
-					running = false
-				case <-time.After(10 * time.Millisecond):
-					peak = max(peak, peakMemory(cmd.Process.Pid))
-				}
-			}
-			encoded, err := os.ReadFile(filepath.Join(dir, "report"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			report, _ := results.Decode(string(encoded))
+			peak, report := measure(t, program, input)
 			t.Logf("%d MiB, %d cases: %d KiB of memory, %s", *size, report.Total(), peak, time.Since(start).Round(time.Millisecond))
 			if string(report.Format) != format || report.Defect != "" || report.Total() < int64(*size)<<10 || report.Failed != report.Total()/1000 {
 				t.Errorf("it reports %s: %d cases, %d failed, %s", report.Format, report.Total(), report.Failed, report.DefectMessage)
@@ -138,6 +119,36 @@ func TestMemoryDoesNotGrowWithWhatATestReports(t *testing.T) {
 			}
 		})
 	}
+}
+
+// measure runs the generator of an input under the runner, and returns the runner's peak memory in KiB and its report.
+func measure(t *testing.T, program, input string) (peak int, report *results.Report) {
+	t.Helper()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), program, "run", "--report="+filepath.Join(dir, "report"), "--", os.Args[0], "-size="+strconv.Itoa(*size))
+	cmd.Env = append(os.Environ(), asGenerator+"="+input, envResults+"="+filepath.Join(dir, "results"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for running := true; running; {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = false
+		case <-time.After(10 * time.Millisecond):
+			peak = max(peak, peakMemory(cmd.Process.Pid))
+		}
+	}
+	encoded, err := os.ReadFile(filepath.Join(dir, "report"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, _ = results.Decode(string(encoded))
+	return peak, report
 }
 
 // peakMemory is the largest resident memory that the process has had, in KiB; 0 if it is not known.

@@ -266,13 +266,14 @@ func isHeading(comment []byte) bool {
 	return false
 }
 
-// isExplanation knows how Test::More, bats and others begin to say why a point failed.
+// isExplanation knows how Test::More, bats, Python and others begin to say why a point failed.
 func isExplanation(line []byte) bool {
 	text := line[1:]
-	for _, beginning := range []string{"  ", "\t", " Failed test", " (in test ", " (from function "} {
+	for _, beginning := range []string{"  ", "\t", " Failed test", " (in test ", " (from function ", " Traceback "} {
 		if bytes.HasPrefix(text, []byte(beginning)) {
 			return true
 		}
 	}
-	return false
+	word, _, _ := bytes.Cut(trimLeft(text), []byte(":"))
+	return bytes.HasSuffix(word, []byte("Error")) || bytes.HasSuffix(word, []byte("Exception"))
 }

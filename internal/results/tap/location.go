@@ -46,17 +46,19 @@ func (p *place) comment(text []byte) {
 	if p.at != "" {
 		return
 	}
-	for _, words := range [][2]string{{"in test file ", ", line "}, {"at ", " line "}} {
-		_, rest, found := bytes.Cut(text, []byte(words[0]))
-		i := bytes.LastIndex(rest, []byte(words[1]))
-		if !found || i <= 0 {
-			continue
-		}
-		number := rest[i+len(words[1]):]
-		if n := digits(number); n > 0 && n < 10 {
-			p.at = clip(string(rest[:i])) + ":" + string(number[:n])
-			return
-		}
+	text = trimLeft(text)
+	before, line, end := []byte("in test file "), ", line ", ""
+	if bytes.HasPrefix(text, []byte("at ")) || bytes.HasPrefix(text, []byte("Failed test ")) {
+		before, line, end = []byte("at "), " line ", "."
+	}
+	_, rest, _ := bytes.Cut(text, before)
+	i := bytes.LastIndex(rest, []byte(line))
+	if i <= 0 {
+		return
+	}
+	number := rest[i+len(line):]
+	if n := digits(number); n > 0 && n < 10 && bytes.HasPrefix(number[n:], []byte(end)) {
+		p.at = clip(string(rest[:i])) + ":" + string(number[:n])
 	}
 }
 

@@ -96,6 +96,49 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 1 passed, 2 failed, 0 errored, 0 skipped in 0s", "Failed a", "\twhy", "\twhy else", "Failed c", "Passed b"},
 		},
 		{
+			"comments before the first point are headings, and so are those behind a failing point",
+			lines("1..4", "# opens", "not ok 1 a", "# closes", "not ok 2 b", "# Traceback (most recent call last):", "# where", "# locks", "not ok 3 c", "# AssertionError: no", "not ok 4 d", "", "# Failed test 4", "# End"), "",
+			[]string{
+				"recognized true: 0 passed, 4 failed, 0 errored, 0 skipped in 0s",
+				"Failed a", "Failed b", "\tTraceback (most recent call last):", "\twhere", "\tlocks", "Failed c", "\tAssertionError: no", "Failed d", "\tFailed test 4", "\tEnd",
+			},
+		},
+		{
+			"counts, and what comes behind YAML or an empty line, are not about the failing point",
+			lines("1..4", "not ok 1 a", "  ---", "  why: a", "  ...", "# next", "not ok 2 b", "", "# next", "not ok 3 c", "# why", "# Subtest: next", "# of it", "not ok 4 d", "# tests 4", "# fail 4"), "",
+			[]string{
+				"recognized true: 0 passed, 4 failed, 0 errored, 0 skipped in 0s",
+				"Failed a", "\twhy: a", "Failed b", "Failed c", "\twhy", "Failed d",
+			},
+		},
+		{
+			"text behind a failing point says why, unless diagnostics do",
+			lines("1..4", "not ok 1 a", "Error: no", "    at x.js:1", "", "more", "not ok 2 b", "  Error: no", "", "    not ok 1 quoted", "  # quoted", "not ok 3 c", "# why", "text", "not ok 4 d", "debugging"), lines("#   Failed test 'd'", "#   at d.t line 4."),
+			[]string{
+				"recognized true: 0 passed, 4 failed, 0 errored, 0 skipped in 0s",
+				"Failed a", "\tError: no", "\t    at x.js:1", "Failed b", "\tError: no", "\t", "\t  not ok 1 quoted", "\t# quoted", "Failed c", "\twhy", "Failed d at d.t:4", "\tat d.t line 4.",
+			},
+		},
+		{
+			"names of one case that end like a time are names", lines("1..1", "ok 1 answers in 5ms"), "",
+			[]string{"recognized true: 1 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed answers in 5ms"},
+		},
+		{
+			"names end with a time if all do", lines("1..2", "ok 1 answers in 5ms", "not ok 2 in 7ms in 20ms", "# why"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 25ms", "Failed in 7ms (20ms)", "\twhy", "Passed answers (5ms)"},
+		},
+		{
+			"the plan says which points are expected to fail", lines("1..4 todo 2 3;", "ok", "not ok", "ok", "not ok"), "",
+			[]string{"recognized true: 2 passed, 1 failed, 0 errored, 1 skipped in 0s", "Failed test 4", "Skipped test 2", "\tTODO", "Passed test 1", "Passed test 3"},
+		},
+		{
+			"a subtest before the first point of a second document counts", lines("1..1", "ok 1", "    not ok 1 - a", "    1..1", "ok 1 - b", "1..1"), "",
+			[]string{
+				"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s",
+				"Failed b", "\tit says ok, but its subtest is not: 1 of 1 case failed", "\ta", "Passed test 1",
+			},
+		},
+		{
 			"YAML tells how long a case took and why it failed",
 			lines("1..2", "ok 1 a", "  ---", "  duration_ms: 1500", "  why: not", "  ...", "not ok 2 b", "  ---", "  duration_ms: '2.5'", "  deep:", "    duration_ms: 9", "", "  ok: 1", "ok 7", "  ..."), "",
 			[]string{

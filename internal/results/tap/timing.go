@@ -9,10 +9,11 @@ import (
 )
 
 // timing reads what bats --timing puts behind the title of each case, " in 12ms". A title may end so by itself: it is a time
-// only if every case of the document has one. So the names are cut when the document has ended.
+// only if every case of the document has one, and there are several. So the names are cut when the document has ended.
 type timing struct {
 	// off means that a case had none.
 	off   bool
+	cases int
 	total time.Duration
 	named []timed
 }
@@ -34,6 +35,7 @@ func (t *timing) add(kept *results.Case, h *held, early uint64) {
 		t.named = nil
 		return
 	}
+	t.cases++
 	t.total += min(took, math.MaxInt64-t.total)
 	if kept != nil {
 		t.named = append(t.named, timed{kept, name, took})
@@ -42,7 +44,7 @@ func (t *timing) add(kept *results.Case, h *held, early uint64) {
 
 // close ends the document.
 func (t *timing) close(sink *results.Summary) {
-	if t.off {
+	if t.off || t.cases < 2 {
 		return
 	}
 	for _, n := range t.named {
