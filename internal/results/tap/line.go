@@ -151,7 +151,7 @@ func cutTime(text []byte) ([]byte, time.Duration) {
 		return text, 0
 	}
 	i := bytes.LastIndex(text, []byte("# time="))
-	if i < 0 {
+	if i < 0 || i > 0 && !isBlank(text[i-1]) { // an escaped one is behind a backslash
 		return text, 0
 	}
 	if d, ok := parseTime(text[i+len("# time="):]); ok {

@@ -8,8 +8,8 @@ type tally struct {
 	// planned is what the last plan said. early is how many points came before it.
 	planned, early uint64
 	plans          int
-	// canonical means that all points have a dash and their numbers in turn: "ok 1 - NAME", "ok 2 - NAME".
-	canonical bool
+	// inTurn means that all points are numbered, from 1 on and in turn.
+	inTurn bool
 }
 
 // point counts a test point. Numbers do not matter: they should be unique, and many producers' are not.
@@ -18,7 +18,7 @@ func (t *tally) point(p *point, failed bool) {
 	if failed {
 		t.failed++
 	}
-	t.canonical = (t.canonical || t.points == 1) && p.dashed && p.number == t.points
+	t.inTurn = (t.inTurn || t.points == 1) && p.numbered && p.number == t.points
 }
 
 func (t *tally) plan(count uint64) {
