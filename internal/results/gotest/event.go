@@ -24,6 +24,8 @@ type event struct {
 	Elapsed     float64
 	Output      string
 	FailedBuild string
+	// Key and Value are an attribute that a test gives itself, and Path a folder of files that it leaves.
+	Key, Value, Path string
 }
 
 // outcomes are those of the actions that end a test or a package.

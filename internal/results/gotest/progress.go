@@ -42,6 +42,34 @@ type test struct {
 	// reported is the outcome in the test's own output, of which the go command makes an event.
 	reported results.Outcome
 	output   excerpt
+	// details is nil if nobody asks for them.
+	details *results.Details
+}
+
+// maxProperties and maxAttachments bound the details of a test.
+const (
+	maxProperties  = 64
+	maxAttachments = 64
+)
+
+// detailed is what a test has told of itself and printed, if somebody asks for it.
+func (t *test) detailed() *results.Details {
+	if t == nil || t.details == nil {
+		return nil
+	}
+	t.details.Output = t.output.text()
+	return t.details
+}
+
+// describe takes what a test tells of itself.
+func (t *test) describe(e *event) {
+	switch d := t.details; {
+	case d == nil:
+	case e.Action == "attr" && len(d.Properties) < maxProperties:
+		d.Properties = append(d.Properties, results.Property{Name: bounded(e.Key), Value: bounded(e.Value)})
+	case e.Action == "artifacts" && len(d.Attachments) < maxAttachments:
+		d.Attachments = append(d.Attachments, bounded(e.Path))
+	}
 }
 
 func (p *progress) begun() int { return p.serial }

@@ -135,6 +135,8 @@ func (r *Reader) handle(e *event) {
 		r.beginTest(p, e.Test)
 	case e.Action == "output" && p != &r.crowd:
 		p.print(e)
+	case p.tests[e.Test] != nil:
+		p.tests[e.Test].describe(e)
 	case e.Action == "start" && p == &r.crowd:
 		r.begun++
 	}
@@ -165,7 +167,11 @@ func (r *Reader) beginTest(p *progress, name string) {
 	}
 	r.serial++
 	r.tests++
-	p.tests[name] = &test{name: name, serial: r.serial}
+	begun := &test{name: name, serial: r.serial}
+	if r.sink.Each != nil {
+		begun.details = &results.Details{}
+	}
+	p.tests[name] = begun
 }
 
 func (r *Reader) endTest(p *progress, e *event, outcome results.Outcome) {
@@ -187,14 +193,16 @@ func (r *Reader) endTest(p *progress, e *event, outcome results.Outcome) {
 	if t == &p.stray {
 		p.stray = test{}
 	}
-	r.add(p, results.Case{Suite: e.Package, Name: e.Test, Outcome: outcome, Duration: e.duration(), Message: message})
+	r.add(p, results.Case{
+		Suite: e.Package, Name: e.Test, Outcome: outcome, Duration: e.duration(), Message: message, Details: t.detailed(),
+	})
 }
 
 // settle ends the tests of a package that have no end event.
 func (r *Reader) settle(p *progress) {
 	for _, t := range inOrder(p.tests) {
 		outcome, message := p.verdict(t)
-		r.add(p, results.Case{Suite: p.name, Name: t.name, Outcome: outcome, Message: message})
+		r.add(p, results.Case{Suite: p.name, Name: t.name, Outcome: outcome, Message: message, Details: t.detailed()})
 	}
 	r.tests -= len(p.tests)
 	outcome, message := p.verdict(&test{})

@@ -3,6 +3,7 @@ package gotest
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -306,6 +307,31 @@ func TestCasesTellSuiteDurationAndNesting(t *testing.T) {
 	}
 	if summary.Duration != 500*time.Millisecond {
 		t.Errorf("took %s", summary.Duration)
+	}
+}
+
+func TestDetailsAreReadForWhoAsksForThem(t *testing.T) {
+	events := lines(
+		event{Action: "run", Package: "p", Test: "A"},
+		event{Action: "output", Package: "p", Test: "A", Output: "=== RUN   A\n"},
+		event{Action: "attr", Package: "p", Test: "A", Key: "owner", Value: "till"},
+		event{Action: "output", Package: "p", Test: "A", Output: "it opens\n"},
+		event{Action: "artifacts", Package: "p", Test: "A", Path: "/tmp/p/A"},
+		event{Action: "pass", Package: "p", Test: "A"},
+		event{Action: "pass", Package: "p"},
+	)
+	var got []results.Case
+	reader := New(&results.Summary{Each: func(c results.Case) { got = append(got, c) }})
+	_, _ = reader.Write([]byte(events))
+	reader.Close()
+	want := &results.Details{
+		Output: "it opens\n", Properties: []results.Property{{Name: "owner", Value: "till"}}, Attachments: []string{"/tmp/p/A"},
+	}
+	if len(got) != 1 || !reflect.DeepEqual(got[0].Details, want) {
+		t.Errorf("it has %+v", got)
+	}
+	if c := read(events, "", 100).Cases()[0]; c.Details != nil {
+		t.Error("nobody asked for details")
 	}
 }
 

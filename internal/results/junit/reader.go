@@ -92,15 +92,14 @@ func (f *file) isCopy(name string, a attributes) bool {
 // add counts a case. In a suite that another file has too, only a failure that is not known yet counts. A case that stands for a
 // whole suite has no further attempts.
 func (p *parser) add(c results.Case, wholeSuite bool) {
-	f := p.file
-	copied, golang := f.copied, false
+	f, inner := p.file, suite{copied: p.file.copied}
 	if last := len(p.suites) - 1; last >= 0 {
-		copied, golang = p.suites[last].copied, p.suites[last].golang
+		inner = p.suites[last]
 	}
 	failing := c.Outcome == results.Failed || c.Outcome == results.Errored
 	key := results.KeyOf(c.Suite, c.Name)
 	_, known := f.failed[key]
-	if copied && (!failing || known) {
+	if inner.copied && (!failing || known) {
 		return
 	}
 	if failing && len(f.failed) < maxFailed {
@@ -113,5 +112,5 @@ func (p *parser) add(c results.Case, wholeSuite bool) {
 		f.sink.Add(c)
 		return
 	}
-	f.attempts.Repeat(results.KeyOf(f.name, c.Suite, c.Name), c, golang)
+	f.attempts.Repeat(results.KeyOf(f.name, inner.name, inner.host, c.Suite, c.Name), c, inner.golang)
 }

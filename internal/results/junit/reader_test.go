@@ -122,6 +122,7 @@ func TestANameThatComesAgainIsAnAttemptAfterAFailureOnly(t *testing.T) {
 		"fails, then is skipped":          {[]string{fail, skip}, [4]int64{0, 1, 1}, [4]int64{0, 1, 1}},
 		"fails in a suite of that name":   {[]string{`<testsuite name="s">` + fail + `</testsuite><testsuite name="s">`, pass, `</testsuite>`}, [4]int64{1, 0, 0, 1}, [4]int64{1, 1}},
 		"fails in a suite of another":     {[]string{`<testsuite name="t">` + fail + `</testsuite>`, pass}, [4]int64{1, 1}, [4]int64{1, 1}},
+		"fails in another browser":        {[]string{`<testsuite name="a.spec" hostname="chrome"><testcase name="a" classname="c"><failure/></testcase></testsuite>`, `<testsuite name="a.spec" hostname="firefox"><testcase name="a" classname="c"/></testsuite>`}, [4]int64{1, 1}, [4]int64{1, 1}},
 		"is called flaky by its tool":     {[]string{`<testcase name="a" flaky="true"><failure/></testcase>`}, [4]int64{1, 0, 0, 1}, [4]int64{1, 0, 0, 1}},
 		"is called flaky and has failed":  {[]string{`<testcase name="a"><flakyFailure/><failure/></testcase>`}, [4]int64{0, 1}, [4]int64{0, 1}},
 		"is not called flaky, and failed": {[]string{`<testcase name="a" flaky="false"><failure/></testcase>`}, [4]int64{0, 1}, [4]int64{0, 1}},
