@@ -69,6 +69,10 @@ func TestReader(t *testing.T) {
 			flaky till.TestParts/printer: till_test.go:20: printer.state is stuck
 			Passed till.TestCounts
 			Passed till.TestParts/display`},
+		{"gotestsum says again in text what the events told", "gotestsum-build-failed", `
+			passed 0, failed 0, errored 2, skipped 0, took 0s
+			Errored ./nowhere: setup failed: stat /src/nowhere: directory not found
+			Errored example.org/shop/cannotbuild: build failed: cannotbuild/cannotbuild_test.go:5:34: declared and not used: price | cannotbuild/cannotbuild_test.go:5:46: cannot use "one" (untyped string constant) as int value in variable declaration`},
 		{"test2json may not know the package", "test2json-no-package", `
 			passed 0, failed 1, errored 0, skipped 0, took 0s
 			Failed TestTill: till_test.go:9: stuck`},
