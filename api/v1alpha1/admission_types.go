@@ -58,7 +58,7 @@ type Unique struct {
 	// Unset means that only runs that have not finished count.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
 	Window *metav1.Duration `json:"window,omitempty"`
 
 	// onConflict says which of two is kept. Unset means KeepFirst.

@@ -90,7 +90,7 @@ type Backoff struct {
 	// base is the time after the first attempt, such as 0s, 30s or 5m. Unset means 10s.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 90s or 5m: no days, no fractions, not negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 90s or 5m: at most 99999h, no days, no fractions, not negative"
 	Base *metav1.Duration `json:"base,omitempty"`
 
 	// factor is by how much the time grows with each further attempt. Unset means 2.
@@ -103,6 +103,6 @@ type Backoff struct {
 	// cap is the longest time. Unset means 5m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 90s or 5m: no days, no fractions, not negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 90s or 5m: at most 99999h, no days, no fractions, not negative"
 	Cap *metav1.Duration `json:"cap,omitempty"`
 }

@@ -8,9 +8,9 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="[has(self.testRef), has(self.testSpec), has(self.rerunOf)].filter(x, x).size() == 1",message="set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)"
 // +kubebuilder:validation:XValidation:rule="!has(self.rerunOf) || !(has(self.params) || has(self.timeouts) || has(self.retry))",message="rerunOf repeats a run as that was asked for: leave out params, timeouts and retry"
-// +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",message="params holds a name that testSpec.params does not define"
-// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",message="params lacks a value for a param that testSpec.params requires"
-// +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",message="params holds a value that is not in the enum of testSpec.params"
+// +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || self.params.all(p, has(self.testSpec.params) && self.testSpec.params.exists(d, d.name == p.name))",messageExpression="'testSpec.params defines no %s, which params gives a value'.format([self.params.filter(p, !has(self.testSpec.params) || !self.testSpec.params.exists(d, d.name == p.name))[0].name])",message="params holds a name that testSpec.params does not define"
+// +kubebuilder:validation:XValidation:rule="!has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.required) || !d.required || (has(self.params) && self.params.exists(p, p.name == d.name)))",messageExpression="'params gives no value for %s, which testSpec.params requires'.format([self.testSpec.params.filter(d, has(d.required) && d.required && (!has(self.params) || !self.params.exists(p, p.name == d.name)))[0].name])",message="params lacks a value for a param that testSpec.params requires"
+// +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum))",messageExpression="'params gives a value that is not in the enum of %s'.format([self.testSpec.params.filter(d, has(d.enum) && self.params.exists(p, p.name == d.name && !(p.value in d.enum)))[0].name])",message="params holds a value that is not in the enum of testSpec.params"
 // +kubebuilder:validation:XValidation:rule="!has(self.params) || !has(self.testSpec) || !has(self.testSpec.template.spec) || self.params.map(p, size(p.value)).sum() * (size(self.testSpec.template.spec.containers) + (has(self.testSpec.template.spec.initContainers) ? size(self.testSpec.template.spec.initContainers) : 0)) <= 262144",message="params are given to each container, and are longer than 262144 characters in all containers together: use fewer containers, or put long text into a ConfigMap"
 // +kubebuilder:validation:XValidation:rule="!has(self.concurrency) || !has(self.testSpec) || self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').all(r, r == '$$' || (has(self.testSpec.params) && self.testSpec.params.exists(p, r == '$(' + p.name + ')')))",message="concurrency.key holds a $(NAME) that testSpec.params does not define",messageExpression="'concurrency.key holds ' + self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').filter(r, r != '$$' && !(has(self.testSpec.params) && self.testSpec.params.exists(p, r == '$(' + p.name + ')')))[0] + ', which testSpec.params does not define'"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
@@ -90,9 +90,9 @@ type TestRunSpec struct {
 	//
 	// +optional
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^[0-9T:.+Z-]*$`
-	// +kubebuilder:validation:XValidation:rule="self > timestamp('1970-01-01T00:00:00Z')",message="write a time such as 2026-01-31T10:00:00Z"
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="runAfter cannot be changed: create a new TestRun"
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')",message="write a time such as 2026-01-31T10:00:00Z"
+	// +kubebuilder:validation:XValidation:rule="timestamp(self) == timestamp(oldSelf)",message="runAfter cannot be changed: create a new TestRun"
 	RunAfter *metav1.Time `json:"runAfter,omitempty"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
@@ -105,7 +105,7 @@ type TestRunSpec struct {
 	// is a duration such as 0s, 30m or 24h. Unset means what retention.ttl of the test says.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
 	TTLAfterFinished *metav1.Duration `json:"ttlAfterFinished,omitempty"`
 }
 

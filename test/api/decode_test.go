@@ -25,13 +25,13 @@ func TestNoRowBreaksTheList(t *testing.T) {
 		container string
 		want      string // the start of what the server says; empty: accepted
 	}{
-		{"a quantity with an exponent", limit(`1e3`), ""},
-		{"a quantity with a quoted exponent", limit(`"1E+3"`), ""},
+		{"a quantity with an exponent", limit(`1e9`), ""},
+		{"a quantity with a quoted exponent", limit(`"1E+9"`), ""},
 		{"a quantity with a suffix", limit(`1.5Gi`), ""},
 		{"a quantity of exa", limit(`1E`), ""},
-		{"a quantity as a number", limit(`1000000`), ""},
+		{"a quantity as a number", limit(`1000000000`), ""},
 		{"a quantity as a number too big for an int64", limit(`99999999999999999999`), refusedLimit + `"number"`},
-		{"a negative quantity", limit(`-1`), ""}, // that Kubernetes allows none is said by the Job
+		{"a negative quantity", limit(`-1`), container + `.resources.limits: Invalid value: nothing runs in less than 1Mi`},
 		{"null for the limits", "{name: test, resources: {limits: null}}", ""},
 		{"empty objects", "{name: test, resources: {limits: {}}, securityContext: {}, lifecycle: {preStop: {}}, env: []}", ""},
 		{"a quantity with a huge exponent", limit(`"1e99999999999999999999"`), refusedLimit + `"1e99999999999999999999"`},

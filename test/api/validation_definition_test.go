@@ -42,7 +42,7 @@ const (
 	pathForFiles  = `SPEC.results: Invalid value: path says where JUnit files are: leave it out with format TAP, GoTest or None`
 	badPath       = `path is relative to $TESTRUN_RESULTS and stays below it: no leading /, no .., and no signs of patterns but * and ?`
 
-	badBackoff = `write whole hours, minutes and seconds, such as 0s, 90s or 5m: no days, no fractions, not negative`
+	badBackoff = `write whole hours, minutes and seconds, such as 0s, 90s or 5m: at most 99999h, no days, no fractions, not negative`
 
 	notInEnum = `SPEC.params[0]: Invalid value: default must be one of enum`
 )

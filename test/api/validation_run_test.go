@@ -3,8 +3,10 @@ package api
 import "strings"
 
 const (
-	badTimeout    = `write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, no days, no fractions, not negative`
-	badTTL        = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: no days, no fractions, not negative`
+	badTimeout    = `write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions`
+	thousandths   = `m stands for thousandths of a byte here: write Mi for mebibytes, such as 64Mi`
+	tinyMemory    = `nothing runs in less than 1Mi of memory; a number without a unit is bytes: write Mi for mebibytes, such as 64Mi`
+	badTTL        = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative`
 	notOneOfThree = `spec: Invalid value: set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)`
 	asItWas       = `spec: Invalid value: rerunOf repeats a run as that was asked for: leave out params, timeouts and retry`
 	badRunName    = `no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run`
@@ -24,6 +26,13 @@ func rerun(more string) string { return "{rerunOf: {name: red}" + more + "}" }
 // inline is the spec of a run that defines its own test with these params, with more of the spec behind it.
 func inline(params, more string) string {
 	return "{testSpec: {params: [" + params + "], POD}" + more + "}"
+}
+
+// limits and requests are specs of runs whose container has these limits or requests.
+func limits(of string) string   { return resources("limits: {" + of + "}") }
+func requests(of string) string { return resources("requests: {" + of + "}") }
+func resources(of string) string {
+	return "{testSpec: {template: {spec: {containers: [{name: test, resources: {" + of + "}}]}}}}"
 }
 
 var runRefusals = []refusal{
@@ -70,24 +79,24 @@ var runRefusals = []refusal{
 
 	{
 		"a param that the inline test does not define", inline(`{name: A}`, `, params: [{name: A, value: x}]`), inline(`{name: A}`, `, params: [{name: B, value: x}, {name: A, value: x}, {name: C, value: x}]`),
-		`spec: Invalid value: params holds a name that testSpec.params does not define`,
+		`spec: Invalid value: testSpec.params defines no B, which params gives a value`,
 	},
 	{
 		"a param when the inline test defines none", `{testSpec: {POD}}`, `{testSpec: {POD}, params: [{name: A, value: x}]}`,
-		`spec: Invalid value: params holds a name that testSpec.params does not define`,
+		`spec: Invalid value: testSpec.params defines no A, which params gives a value`,
 	},
 	{
 		"no params when the inline test requires one", inline(`{name: A, required: true}`, `, params: [{name: A, value: x}]`), inline(`{name: A, required: true}`, ``),
-		`spec: Invalid value: params lacks a value for a param that testSpec.params requires`,
+		`spec: Invalid value: params gives no value for A, which testSpec.params requires`,
 	},
 	{
 		"only one of two required params", inline(`{name: A, required: true}, {name: B, required: false}`, `, params: [{name: A, value: ""}]`),
 		inline(`{name: A, required: true}, {name: B, required: true}`, `, params: [{name: A, value: ""}]`),
-		`spec: Invalid value: params lacks a value for a param that testSpec.params requires`,
+		`spec: Invalid value: params gives no value for B, which testSpec.params requires`,
 	},
 	{
 		"a value outside the inline test's enum", inline(`{name: A, enum: [x, ""]}`, `, params: [{name: A, value: ""}]`), inline(`{name: A, enum: [x, ""]}`, `, params: [{name: A, value: X}]`),
-		`spec: Invalid value: params holds a value that is not in the enum of testSpec.params`,
+		`spec: Invalid value: params gives a value that is not in the enum of A`,
 	},
 	{
 		"a param given twice", ref(`, params: [{name: A, value: x}, {name: B, value: x}]`), ref(`, params: [{name: A, value: x}, {name: A, value: z}]`),
@@ -182,6 +191,14 @@ var runRefusals = []refusal{
 		`spec.testSpec: Invalid value: retention.keep counts the runs of a Test, and an inline definition has only this one: use testRef, or set retention.ttl`,
 	},
 	{"a unique window in days", ref(`, unique: {key: a, window: 24h}`), ref(`, unique: {key: a, window: 1d}`), `spec.unique.window: Invalid value: "1d": ` + badTTL},
+	{"runAfter in words", ref(`, runAfter: "2026-01-31T10:00:00.5+01:00"`), ref(`, runAfter: tomorrow`), `spec.runAfter: Invalid value: "tomorrow": write a time such as 2026-01-31T10:00:00Z`},
+	{"runAfter without a time zone", ref(`, runAfter: "2024-02-29T23:59:59Z"`), ref(`, runAfter: "2026-01-31 10:00:00"`), `spec.runAfter: Invalid value: "2026-01-31 10:00:00": write a time such as 2026-01-31T10:00:00Z`},
+	{"a timeout of more hours than can be written", ref(`, timeouts: {run: 99999h}`), ref(`, timeouts: {run: 100000h}`), `spec.timeouts.run: Invalid value: "100000h": ` + badTimeout},
+	{"a memory limit in thousandths of a byte", limits(`memory: 64Mi`), limits(`memory: 64m`), `spec.testSpec.template.spec.containers[0].resources.limits: Invalid value: ` + thousandths},
+	{"a memory request in thousandths of a byte", requests(`memory: 1`), requests(`memory: 64m`), `spec.testSpec.template.spec.containers[0].resources.requests: Invalid value: ` + thousandths},
+	{"scratch space in thousandths of a byte", requests(`ephemeral-storage: 1Gi, cpu: 5m`), requests(`ephemeral-storage: 512m`), `spec.testSpec.template.spec.containers[0].resources.requests: Invalid value: ` + thousandths},
+	{"a memory limit without a unit", limits(`memory: 1Mi`), limits(`memory: 64`), `spec.testSpec.template.spec.containers[0].resources.limits: Invalid value: ` + tinyMemory},
+	{"a memory limit of kilobytes", limits(`memory: 0`), limits(`memory: "512k"`), `spec.testSpec.template.spec.containers[0].resources.limits: Invalid value: ` + tinyMemory},
 	{"runAfter before there was time", ref(`, runAfter: "2026-01-31T10:00:00Z"`), ref(`, runAfter: "1969-01-31T10:00:00Z"`), `spec.runAfter: Invalid value: "1969-01-31T10:00:00Z": write a time such as 2026-01-31T10:00:00Z`},
 	{"unique without a key", ref(`, unique: {key: a}`), ref(`, unique: {window: 1h}`), `spec.unique.key: Required value`},
 	{"a concurrency of none", ref(`, concurrency: {key: a, max: 1}`), ref(`, concurrency: {key: a, max: 0}`), `spec.concurrency.max: Invalid value: 0: spec.concurrency.max in body should be greater than or equal to 1`},

@@ -137,7 +137,7 @@ func collectRules(path string, node apiextensionsv1.JSONSchemaProps, rules map[s
 	for _, rule := range node.XValidations {
 		message := rule.Message
 		if names := regexp.MustCompile(`^'([^']*)'`).FindStringSubmatch(rule.MessageExpression); names != nil {
-			message = names[1] // what follows names the culprit
+			message, _, _ = strings.Cut(names[1], "%s") // what follows names the culprit
 		}
 		rules[strings.Replace(path+rule.FieldPath, " .", " ", 1)+": "+message] = true
 	}

@@ -94,6 +94,8 @@ func trim(source []byte) ([]byte, sizes, error) {
 		describeLess(schema)
 		tighten(schema)
 		bound(schema)
+		explainMemory(schema)
+		speakOfTimes(schema)
 	}
 
 	body, err := yaml.Marshal(crd)
