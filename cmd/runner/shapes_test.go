@@ -60,3 +60,22 @@ func TestMemoryDoesNotGrowWithTheShapeOfTAP(t *testing.T) {
 		})
 	}
 }
+
+func TestAutoFindsTAPByItsPlan(t *testing.T) {
+	for name, test := range map[string]struct{ script, want string }{
+		"a plan and nothing else":          {`echo 1..3`, "TAP 0/0/0/0 PlanNotReached; planned 3 cases, ran 0"},
+		"points without numbers":           {`echo 1..2; echo ok; echo not ok`, "TAP 1/1/0/0"},
+		"colors":                           {`printf '1..1\n\033[31mnot ok 1 - red\033[0m\n'`, "TAP 0/1/0/0"},
+		"a test that dies in the middle":   {`echo starting; echo 1..3; echo ok - a; exit 0`, "TAP 1/0/0/0 PlanNotReached; planned 3 cases, ran 1"},
+		"a plan that comes last":           {`echo ok a; echo ok b; echo 1..2; echo done`, "TAP 2/0/0/0"},
+		"a failure that was never planned": {`echo ok 1 a; echo not ok 2 b`, "TAP 1/1/0/0 PlanNotReached; no plan was seen: the test ended after 2 cases without saying how many there are"},
+		"one line that begins like TAP":    {`echo ok 1 record was written; echo all done`, "0/0/0/0"},
+		"a range in what it prints":        {`echo Choose a number:; echo 1..10; echo ok then`, "0/0/0/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := said(startRunner(t, test.script).end().report); got != test.want {
+				t.Errorf("it reports %q, want %q", got, test.want)
+			}
+		})
+	}
+}

@@ -156,6 +156,27 @@ def test_stored(database): pass
 	w.finished("cut", v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "pytest.xml")
 }
 
+// Nothing says that these tests speak TAP, and all of them end with exit code 0.
+func TestExitCode0HidesNoTAPOnTheNode(t *testing.T) {
+	w := newWorld(t)
+	tests := map[string]struct {
+		script        string
+		verdict       v1alpha1.Verdict
+		reason, quote string
+	}{
+		"plan-alone": {`echo 1..3`, v1alpha1.VerdictFailed, v1alpha1.ReasonPlanNotReached, "planned 3 cases, ran 0"},
+		"no-numbers": {`echo 1..2; echo ok; echo not ok`, v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, "1 of 2 cases failed: test 2"},
+		"colors":     {`printf '1..1\n\033[31mnot ok 1 - red\033[0m\n'`, v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, "1 of 1 cases failed: red"},
+		"no-tap":     {`echo ok 1 record was written`, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "exit code 0"},
+	}
+	for name, test := range tests {
+		w.create(builders.TestRun(name).Running(builders.TestSpec(test.script)).Build())
+	}
+	for name, test := range tests {
+		w.finished(name, test.verdict, test.reason, test.quote)
+	}
+}
+
 // Each of these tests behaves as tests should not; its log and its verdict are right all the same.
 func TestTestsThatMisbehaveOnTheNode(t *testing.T) {
 	const tap = "echo 1..2; echo ok 1 - a; echo not ok 2 - b; "

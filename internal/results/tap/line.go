@@ -247,7 +247,8 @@ func isVersion(line []byte) bool {
 	return len(number) > 0 && digits(number) == len(number)
 }
 
-// uncolored drops the sequences that color a terminal (ECMA-48, SGR), so that they hide no TAP. It may write into the buffer.
+// uncolored drops the sequences that color a terminal (ECMA-48, SGR, and what tput adds to reset it), so that they hide no TAP. It
+// may write into the buffer.
 func uncolored(line []byte, buffer *[]byte) []byte {
 	if bytes.IndexByte(line, '\x1b') < 0 {
 		return line
@@ -266,7 +267,12 @@ func uncolored(line []byte, buffer *[]byte) []byte {
 
 // lengthOfColor is the length of the sequence that text begins with, like ESC [ 1 ; 31 m; 0 if there is none.
 func lengthOfColor(text []byte) int {
-	if len(text) < 3 || text[0] != '\x1b' || text[1] != '[' {
+	switch {
+	case len(text) < 3 || text[0] != '\x1b':
+		return 0
+	case text[1] == '(':
+		return 3
+	case text[1] != '[':
 		return 0
 	}
 	for i, c := range text[2:] {

@@ -139,6 +139,15 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			},
 		},
 		{
+			"YAML is indented by tabs", lines("1..2", "not ok 1 a", "\t---", "\twhy: not", "\t  at: all", "\t...", "ok 2 b", "\t\t\t\tnot ok 1 is no subtest"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\twhy: not", "\t  at: all", "Passed b"},
+		},
+		{
+			"colors are dropped wherever they are",
+			lines("\x1b[1;37m1..3\x1b[0m", "\x1b[32mok\x1b[39m 1 a", "\x1b[31mnot\x1b[m ok 2 - b\x1b(B\x1b[m", "\x1b[90m# why\x1b[0m", "    \x1b[31mnot ok 1 - d\x1b[K", "\x1b[38;5;9mnot ok 3 - c\x1b[0m \x1b[2m# TODO\x1b[0m later"), "",
+			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 1 skipped in 0s", "Failed b", "\twhy", "Skipped c", "\tTODO: later", "Passed a"},
+		},
+		{
 			"YAML tells how long a case took and why it failed",
 			lines("1..2", "ok 1 a", "  ---", "  duration_ms: 1500", "  why: not", "  ...", "not ok 2 b", "  ---", "  duration_ms: '2.5'", "  deep:", "    duration_ms: 9", "", "  ok: 1", "ok 7", "  ..."), "",
 			[]string{

@@ -97,7 +97,7 @@ func (r *Reader) Recognized() bool { return r.evidence.found }
 
 func (r *Reader) line(line []byte) {
 	line = uncolored(line, &r.plain)
-	text := bytes.TrimLeft(line, " ")
+	text := trimLeft(line)
 	indent := len(line) - len(text)
 	if indent == 0 && r.prove(text) {
 		return
@@ -109,7 +109,7 @@ func (r *Reader) line(line []byte) {
 		r.end()
 		r.begin(document{})
 	}
-	s := parse(text, indent)
+	s := parse(line, indent)
 	switch {
 	case r.closes(text, indent), r.isHeld && r.holds(line, indent, &s):
 		return
@@ -165,9 +165,11 @@ func (s *statement) isSure() bool {
 	return s.kind != nothing && (s.kind != aPoint || s.point.numbered || s.point.dashed || s.point.description == "")
 }
 
-// parse reads a line that is no comment. Most of what is no TAP is told by its first character.
-func parse(text []byte, indent int) (s statement) {
-	if len(text) == 0 || indent%indentation != 0 {
+// parse reads a line that is no comment. Most of what is no TAP is told by its first character, or by its indentation: spaces, four
+// for each level.
+func parse(line []byte, indent int) (s statement) {
+	text := line[indent:]
+	if len(text) == 0 || indent%indentation != 0 || bytes.IndexByte(line[:indent], '\t') >= 0 {
 		return s
 	}
 	known := false
