@@ -85,6 +85,10 @@ const (
 const (
 	// ReasonRunning means that the test's container is running.
 	ReasonRunning = "Running"
+	// ReasonHelpersRunning means that the test has ended, and that other containers of its pod still run.
+	ReasonHelpersRunning = "HelpersRunning"
+	// ReasonHelpersNotStarted means that other containers of the pod cannot be started, whether the test still runs or not.
+	ReasonHelpersNotStarted = "HelpersNotStarted"
 	// ReasonRetrying means that an attempt has ended and another one follows. A run whose test has not run yet is Pending.
 	ReasonRetrying = "Retrying"
 	// ReasonNodeUnreachable means that the node of the pod does not answer, so that nobody knows how the test is. When
@@ -110,10 +114,15 @@ const (
 	// ReasonPlanNotReached means that the cases are not those that the test announced: it ended too early, for one. Verdict
 	// Failed.
 	ReasonPlanNotReached = "PlanNotReached"
-	// ReasonResultsIncomplete means that the results break off, or cannot be read to their end. Verdict Failed.
+	// ReasonResultsIncomplete means that the results break off, cannot be read to their end, or could not be reported. Verdict
+	// Failed.
 	ReasonResultsIncomplete = "ResultsIncomplete"
-	// ReasonOutOfMemory means that the kernel killed the test for exceeding its memory limit. Verdict Failed.
+	// ReasonOutOfMemory means that the kernel killed the test or one of its processes for want of memory, and that not all cases
+	// passed nevertheless. Verdict Failed.
 	ReasonOutOfMemory = "OutOfMemory"
+	// ReasonStopped means that the test was told to stop before it had ended, and not by the operator or because of its pod: a
+	// failing liveness probe or postStart hook does that. Verdict Error.
+	ReasonStopped = "Stopped"
 	// ReasonRunTimeout means that the pod was stopped when timeouts.run was over. Verdict TimedOut.
 	ReasonRunTimeout = "RunTimeout"
 	// ReasonCancelled means that spec.cancel ended the run. Verdict Cancelled.
@@ -151,12 +160,14 @@ const (
 	ReasonPodDeleted = "PodDeleted"
 	// ReasonPodLost means that the Job has ended and its pod is gone, with the test's exit code.
 	ReasonPodLost = "PodLost"
-	// ReasonDisrupted means that the cluster took the pod away: eviction, preemption, drain, a lost node.
+	// ReasonDisrupted means that the cluster took the pod away: eviction, preemption, drain, a lost node, a suspended Job.
 	ReasonDisrupted = "Disrupted"
 	// ReasonPodRejected means that the node did not admit the pod.
 	ReasonPodRejected = "PodRejected"
 	// ReasonInitFailed means that an init container failed, so that the test could not be run.
 	ReasonInitFailed = "InitFailed"
+	// ReasonRuntimeFailed means that the container runtime could not start the test's container, for a reason of its own.
+	ReasonRuntimeFailed = "RuntimeFailed"
 	// ReasonStartFailed means that the container's command could not be executed.
 	ReasonStartFailed = "StartFailed"
 )

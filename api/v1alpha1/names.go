@@ -69,3 +69,7 @@ const (
 	// AnnotationStopInFavorOf holds the name of the run because of which it is stopped; empty if there is none.
 	AnnotationStopInFavorOf = "testrun.dev/stop-in-favor-of"
 )
+
+// AnnotationHelpersStopped on a pod says that its test had ended by itself when the controller stopped the other containers. It
+// is set in the same write as the stop.
+const AnnotationHelpersStopped = "testrun.dev/helpers-stopped"

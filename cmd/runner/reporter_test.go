@@ -27,11 +27,9 @@ func TestTheLastReportReplacesALongerOne(t *testing.T) {
 }
 
 func TestARunnerThatCannotReportSaysSoAndNeverEndsWithZero(t *testing.T) {
-	full := func(t *testing.T) string { return "/dev/full" }
-	missing := func(t *testing.T) string { return "/no/such/folder/report" }
-	ordinary := func(t *testing.T) string { return filepath.Join(t.TempDir(), "report") }
+	const full, missing, ordinary = "/dev/full", "/no/such/folder/report", "report"
 	for name, test := range map[string]struct {
-		report func(*testing.T) string
+		report string
 		script string
 		code   int
 	}{
@@ -45,7 +43,8 @@ func TestARunnerThatCannotReportSaysSoAndNeverEndsWithZero(t *testing.T) {
 		"the test allows process 1 to write too little": {ordinary, "prlimit --fsize=10:10 --pid $PPID; echo 1..1; echo ok 1; exit 0", results.ExitNotReported},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := startRunner(t, test.script, "--report="+test.report(t))
+			t.Chdir(t.TempDir())
+			r := startRunner(t, test.script, "--report="+test.report)
 			if err := r.cmd.Wait(); r.cmd.ProcessState.ExitCode() != test.code || !strings.Contains(r.stderr.String(), "the results cannot be reported") {
 				t.Errorf("exit code %d (%v), want %d; stderr %q", r.cmd.ProcessState.ExitCode(), err, test.code, r.stderr.String())
 			}

@@ -49,6 +49,8 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 		return r.createJob(ctx, seen.run, plan.create)
 	case plan.stop != nil:
 		return r.stop(ctx, seen, plan.stop)
+	case plan.stopHelpers:
+		return r.stopHelpers(ctx, seen.pod)
 	default:
 		return nil
 	}

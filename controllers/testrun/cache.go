@@ -130,10 +130,11 @@ func stripPod(obj any) (any, error) {
 		delete(pod.Labels, batchv1.ControllerUidLabel)
 	}
 	pod.Annotations = only(pod.Annotations, v1alpha1.AnnotationStopVerdict, v1alpha1.AnnotationStopReason,
-		v1alpha1.AnnotationStopMessage, v1alpha1.AnnotationStopInFavorOf)
+		v1alpha1.AnnotationStopMessage, v1alpha1.AnnotationStopInFavorOf, v1alpha1.AnnotationHelpersStopped)
 	pod.Spec = corev1.PodSpec{
 		NodeName: pod.Spec.NodeName, TerminationGracePeriodSeconds: pod.Spec.TerminationGracePeriodSeconds,
-		SchedulerName: unique.Make(pod.Spec.SchedulerName).Value(), ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds,
+		SchedulerName:         unique.Make(pod.Spec.SchedulerName).Value(),
+		ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds, Containers: withPreStopHook(pod.Spec.Containers),
 	}
 	status := &pod.Status
 	if forgotten {
@@ -153,6 +154,17 @@ func stripPod(obj any) (any, error) {
 func ownedByItsJob(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	return owner != nil && owner.Kind == "Job" && string(owner.UID) == pod.Labels[batchv1.ControllerUidLabel]
+}
+
+// withPreStopHook leaves the names of the containers that have such a hook. Few have.
+func withPreStopHook(containers []corev1.Container) []corev1.Container {
+	var hooked []corev1.Container
+	for _, container := range containers {
+		if container.Lifecycle != nil && container.Lifecycle.PreStop != nil {
+			hooked = append(hooked, corev1.Container{Name: container.Name, Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{}}})
+		}
+	}
+	return hooked
 }
 
 func hasStopped(pod *corev1.Pod) bool {

@@ -70,7 +70,7 @@ func reasonOfWaiting(seen observation, waiting *corev1.ContainerStateWaiting) st
 }
 
 func wordsOfWaiting(status corev1.ContainerStatus) string {
-	return fmt.Sprintf("Container %s: %s", status.Name, cmp.Or(status.State.Waiting.Message, status.State.Waiting.Reason))
+	return fmt.Sprintf("Container %s: %s", status.Name, cmp.Or(runtimeWords(status.State.Waiting.Message), status.State.Waiting.Reason))
 }
 
 // imageNameInvalid: no time helps a name that no image can have.

@@ -19,12 +19,14 @@ const (
 	explainBusyAfter = 30 * time.Second
 )
 
-// plan is what a reconcile is to do: at most one of create and stop, and what the status is to say.
+// plan is what a reconcile is to do: at most one of create, stop and stopHelpers, and what the status is to say.
 type plan struct {
 	// create is the Job to create.
 	create *batchv1.Job
 	// stop makes the attempt end, for this reason.
 	stop *state
+	// stopHelpers ends what still runs beside a test that has ended.
+	stopHelpers bool
 	// attemptEnd is how the attempt ended, if another one follows; the run goes on.
 	attemptEnd *state
 	// state is what the status is to say; nil leaves the status as it is.
@@ -72,13 +74,14 @@ var rules = []rule{
 	afterFinish,     // a verdict never changes; a Job that is active nevertheless is stopped
 	stillEnding,     // the pod counts as failed, and the test's container has not ended: wait for what it leaves
 	stoppedByUs,     // what was stopped ends with the reason for which it was stopped
-	ranTooLong,      // the kubelet stopped the pod at timeouts.run → TimedOut, or another attempt
-	preempted,       // Kueue took the pod away → Error, or another attempt
+	ranTooLong,      // the kubelet stopped the test at timeouts.run → TimedOut, or another attempt
+	preempted,       // Kueue or somebody suspended the Job while the test ran → Error, or another attempt
 	wasDisrupted,    // the cluster took the pod away → Error, or another attempt
 	podWasDeleted,   // somebody took the pod away → Error
-	neverRan,        // the pod ended without having run the test → Error; another attempt if its node rejected or forgot it
+	neverRan,        // the pod ended without having run the test → Error; another attempt if its node is to blame
 	testEnded,       // exit code and results decide: Passed or Failed, or Error without the results that are demanded; or another attempt
 	jobEnded,        // the Job ended, and its pod is gone → Error, or another attempt
+	waitsForHelpers, // the test has ended, and other containers of its pod have not: they are waited for, and then stopped
 	nodeLost,        // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
@@ -157,8 +160,12 @@ func stoppedByUs(seen observation, _ time.Time) (plan, bool) {
 	return orAnotherAttempt(seen, state), true
 }
 
+// ranTooLong: the pod's time limit may have ended other containers only, after the test.
 func ranTooLong(seen observation, _ time.Time) (plan, bool) {
 	if !podHasFailed(seen.pod) || seen.pod.Status.Reason != reasonDeadlineExceeded {
+		return plan{}, false
+	}
+	if helpersStopped(seen.pod) || testEndedBefore(seen, deadlineOf(seen)) {
 		return plan{}, false
 	}
 	limit := runTimeoutOf(seen.job)
@@ -172,11 +179,11 @@ func ranTooLong(seen observation, _ time.Time) (plan, bool) {
 }
 
 func wasDisrupted(seen observation, _ time.Time) (plan, bool) {
-	if !podHasFailed(seen.pod) {
+	if !podHasEnded(seen.pod) {
 		return plan{}, false
 	}
 	target := podCondition(seen.pod, corev1.DisruptionTarget)
-	if target == nil || target.Status != corev1.ConditionTrue || testEndedBefore(seen, target.LastTransitionTime.Time) {
+	if target == nil || target.Status != corev1.ConditionTrue || testEndedBefore(seen, at(target.LastTransitionTime.Time)) {
 		return plan{}, false
 	}
 	return orAnotherAttempt(seen, finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted,
@@ -188,8 +195,8 @@ func podWasDeleted(seen observation, _ time.Time) (plan, bool) {
 	if seen.pod == nil || seen.pod.DeletionTimestamp.IsZero() {
 		return plan{}, false
 	}
-	ended := podHasFailed(seen.pod) || seen.pod.Spec.NodeName == ""
-	if !ended || testEndedBefore(seen, deletedAt(seen.pod)) {
+	ended := podHasEnded(seen.pod) || seen.pod.Spec.NodeName == ""
+	if !ended || testEndedBefore(seen, deletionOf(seen.pod)) {
 		return plan{}, false
 	}
 	return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonPodDeleted,
@@ -245,16 +252,24 @@ func startTooSlow(seen observation, now time.Time) (plan, bool) {
 }
 
 // isRunning: when the pod has gone, the Job controller is about to end the Job, and until then there is nothing to tell. A pod
-// that is overdue is worth another look: see mayBeSilent.
+// that is overdue is worth another look: see mayBeSilent. So is one with a helper that does not start: its test may wait for it.
 func isRunning(seen observation, now time.Time) (plan, bool) {
 	if !testHasRun(seen) || seen.pod == nil {
 		return plan{}, testHasRun(seen)
 	}
-	return plan{
-		state: inProgress(v1alpha1.ReasonRunning,
-			fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName)),
-		requeueAfter: max(0, overdueAt(seen).Sub(now)),
-	}, true
+	message := fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName)
+	next := plan{state: inProgress(v1alpha1.ReasonRunning, message), requeueAfter: max(0, overdueAt(seen).Sub(now))}
+	running := testContainer(seen).Running
+	_, trouble := waitingContainer(seen)
+	if trouble == "" || running == nil {
+		return next, true
+	}
+	if worthTelling := running.StartedAt.Add(explainAfter); now.Before(worthTelling) {
+		next.requeueAfter = worthTelling.Sub(now)
+	} else {
+		next.state = inProgress(v1alpha1.ReasonHelpersNotStarted, message+". "+trouble)
+	}
+	return next, true
 }
 
 func isStarting(seen observation, now time.Time) (plan, bool) {

@@ -47,6 +47,7 @@ func (s *scene) withPod(change ...func(*corev1.Pod)) *scene {
 	for _, change := range change {
 		change(s.pod)
 	}
+	s.setPod(s.pod)
 	return s
 }
 
@@ -166,7 +167,11 @@ func exited(code int32, at time.Duration) func(*corev1.Pod) {
 		if code == 0 {
 			pod.Status.Phase = corev1.PodSucceeded
 		}
-		container(pod, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, StartedAt: after(0), FinishedAt: after(at)}})
+		end := &corev1.ContainerStateTerminated{ExitCode: code, StartedAt: after(0), FinishedAt: after(at)}
+		if code != exitKilled {
+			end.Message = reported(noFormat)
+		}
+		container(pod, corev1.ContainerState{Terminated: end})
 	}
 }
 
@@ -179,7 +184,8 @@ func failsWhileItRuns(pod *corev1.Pod) {
 }
 
 func notExecuted(pod *corev1.Pod) {
-	pod.Status.ContainerStatuses[0].State.Terminated.Reason = reasonStartError
+	end := pod.Status.ContainerStatuses[0].State.Terminated
+	end.Reason, end.Message = reasonStartError, `exec: "nope": executable file not found in $PATH`
 }
 
 func neverMade(pod *corev1.Pod) {
@@ -275,14 +281,13 @@ func TestDecide(t *testing.T) {
 		"the deadline before the test ran quotes what was stored":        {seen: aRun(storedUnready).withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error VolumeNotReady"},
 		"an evicted pod is disrupted":                                    {seen: aRun(once).withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},
 		"a test that failed before the eviction failed":                  {seen: aRun().withPod(exited(1, 0), disruptedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a test that passed during the eviction passed":                  {seen: aRun().withPod(exited(0, time.Second), disruptedAt(0)), says: "Finished Passed TestPassed"},
 		"a pod deleted while it ran is an error":                         {seen: aRun().withPod(exited(143, time.Second), podDeletedAt(0)), says: "Finished Error PodDeleted"},
 		"a pod deleted without a node is an error":                       {seen: aRun().withPod(podDeletedAt(0)), says: "Finished Error PodDeleted"},
 		"a pod that is being deleted is waited for":                      {seen: aRun().withPod(running, podDeletedAt(0)), says: "InProgress  Running"},
-		"a pod that its kubelet takes away had been deleted before":      {seen: aRun().withPod(exited(143, time.Second), podTakenAwayAt(3*time.Second)), says: "Finished Error PodDeleted"},
+		"a pod that its kubelet takes away had been deleted before":      {seen: aRun().withPod(exited(143, time.Second), saying(reported(stoppedBy("SIGTERM"))), podTakenAwayAt(3*time.Second)), says: "Finished Error PodDeleted"},
 		"a test that failed long before its pod was taken away failed":   {seen: aRun().withPod(exited(1, 0), podTakenAwayAt(time.Minute)), says: "Finished Failed TestFailed"},
 		"a test that failed before its pod's deletion failed":            {seen: aRun().withPod(exited(1, 0), podDeletedAt(time.Second)), says: "Finished Failed TestFailed"},
-		"a command that cannot be executed never ran":                    {seen: aRun().withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
+		"a command that cannot be executed never ran":                    {seen: aRun(byExitCode).withPod(exited(128, 0), notExecuted), says: "Finished Error StartFailed"},
 		"a failed init container is not the test's failure":              {seen: aRun().withPod(initFailed), says: "Finished Error InitFailed"},
 		"a pod that the node did not admit never ran":                    {seen: aRun(once).withPod(rejected), says: "Finished Error PodRejected"},
 		"an exit code other than 0 fails":                                {seen: aRun().withPod(exited(7, 0)), says: "Finished Failed TestFailed"},

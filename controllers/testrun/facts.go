@@ -36,7 +36,7 @@ func jobEnd(job *batchv1.Job) *batchv1.JobCondition {
 // isActive says whether the attempt may still do something: neither its Job nor its pod has ended or been told to stop.
 func isActive(seen observation) bool {
 	return seen.job != nil && seen.job.DeletionTimestamp.IsZero() && jobEnd(seen.job) == nil && stopOfJob(seen.job) == nil &&
-		!podHasEnded(seen.pod) && stopOfPod(seen.pod) == nil
+		!podHasEnded(seen.pod) && stopOfPod(seen.pod) == nil && !helpersStopped(seen.pod)
 }
 
 func podHasFailed(pod *corev1.Pod) bool { return pod != nil && pod.Status.Phase == corev1.PodFailed }
@@ -67,29 +67,21 @@ func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev
 	return nil
 }
 
-// deletedAt is when the deletion of the pod was asked for, at the earliest: its deletionTimestamp is the end of the grace
-// period. The grace period is 0 once the kubelet takes a pod away that it has stopped, and the timestamp is then that of the
-// taking away.
-func deletedAt(pod *corev1.Pod) time.Time {
-	grace := time.Duration(ptr.Deref(pod.DeletionGracePeriodSeconds, 0)) * time.Second
-	if grace == 0 {
-		grace = reportMargin
-	}
-	return pod.DeletionTimestamp.Add(-grace)
-}
-
 // testContainer is the state of the container that is the test. It is empty while there is none.
 func testContainer(seen observation) corev1.ContainerState {
 	if seen.pod == nil {
 		return corev1.ContainerState{}
 	}
 	for _, status := range seen.pod.Status.ContainerStatuses {
-		if status.Name == seen.job.Annotations[v1alpha1.AnnotationContainer] {
+		if status.Name == testContainerName(seen.job) {
 			return status.State
 		}
 	}
 	return corev1.ContainerState{}
 }
+
+// testContainerName reads back what newJob wrote.
+func testContainerName(job *batchv1.Job) string { return job.Annotations[v1alpha1.AnnotationContainer] }
 
 // recordOf is what the status says of the attempt whose Job is seen; empty if it says nothing. A finished run may have a Job
 // beyond its last attempt.
@@ -110,19 +102,25 @@ func recordOf(seen observation) v1alpha1.Attempt {
 func testHasRun(seen observation) bool {
 	container := testContainer(seen)
 	switch end := container.Terminated; {
+	case commandNotStarted(seen):
+		return false
 	case container.Running != nil, recordOf(seen).StartTime != nil:
 		return true
-	case end == nil, end.Reason == reasonStartError, end.Reason == reasonContainerCannotRun:
+	case end == nil, isStartError(end):
 		return false
 	default:
 		return !end.StartedAt.IsZero()
 	}
 }
 
-// testEndedBefore says whether the test's container ended by itself before that time.
-func testEndedBefore(seen observation, limit time.Time) bool {
-	end := testContainer(seen).Terminated
-	return end != nil && end.FinishedAt.Time.Before(limit)
+// commandNotStarted says that the runner ran, and could not execute the test's command.
+func commandNotStarted(seen observation) bool {
+	return seen.report != nil && seen.report.NotStarted != ""
+}
+
+// isStartError says that the container runtime could not start the container.
+func isStartError(end *corev1.ContainerStateTerminated) bool {
+	return end.Reason == reasonStartError || end.Reason == reasonContainerCannotRun
 }
 
 // startDeadline is when timeouts.start is over, and how long it is. It is zero for an attempt that nobody has tried to

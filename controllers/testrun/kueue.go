@@ -26,7 +26,12 @@ func forKueue(all map[string]string) map[string]string {
 // isHeldByKueue says whether Kueue keeps the Job suspended: it has not admitted it, or has preempted it. A Job that it has just
 // resumed is held until the Job controller knows.
 func isHeldByKueue(job *batchv1.Job) bool {
-	if job == nil || job.Labels[v1alpha1.LabelKueueQueue] == "" || stopOfJob(job) != nil {
+	return isSuspended(job) && job.Labels[v1alpha1.LabelKueueQueue] != ""
+}
+
+// isSuspended says whether somebody else than the operator has suspended the Job.
+func isSuspended(job *batchv1.Job) bool {
+	if job == nil || stopOfJob(job) != nil {
 		return false
 	}
 	suspended := suspendedCondition(job)
@@ -50,16 +55,19 @@ func releasedAt(job *batchv1.Job) time.Time {
 	return job.CreationTimestamp.Time
 }
 
-// preempted: the Job controller takes the pod of a suspended Job away. If the test had run, that attempt is over; Kueue must not
+// preempted: the Job controller takes the pod of a suspended Job away. If the test had run, that attempt is over; nobody may
 // resume its Job, which would run the test a second time.
 func preempted(seen observation, _ time.Time) (plan, bool) {
-	if !isHeldByKueue(seen.job) || !testHasRun(seen) {
+	if !isSuspended(seen.job) || !testHasRun(seen) {
 		return plan{}, false
 	}
-	if seen.pod != nil && (!podHasFailed(seen.pod) || seen.pod.DeletionTimestamp.IsZero() || testEndedBefore(seen, deletedAt(seen.pod))) {
+	if seen.pod != nil && (!podHasEnded(seen.pod) || seen.pod.DeletionTimestamp.IsZero() || testEndedBefore(seen, deletionOf(seen.pod))) {
 		return plan{}, false
 	}
-	end := finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted, "Kueue preempted the Job while the test ran")
+	end := finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted, "Somebody suspended the Job while the test ran")
+	if isHeldByKueue(seen.job) {
+		end.message = "Kueue preempted the Job while the test ran"
+	}
 	over := orAnotherAttempt(seen, end)
 	over.stop = end
 	return over, true

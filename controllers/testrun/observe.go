@@ -15,6 +15,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/testqueue"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // observation is all that a decision is based on.
@@ -34,10 +35,12 @@ type observation struct {
 	jobVanished bool
 	// pod is the Job's pod; nil when there is none.
 	pod *corev1.Pod
+	// report is what the runner left in the pod; nil if it left nothing, or if there was no runner.
+	report *results.Report
 	// silentSince is when the pod's node stopped to look after the pod; zero while it does.
 	silentSince time.Time
 	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
-	// are read only for an attempt that is slow to start.
+	// are read only for an attempt that is slow to start, or whose test was told to stop by nobody knows whom.
 	warnings []warning
 	// nodeMissing says that the pod's node does not exist. It is asked only for a pod that no kubelet has taken after seconds.
 	nodeMissing bool
@@ -47,6 +50,12 @@ type observation struct {
 	testGracePeriod, queueGracePeriod time.Duration
 	// runner is what reads a test's results.
 	runner Runner
+}
+
+// setPod takes the pod, and the report that is in it.
+func (seen *observation) setPod(pod *corev1.Pod) {
+	seen.pod = pod
+	seen.report = reportIn(testContainer(*seen).Terminated, formatReadOf(seen.job))
 }
 
 // observe reads what decide needs, and writes nothing. It tells the run's queue of what it has seen, and asks for its decision.
@@ -74,12 +83,16 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 	if run.Status.Phase == v1alpha1.PhaseFinished && jobEnd(seen.job) != nil {
 		return seen, nil
 	}
-	if seen.pod, err = r.readPod(ctx, seen.job); err != nil {
+	pod, err := r.readPod(ctx, seen.job)
+	if err != nil {
 		return seen, err
 	}
+	seen.setPod(pod)
 	switch {
 	case isSlowToStart(seen, now):
 		return r.observeSlowStart(ctx, seen)
+	case wasStoppedAlone(seen):
+		seen.warnings, err = r.warnings.about(ctx, run.Namespace, subjectOf(seen))
 	case mayBeSilent(seen, now):
 		seen.silentSince, err = r.readSilence(ctx, seen, now)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
@@ -25,13 +26,12 @@ func formatReadOf(job *batchv1.Job) v1alpha1.ResultsFormat {
 	}
 }
 
-// reportOf is what the runner left in the termination message of the test's container, or nil.
-func reportOf(seen observation) *results.Report {
-	end := testContainer(seen).Terminated
-	if end == nil || formatReadOf(seen.job) == v1alpha1.ResultsNone {
+// reportIn is what the runner left in the termination message of the test's container, or nil.
+func reportIn(end *corev1.ContainerStateTerminated, format v1alpha1.ResultsFormat) *results.Report {
+	if end == nil || format == v1alpha1.ResultsNone {
 		return nil
 	}
-	report, _ := results.Decode(end.Message)
+	_, report := results.Split(end.Message)
 	return report
 }
 

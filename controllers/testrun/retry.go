@@ -32,12 +32,14 @@ var budgets = map[string]budget{
 	v1alpha1.ReasonResultsIncomplete: failureBudget,
 	v1alpha1.ReasonOutOfMemory:       failureBudget,
 	v1alpha1.ReasonRunTimeout:        failureBudget,
+	v1alpha1.ReasonStopped:           failureBudget,
 
 	v1alpha1.ReasonDisrupted:            disruptionBudget,
 	v1alpha1.ReasonPodRejected:          disruptionBudget,
 	v1alpha1.ReasonPodLost:              disruptionBudget,
 	v1alpha1.ReasonNodeUnreachable:      disruptionBudget,
 	v1alpha1.ReasonInfrastructureFailed: disruptionBudget,
+	v1alpha1.ReasonRuntimeFailed:        disruptionBudget,
 }
 
 // Defaults of retry.

@@ -50,14 +50,15 @@ func live(t *testing.T, s *scene, ends ...[]func(*corev1.Pod)) *v1alpha1.TestRun
 		}
 		s.run.Status = nextStatus(s.observation, plan, nil, now)
 		if plan.create != nil {
-			s.job, s.lastJob, s.pod = plan.create, nil, nil
+			s.job, s.lastJob = plan.create, nil
+			s.setPod(nil)
 			s.job.CreationTimestamp = metav1.NewTime(now)
 		}
 		now = now.Add(plan.requeueAfter)
 	}
 	for i, end := range ends {
 		if i > 0 {
-			s.job, s.lastJob, s.pod = nil, s.job, nil
+			s.job, s.lastJob, s.pod, s.report = nil, s.job, nil, nil
 			step("") // the backoff
 		}
 		step("create")
@@ -68,6 +69,7 @@ func live(t *testing.T, s *scene, ends ...[]func(*corev1.Pod)) *v1alpha1.TestRun
 		for _, change := range end {
 			change(s.pod)
 		}
+		s.setPod(s.pod)
 		step("")
 	}
 	return s.run

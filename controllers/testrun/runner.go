@@ -60,6 +60,9 @@ func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, results v1alp
 	command := []string{
 		path.Join(runnerDir, runnerProgram), "run", "--format=" + string(format), "--grace=" + runnerGrace(pod).String(),
 	}
+	if signal := stopSignalOf(test); signal != "" {
+		command = append(command, "--stop-signal="+signal)
+	}
 	if results.Path != "" {
 		command = append(command, "--path="+literal(results.Path))
 	}
@@ -68,6 +71,19 @@ func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, results v1alp
 	}
 	test.Command = slices.Concat(command, []string{"--"}, test.Command)
 	r.mount(pod, test)
+}
+
+// stopSignalOf is the signal by which the container is to be stopped, if it has one of its own that the runner has to be told of.
+func stopSignalOf(test *corev1.Container) string {
+	if test.Lifecycle == nil || test.Lifecycle.StopSignal == nil {
+		return ""
+	}
+	switch signal := *test.Lifecycle.StopSignal; signal {
+	case corev1.SIGUSR1, corev1.SIGUSR2, corev1.SIGALRM, corev1.SIGIO, corev1.SIGPOLL, corev1.SIGWINCH:
+		return string(signal)
+	default: // the runner takes it for what it is, or never sees it
+		return ""
+	}
 }
 
 // resultsDir is the folder for JUnit files, which the runner makes. It is no volume: a pod with one that is empty at first

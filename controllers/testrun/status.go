@@ -49,9 +49,7 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 	if seen.job != nil || refused != nil || isRecorded(seen.run.Status) {
 		status.Attempts = withAttempt(status.Attempts, nextAttempt(seen, endOfAttempt(plan, to), now))
 	}
-	if status.StartTime == nil {
-		status.StartTime = startTimeOf(seen, nil)
-	}
+	status.StartTime = firstStart(status)
 	if to.phase == v1alpha1.PhaseFinished {
 		if to.verdict == v1alpha1.VerdictPassed && spent(status, failureBudget) > 0 {
 			status.Flaky = ptr.To(true)
@@ -59,7 +57,7 @@ func nextStatus(seen observation, plan plan, applyErr error, now time.Time) v1al
 		status.InFavorOf = to.inFavorOf
 		status.FinishTime = finishTimeOf(seen, now)
 		status.Duration = durationBetween(status.StartTime, status.FinishTime)
-		status.Results = resultsOf(reportOf(seen))
+		status.Results = resultsOf(seen.report)
 	}
 	setConditions(&status, seen.run, to, now)
 	bound(&status)
@@ -142,15 +140,28 @@ func nextAttempt(seen observation, end *state, now time.Time) v1alpha1.Attempt {
 	if end != nil {
 		attempt.FinishTime = finishTimeOf(seen, now)
 		attempt.Verdict, attempt.Reason = end.verdict, end.reason
-		attempt.Cases = resultsOf(reportOf(seen)).Summary
+		attempt.Cases = resultsOf(seen.report).Summary
 	}
 	return attempt
 }
 
-// startTimeOf is when the test's container ran, by the kubelet's clock; known if nothing newer is seen.
+// firstStart is when the test ran for the first time.
+func firstStart(status v1alpha1.TestRunStatus) *metav1.Time {
+	for _, attempt := range status.Attempts {
+		if attempt.StartTime != nil {
+			return attempt.StartTime
+		}
+	}
+	return nil
+}
+
+// startTimeOf is when the test's container ran, by the kubelet's clock; known if nothing newer is seen. The runner in front of a
+// command that cannot be executed has run for a moment, and the test has not.
 func startTimeOf(seen observation, known *metav1.Time) *metav1.Time {
 	container := testContainer(seen)
 	switch end := container.Terminated; {
+	case commandNotStarted(seen):
+		return nil
 	case container.Running != nil:
 		return container.Running.StartedAt.DeepCopy()
 	case end != nil && !end.StartedAt.IsZero() && testHasRun(seen):

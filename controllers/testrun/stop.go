@@ -27,8 +27,8 @@ var errStale = errors.New("the cache is behind the API server")
 // away by suspending its Job. Its time limit would not do: without a node nobody looks at it, and a kubelet that waits for a
 // volume or an image looks at it only after it has started the container.
 func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) error {
-	if isHeldByKueue(seen.job) {
-		return r.suspendJob(ctx, seen.job, why)
+	if podGone := seen.pod == nil || podHasEnded(seen.pod); podGone && isSuspended(seen.job) && jobEnd(seen.job) == nil {
+		return r.suspendJob(ctx, seen.job, why) // whoever suspended it may resume it
 	}
 	if podHasEnded(seen.pod) || stopOfPod(seen.pod) != nil || stopOfJob(seen.job) != nil {
 		return nil
@@ -37,10 +37,11 @@ func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) err
 		return r.stopPod(ctx, seen.pod, why)
 	}
 	latest := seen
-	var err error
-	if latest.pod, err = r.readPodUncached(ctx, seen.job); err != nil {
+	pod, err := r.readPodUncached(ctx, seen.job)
+	if err != nil {
 		return err
 	}
+	latest.setPod(pod)
 	if mayHaveLogs(latest) || podHasEnded(latest.pod) {
 		return fmt.Errorf("the pod has just moved on: %w", errStale)
 	}
@@ -57,6 +58,17 @@ func (r *Reconciler) stopPod(ctx context.Context, pod *corev1.Pod, why *state) e
 	stopped := pod.DeepCopy()
 	stopped.Annotations = withStopRequest(pod.Annotations, why)
 	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](stopDeadline)
+	if err := r.Client.Patch(ctx, stopped, lockedMergeFrom(pod)); err != nil {
+		return fmt.Errorf("stopping the pod: %w", err)
+	}
+	return nil
+}
+
+// stopHelpers stops a pod whose test has ended. It says so in the same write, so that the stop is never taken for the test's.
+func (r *Reconciler) stopHelpers(ctx context.Context, pod *corev1.Pod) error {
+	stopped := pod.DeepCopy()
+	stopped.Annotations = merged(pod.Annotations, map[string]string{v1alpha1.AnnotationHelpersStopped: "true"})
+	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
 	if err := r.Client.Patch(ctx, stopped, lockedMergeFrom(pod)); err != nil {
 		return fmt.Errorf("stopping the pod: %w", err)
 	}

@@ -11,33 +11,111 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// verdictOfExit turns the end of the test's container, and what the runner reported, into a verdict. The pod has ended, and
-// the test has run.
+// verdictOfExit turns the end of the test's container, and what the runner reported, into a verdict. The container has ended, and
+// the test has run. What Kubernetes did to the pod has been looked at before.
 func verdictOfExit(seen observation) *state {
-	end := testContainer(seen).Terminated
+	end, report, format := testContainer(seen).Terminated, seen.report, formatReadOf(seen.job)
 	switch {
 	case end == nil, end.Reason == reasonContainerStatusUnknown:
 		return forgotten(seen.pod)
-	case end.Reason == reasonOOMKilled && end.ExitCode != 0:
-		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory,
-			fmt.Sprintf("The test exceeded its memory limit and was killed (exit code %d)", end.ExitCode))
+	case isStartError(end): // the kubelet had seen it run all the same
+		return causeOfStartError(seen, end)
+	case wasKilledForMemory(end, report):
+		return verdictOfMemory(end, report)
+	case report != nil && report.Stopped != "":
+		return verdictOfStop(seen, end.ExitCode)
 	case slices.Contains(retryPolicyOf(seen.job).Infrastructure, end.ExitCode):
 		return finished(v1alpha1.VerdictError, v1alpha1.ReasonInfrastructureFailed,
 			fmt.Sprintf("The test says with exit code %d that what it needs failed", end.ExitCode))
-	}
-	format := formatReadOf(seen.job)
-	report := reportOf(seen)
-	switch {
 	case format == v1alpha1.ResultsNone:
 		return verdictOfExitCode(end.ExitCode)
-	case report == nil || report.NotStarted == "" && report.Defect == "" && report.Also == "" && report.Total() == 0:
-		if format != v1alpha1.ResultsAuto {
-			return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("%s (exit code %d)", noResults[format], end.ExitCode))
-		}
-		return verdictOfExitCode(end.ExitCode)
+	case report == nil || !report.Final:
+		return incomplete(report, end.ExitCode)
 	default:
-		return verdictOfReport(report, end.ExitCode)
+		return verdictOfResults(format, report, end.ExitCode)
 	}
+}
+
+// verdictOfResults: the runner has reported to the end.
+func verdictOfResults(format v1alpha1.ResultsFormat, report *results.Report, code int32) *state {
+	switch {
+	case report.NotStarted != "" || report.Defect != "" || report.Also != "" || report.Total() > 0:
+		return verdictOfReport(report, code)
+	case format != v1alpha1.ResultsAuto:
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("%s (exit code %d)", noResults[format], code))
+	default:
+		return verdictOfExitCode(code)
+	}
+}
+
+// incomplete: the runner is the first process of the container, and always reports in the end. If it did not, nobody knows what the
+// test reported, and exit code 0 alone does not pass.
+func incomplete(report *results.Report, code int32) *state {
+	why := "The runner could not write its report, so nobody knows what the test reported: the node's disk may be full; the end of the log says more"
+	if code == exitKilled {
+		why = "The test was killed before all of its results were read"
+	}
+	if report != nil && report.Total() > 0 {
+		why += ". " + countsOf(report)
+	}
+	return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, fmt.Sprintf("%s (exit code %d)", why, code))
+}
+
+// wasKilledForMemory says whether the kernel killed the test or one of its processes. The kubelet tells of it even if the container
+// ended well.
+func wasKilledForMemory(end *corev1.ContainerStateTerminated, report *results.Report) bool {
+	return end.Reason == reasonOOMKilled || report != nil && report.MemoryKills > 0
+}
+
+// verdictOfMemory: a test that lost a process passes only if it says that all its cases passed nevertheless.
+func verdictOfMemory(end *corev1.ContainerStateTerminated, report *results.Report) *state {
+	words := "A process of the test was killed for its memory (see resources.limits.memory)"
+	if report != nil && report.MemoryKills > 1 {
+		words = fmt.Sprintf("%d processes of the test were killed for their memory (see resources.limits.memory)", report.MemoryKills)
+	}
+	if end.ExitCode == exitKilled {
+		words = "The test exceeded its memory limit and was killed"
+	}
+	if report != nil && report.Total() > 0 {
+		all := verdictOfReport(report, end.ExitCode)
+		if all.verdict == v1alpha1.VerdictPassed && report.Stopped == "" {
+			all.message = fmt.Sprintf("%s. %s", all.message, words)
+			return all
+		}
+		words += ". " + countsOf(report)
+	}
+	return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, fmt.Sprintf("%s (exit code %d)", words, end.ExitCode))
+}
+
+// exitKilled is the exit code of a container whose first process was killed by SIGKILL.
+const exitKilled = 137
+
+// verdictOfStop: somebody told the test to stop, and it was neither the operator nor because of its pod. Cases that had failed by then
+// have failed all the same.
+func verdictOfStop(seen observation, code int32) *state {
+	report := seen.report
+	told := fmt.Sprintf("The test was told to stop (%s) before it had ended", report.Stopped)
+	for _, warning := range seen.warnings {
+		if slices.Contains(stoppingEvents, warning.reason) {
+			told += ". " + warning.message
+			break
+		}
+	}
+	if report.Failed+report.Errored > 0 || report.Also != "" || report.Defect == results.BailedOut {
+		end := verdictOfReport(report, code)
+		end.message = fmt.Sprintf("%s. %s", end.message, told)
+		return end
+	}
+	return finished(v1alpha1.VerdictError, v1alpha1.ReasonStopped, fmt.Sprintf("%s (exit code %d)", told, code))
+}
+
+// stoppingEvents are the kubelet's events that tell why it stops a container: a probe, a hook.
+var stoppingEvents = []string{"Unhealthy", "FailedPostStartHook"}
+
+// wasStoppedAlone says whether the test's container was told to stop and its pod was not, so that only events tell why.
+func wasStoppedAlone(seen observation) bool {
+	return seen.report != nil && seen.report.Stopped != "" && podHasEnded(seen.pod) && seen.pod.DeletionTimestamp.IsZero() &&
+		podCondition(seen.pod, corev1.DisruptionTarget) == nil && seen.pod.Status.Reason != reasonDeadlineExceeded
 }
 
 func verdictOfExitCode(code int32) *state {
@@ -74,12 +152,11 @@ func verdictOfReport(report *results.Report, code int32) *state {
 	}
 	switch {
 	case report.NotStarted != "":
-		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "The command could not be executed. "+report.NotStarted)
+		return commandFailed(report)
 	case report.Defect != "" && !afterFailure:
 		return finished(v1alpha1.VerdictFailed, reasonsOfDefects[report.Defect], fmt.Sprintf("%s. %s (exit code %d)", why, counts, code))
 	case !report.Final:
-		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete,
-			fmt.Sprintf("The test was killed before all of its results were read. %s (exit code %d)", counts, code))
+		return incomplete(report, code)
 	case failed && code == 0:
 		return finished(v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, counts+" although the test ended with exit code 0"+plan)
 	case failed:
@@ -152,13 +229,19 @@ func causeOfNotRunning(seen observation) *state {
 		}
 	}
 	switch end := testContainer(seen).Terminated; {
+	case commandNotStarted(seen):
+		return commandFailed(seen.report)
 	case end == nil:
 		return finished(v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, fmt.Sprintf("The node did not run the pod. %s", podWords(seen.pod)))
 	case end.Reason == reasonContainerStatusUnknown:
 		return forgotten(seen.pod)
 	default:
-		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, fmt.Sprintf("The command could not be executed. %s", end.Message))
+		return causeOfStartError(seen, end)
 	}
+}
+
+func commandFailed(report *results.Report) *state {
+	return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "The command could not be executed. "+report.NotStarted)
 }
 
 func forgotten(pod *corev1.Pod) *state {

@@ -59,6 +59,7 @@ func saying(message string) func(*corev1.Pod) {
 }
 
 func TestExitCodeAndResultsDecideTogether(t *testing.T) {
+	const notReported = "The runner could not write its report, so nobody knows what the test reported: the node's disk may be full; the end of the log says more"
 	const passed, failed, errored, skipped = results.Passed, results.Failed, results.Errored, results.Skipped
 	tests := map[string]struct {
 		format  v1alpha1.ResultsFormat
@@ -91,13 +92,17 @@ func TestExitCodeAndResultsDecideTogether(t *testing.T) {
 
 		"nothing reported, and none demanded":      {"", 0, reported(noFormat), "Passed TestPassed: The test ended with exit code 0", ""},
 		"nothing reported, and it failed":          {"", 3, reported(noFormat), "Failed TestFailed: The test ended with exit code 3", ""},
-		"killed with nothing reported":             {"", 137, reported(noFormat, notFinal), "Failed TestFailed: The test ended with exit code 137", ""},
+		"killed with nothing reported":             {"", 137, "", "Failed ResultsIncomplete: The test was killed before all of its results were read (exit code 137)", ""},
 		"no TAP where it is demanded":              {"TAP", 0, reported(noFormat), "Error NoResults: No TAP was found on the test's standard output: prove, for one, prints it with -v only (exit code 0)", ""},
 		"no events where they are demanded":        {"GoTest", 1, reported(noFormat), "Error NoResults: No events of go test were found on the test's standard output: it prints them with -json only (exit code 1)", ""},
 		"no files where they are demanded":         {"JUnit", 0, reported(noFormat), "Error NoResults: No JUnit file with a case in it was found below $TESTRUN_RESULTS (see results.path) (exit code 0)", ""},
-		"the runner's report was lost":             {"", 0, "", "Passed TestPassed: The test ended with exit code 0", ""},
-		"the report was lost where it is demanded": {"TAP", 0, "", "Error NoResults: No TAP was found on the test's standard output: prove, for one, prints it with -v only (exit code 0)", ""},
-		"somebody else's message":                  {"", 0, `{"testrun": "no"}`, "Passed TestPassed: The test ended with exit code 0", ""},
+		"the runner's report was lost":             {"", 0, "", "Failed ResultsIncomplete: " + notReported + " (exit code 0)", ""},
+		"the report was lost where it is demanded": {"TAP", 0, "", "Failed ResultsIncomplete: " + notReported + " (exit code 0)", ""},
+		"somebody else's message":                  {"", 0, `{"testrun": "no"}`, "Failed ResultsIncomplete: " + notReported + " (exit code 0)", ""},
+		"the runner could not report":              {"", 121, "", "Failed ResultsIncomplete: " + notReported + " (exit code 121)", ""},
+		"it could report only at first":            {"", 121, reported(cases(passed), notFinal), "Failed ResultsIncomplete: " + notReported + ". 1 of 1 cases passed (exit code 121)", "1/1"},
+		"the test's own exit code 121":             {"", 121, reported(noFormat), "Failed TestFailed: The test ended with exit code 121", ""},
+		"the message of an image without a runner": {"None", 0, "", "Passed TestPassed: The test ended with exit code 0", ""},
 		"nobody reads results":                     {"None", 0, reported(cases(failed)), "Passed TestPassed: The test ended with exit code 0", ""},
 	}
 	for name, test := range tests {
@@ -116,7 +121,7 @@ func TestExitCodeAndResultsDecideTogether(t *testing.T) {
 }
 
 func TestARunThatWasStoppedShowsWhatItHadReported(t *testing.T) {
-	seen := aRun().withPod(exited(143, 0), deadlineExceeded, saying(reported(cases(results.Passed))))
+	seen := aRun().withPod(exited(143, 0), deadlineExceeded, saying(reported(cases(results.Passed), stoppedBy("SIGTERM"))))
 	plan := decide(seen.observation, t0)
 	status := nextStatus(seen.observation, plan, nil, t0)
 	if got := words(plan.state); got != "Finished TimedOut RunTimeout" || status.Results.Summary != "1/1" {
@@ -124,11 +129,83 @@ func TestARunThatWasStoppedShowsWhatItHadReported(t *testing.T) {
 	}
 }
 
-func TestOutOfMemoryIsSaidWhateverWasReported(t *testing.T) {
-	seen := aRun().withPod(exited(137, 0), saying(reported(cases(results.Passed))))
-	seen.pod.Status.ContainerStatuses[0].State.Terminated.Reason = reasonOOMKilled
-	if got := words(decide(seen.observation, t0).state); got != "Finished Failed OutOfMemory" {
-		t.Errorf("it says %q", got)
+func stoppedBy(signal string) func(*results.Report) {
+	return func(report *results.Report) { report.Stopped = signal }
+}
+
+func memoryKills(count int64) func(*results.Report) {
+	return func(report *results.Report) { report.MemoryKills = count }
+}
+
+func oomKilled(pod *corev1.Pod) {
+	pod.Status.ContainerStatuses[0].State.Terminated.Reason = reasonOOMKilled
+}
+
+func TestWhoWasKilledForItsMemoryPassesOnlyWithAllCases(t *testing.T) {
+	const passed, failed = results.Passed, results.Failed
+	const one = "A process of the test was killed for its memory (see resources.limits.memory)"
+	nothing := func(*corev1.Pod) {}
+	tests := map[string]struct {
+		format  v1alpha1.ResultsFormat
+		code    int32
+		message string
+		kubelet func(*corev1.Pod)
+		says    string
+	}{
+		"the test itself":                     {"", 137, "", oomKilled, "Failed OutOfMemory: The test exceeded its memory limit and was killed (exit code 137)"},
+		"the test itself, cases passed":       {"", 137, reported(cases(passed), notFinal), oomKilled, "Failed OutOfMemory: The test exceeded its memory limit and was killed. 1 of 1 cases passed (exit code 137)"},
+		"a child, and the test hides it":      {"", 0, reported(noFormat), oomKilled, "Failed OutOfMemory: " + one + " (exit code 0)"},
+		"a child, seen by the runner alone":   {"", 0, reported(noFormat, memoryKills(1)), nothing, "Failed OutOfMemory: " + one + " (exit code 0)"},
+		"a child, and no runner":              {"None", 0, "", oomKilled, "Failed OutOfMemory: " + one + " (exit code 0)"},
+		"two children":                        {"", 1, reported(noFormat, memoryKills(2)), nothing, "Failed OutOfMemory: 2 processes of the test were killed for their memory (see resources.limits.memory) (exit code 1)"},
+		"a child, and a case failed":          {"", 1, reported(cases(passed, failed), memoryKills(1)), oomKilled, "Failed OutOfMemory: " + one + ". 1 of 2 cases failed: t/a.t: case 2 (exit code 1)"},
+		"a child, and the plan is unreached":  {"", 0, reported(cases(passed), noted(results.PlanNotReached, "planned 2, ran 1"), memoryKills(1)), nothing, "Failed OutOfMemory: " + one + ". 1 of 1 cases passed (exit code 0)"},
+		"a child, and no results as demanded": {"TAP", 0, reported(noFormat, memoryKills(1)), nothing, "Failed OutOfMemory: " + one + " (exit code 0)"},
+		"a child, and all cases passed":       {"", 0, reported(cases(passed, passed), memoryKills(1)), nothing, "Passed TestPassed: 2 of 2 cases passed. " + one},
+		"the kubelet says so, all passed":     {"", 0, reported(cases(passed, passed)), oomKilled, "Passed TestPassed: 2 of 2 cases passed. " + one},
+		"all passed until it was stopped":     {"", 0, reported(cases(passed), memoryKills(1), stoppedBy("SIGTERM")), nothing, "Failed OutOfMemory: " + one + ". 1 of 1 cases passed (exit code 0)"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			seen := aRun(reading(test.format)).withPod(exited(test.code, 0), saying(test.message), test.kubelet)
+			end := decide(seen.observation, t0).state
+			if got := fmt.Sprintf("%s %s: %s", end.verdict, end.reason, end.message); got != test.says {
+				t.Errorf("it says\n%s, want\n%s", got, test.says)
+			}
+		})
+	}
+}
+
+func TestWhoWasToldToStopByAProbeOrAHookHasNotPassed(t *testing.T) {
+	const told = "The test was told to stop (SIGTERM) before it had ended"
+	tests := map[string]struct {
+		code    int32
+		message string
+		event   string
+		says    string
+	}{
+		"it exits with 0":            {0, reported(noFormat, stoppedBy("SIGTERM")), "", "Error Stopped: " + told + " (exit code 0)"},
+		"it dies":                    {143, reported(noFormat, stoppedBy("SIGTERM")), "", "Error Stopped: " + told + " (exit code 143)"},
+		"it is killed":               {137, reported(noFormat, notFinal, stoppedBy("SIGTERM")), "", "Error Stopped: " + told + " (exit code 137)"},
+		"all cases passed":           {0, reported(cases(results.Passed), stoppedBy("SIGTERM")), "", "Error Stopped: " + told + " (exit code 0)"},
+		"a case had failed":          {0, reported(cases(results.Failed), stoppedBy("SIGTERM")), "", "Failed CasesFailed: 1 of 1 cases failed: t/a.t: case 1 although the test ended with exit code 0. " + told},
+		"it had bailed out":          {1, reported(noted(results.BailedOut, "no database"), stoppedBy("SIGTERM")), "", "Failed BailedOut: no database. No case was reported (exit code 1). " + told},
+		"its plan is not reached":    {1, reported(cases(results.Passed), noted(results.PlanNotReached, "planned 2"), stoppedBy("SIGTERM")), "", "Error Stopped: " + told + " (exit code 1)"},
+		"an event tells of a probe":  {0, reported(noFormat, stoppedBy("SIGTERM")), "Unhealthy", "Error Stopped: " + told + ". because of Unhealthy (exit code 0)"},
+		"an event tells of a hook":   {0, reported(noFormat, stoppedBy("SIGTERM")), "FailedPostStartHook", "Error Stopped: " + told + ". because of FailedPostStartHook (exit code 0)"},
+		"other events are no reason": {0, reported(noFormat, stoppedBy("SIGTERM")), "FailedMount", "Error Stopped: " + told + " (exit code 0)"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			seen := aRun().withPod(exited(test.code, 0), saying(test.message))
+			if test.event != "" {
+				seen.withWarning(test.event, "because of "+test.event)
+			}
+			end := decide(seen.observation, t0).state
+			if got := fmt.Sprintf("%s %s: %s", end.verdict, end.reason, end.message); got != test.says {
+				t.Errorf("it says\n%s, want\n%s", got, test.says)
+			}
+		})
 	}
 }
 

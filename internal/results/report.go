@@ -155,6 +155,17 @@ func inflate(packed string) []byte {
 	return plain
 }
 
+// Split parts a termination message into the words of others, and the report; nil if there is none that can be read. A kubelet
+// puts what the container runtime says before what the container left.
+func Split(message string) (words string, report *Report) {
+	begin := strings.Index(message, `{"testrun":`)
+	if begin < 0 {
+		return message, nil
+	}
+	report, _ = Decode(message[begin:])
+	return strings.TrimSuffix(message[:begin], ": "), report
+}
+
 // Decode reads what Encode wrote, even if its end is missing, and says whether text is that at all. The text may come from
 // anywhere: the report is bounded and clean whatever it holds.
 func Decode(text string) (*Report, bool) {

@@ -102,7 +102,8 @@ func (s *supervisor) supervise(cmd Command) {
 		case <-s.children:
 			s.reap()
 		case sig := <-s.signals:
-			if s.reap(); s.ended {
+			s.reap()
+			if s.ended {
 				return // the command had ended before the signal came
 			}
 			signal := sig.(unix.Signal)

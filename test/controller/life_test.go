@@ -91,7 +91,7 @@ func TestHowTheContainerEndsDecides(t *testing.T) {
 		"exit code 0 passes":          {corev1.ContainerStateTerminated{ExitCode: 0}, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed},
 		"another exit code fails":     {corev1.ContainerStateTerminated{ExitCode: 3}, v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed},
 		"out of memory is the test's": {corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}, v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory},
-		"a command that is not there": {corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: "no such file"}, v1alpha1.VerdictError, v1alpha1.ReasonStartFailed},
+		"a command that is not there": {corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: "no such file"}, v1alpha1.VerdictError, v1alpha1.ReasonRuntimeFailed},
 		"an end that the node forgot": {corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown"}, v1alpha1.VerdictError, v1alpha1.ReasonPodLost},
 	}
 	for name, test := range tests {
@@ -217,10 +217,10 @@ func TestTTLDeletesTheRunAndAllThatItOwns(t *testing.T) {
 
 func TestAStatusIsBoundedWhateverKubernetesSays(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("wordy").Build())
+	w.create(builders.TestRun("wordy").Once().Build())
 	pod := w.schedule("wordy")
 	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: strings.Repeat("ä", 20_000)})
-	run := w.finished("wordy", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed)
+	run := w.finished("wordy", v1alpha1.VerdictError, v1alpha1.ReasonRuntimeFailed)
 	if n := len(conditions.Message(run)); n > 1024 || !strings.HasSuffix(conditions.Message(run), "ä…") {
 		t.Errorf("the message has %d bytes and ends with %q", n, conditions.Message(run)[n-8:])
 	}

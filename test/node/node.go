@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // Name is the node of all pods.
@@ -35,7 +37,14 @@ func SetRunning(status *corev1.PodStatus) {
 	SetContainer(status, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.Now()}})
 }
 
-// SetExit says that the test's container ended like that, and the pod with it.
+// Exit codes of containers that were told to stop, and that were killed.
+const (
+	exitTerminated = 143
+	exitKilled     = 137
+)
+
+// SetExit says that the test's container ended like that, and the pod with it. If the end says nothing of what the runner
+// reported, it has reported no results, and that a test which ended by SIGTERM was told to stop. Who is killed reports nothing.
 func SetExit(status *corev1.PodStatus, end corev1.ContainerStateTerminated) {
 	status.Phase = corev1.PodFailed
 	if end.ExitCode == 0 {
@@ -45,7 +54,21 @@ func SetExit(status *corev1.PodStatus, end corev1.ContainerStateTerminated) {
 	if end.FinishedAt.IsZero() {
 		end.FinishedAt = metav1.Now()
 	}
+	switch {
+	case end.Message != "" || end.ExitCode == exitKilled:
+	case end.ExitCode == exitTerminated:
+		end.Message = Reported("SIGTERM")
+	default:
+		end.Message = Reported("")
+	}
 	SetContainer(status, corev1.ContainerState{Terminated: &end})
+}
+
+// Reported is what the runner of a test without results leaves at its end. The signal is the one that told it to stop; empty if
+// none did.
+func Reported(signal string) string {
+	report := &results.Report{Final: true, Stopped: signal}
+	return string(report.Encode(4096))
 }
 
 // SetContainer gives the test's container its state.
