@@ -28,6 +28,8 @@ var Reasons = []string{
 	ReasonContainerConfigError,
 	ReasonContainerNotCreated,
 	ReasonRunning,
+	ReasonHelpersRunning,
+	ReasonHelpersNotStarted,
 	ReasonRetrying,
 	ReasonNodeUnreachable,
 	ReasonCancelling,
@@ -39,6 +41,7 @@ var Reasons = []string{
 	ReasonPlanNotReached,
 	ReasonResultsIncomplete,
 	ReasonOutOfMemory,
+	ReasonStopped,
 	ReasonRunTimeout,
 	ReasonCancelled,
 	ReasonDuplicate,
@@ -59,5 +62,6 @@ var Reasons = []string{
 	ReasonDisrupted,
 	ReasonPodRejected,
 	ReasonInitFailed,
+	ReasonRuntimeFailed,
 	ReasonStartFailed,
 }

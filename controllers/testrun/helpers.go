@@ -107,7 +107,8 @@ func howTestEnded(seen observation) string {
 	return words
 }
 
-// helpersStopped says whether the operator stopped the pod after its test had ended.
+// helpersStopped says whether the operator stopped the pod after its test had ended. As with stopOfPod, the annotation counts
+// together with what the same write did.
 func helpersStopped(pod *corev1.Pod) bool {
-	return pod != nil && pod.Annotations[v1alpha1.AnnotationHelpersStopped] != ""
+	return pod != nil && deadlineLowered(pod) && pod.Annotations[v1alpha1.AnnotationHelpersStopped] != ""
 }

@@ -38,6 +38,7 @@ func helperEnded(name string) corev1.ContainerStatus {
 
 func withHelpersStopped(pod *corev1.Pod) {
 	pod.Annotations = map[string]string{v1alpha1.AnnotationHelpersStopped: "true"}
+	pod.Spec.ActiveDeadlineSeconds = ptr.To[int64](stopDeadline)
 }
 
 func sidecarRuns(pod *corev1.Pod) {

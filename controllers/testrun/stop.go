@@ -68,7 +68,7 @@ func (r *Reconciler) stopPod(ctx context.Context, pod *corev1.Pod, why *state) e
 func (r *Reconciler) stopHelpers(ctx context.Context, pod *corev1.Pod) error {
 	stopped := pod.DeepCopy()
 	stopped.Annotations = merged(pod.Annotations, map[string]string{v1alpha1.AnnotationHelpersStopped: "true"})
-	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](1)
+	stopped.Spec.ActiveDeadlineSeconds = ptr.To[int64](stopDeadline)
 	if err := r.Client.Patch(ctx, stopped, lockedMergeFrom(pod)); err != nil {
 		return fmt.Errorf("stopping the pod: %w", err)
 	}
