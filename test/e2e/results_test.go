@@ -177,6 +177,25 @@ func TestExitCode0HidesNoTAPOnTheNode(t *testing.T) {
 	}
 }
 
+func TestFlakyCasesAndBrokenFilesOnTheNode(t *testing.T) {
+	const attempts = `<testcase name="opens"><failure message="stuck"/></testcase><testcase name="opens"/><testcase name="closes"/>`
+	w := newWorld(t)
+	for name, script := range map[string]string{
+		"flaky": `echo '<testsuite name="till" file="till_test.js">` + attempts + `</testsuite>' > $TESTRUN_RESULTS/a.xml`,
+		"both":  `echo '<testsuite><testcase name="a"/></testsuite>' > $TESTRUN_RESULTS/a.xml; echo 1..2; echo ok 1; echo not ok 2 - b`,
+		"zeros": `echo '<testsuite><testcase name="a"/></testsuite>' > $TESTRUN_RESULTS/a.xml; head -c 4096 /dev/zero > $TESTRUN_RESULTS/b.xml`,
+	} {
+		w.create(builders.TestRun(name).Running(builders.TestSpec(script)).Build())
+	}
+	run := w.finished("flaky", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "2 of 2 cases passed, 1 flaky: till: opens")
+	if shown := run.Status.Results.Cases; run.Status.Results.Flaky != 1 || run.Status.Flaky != nil || len(shown) != 2 ||
+		!ptr.Deref(shown[0].Flaky, false) || shown[0].Message != "stuck" || shown[0].Location != "till_test.js" {
+		t.Errorf("it shows %+v", run.Status.Results)
+	}
+	w.finished("both", v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, "1 of 1 cases passed; also 1 of 2 TAP cases failed: b")
+	hasCases(t, w.finished("zeros", v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "b.xml is no XML"), "1/0/0/0", "Passed a")
+}
+
 // Each of these tests behaves as tests should not; its log and its verdict are right all the same.
 func TestTestsThatMisbehaveOnTheNode(t *testing.T) {
 	const tap = "echo 1..2; echo ok 1 - a; echo not ok 2 - b; "

@@ -52,8 +52,8 @@ type file struct {
 	folder results.Key
 	// details is set if they are asked for.
 	details bool
-	// copied means that all that is in it is in other files too.
-	copied bool
+	// copied means that all that is in it is in other files too; counted, that a case of it has been counted.
+	copied, counted bool
 }
 
 // reportsOfTestNG are the folders into which TestNG writes reports of its own, beside those of Maven Surefire that runs it.
@@ -89,6 +89,15 @@ func (f *file) isCopy(name string, a attributes) bool {
 	return known && number != f.number
 }
 
+// isKnown says whether a case is known to have failed. From now on it is.
+func (r *Reader) isKnown(failed results.Key) bool {
+	_, known := r.failed[failed]
+	if !known && len(r.failed) < maxFailed {
+		r.failed[failed] = struct{}{}
+	}
+	return known
+}
+
 // add counts a case. In a suite that another file has too, only a failure that is not known yet counts. A case that stands for a
 // whole suite has no further attempts.
 func (p *parser) add(c results.Case, wholeSuite bool) {
@@ -97,16 +106,11 @@ func (p *parser) add(c results.Case, wholeSuite bool) {
 		inner = p.suites[last]
 	}
 	failing := c.Outcome == results.Failed || c.Outcome == results.Errored
-	key := results.KeyOf(c.Suite, c.Name)
-	_, known := f.failed[key]
-	if inner.copied && (!failing || known) {
+	if inner.copied && !failing || failing && f.isKnown(results.KeyOf(c.Suite, c.Name)) && inner.copied {
 		return
 	}
-	if failing && len(f.failed) < maxFailed {
-		f.failed[key] = struct{}{}
-	}
-	if len(f.folders) < maxFolders {
-		f.folders[f.folder] = struct{}{}
+	if !f.counted && len(f.folders) < maxFolders {
+		f.counted, f.folders[f.folder] = true, struct{}{}
 	}
 	if wholeSuite {
 		f.sink.Add(c)

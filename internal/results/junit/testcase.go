@@ -34,8 +34,10 @@ var statuses = map[string]results.Outcome{
 func declaredOutcome(a attributes) results.Outcome {
 	var outcome results.Outcome
 	for _, name := range []string{"status", "result"} {
-		if told, found := statuses[unspaced.Replace(strings.ToLower(a.get(name)))]; found {
-			outcome = told
+		if value := a.get(name); value != "" {
+			if told, found := statuses[unspaced.Replace(strings.ToLower(value))]; found {
+				outcome = told
+			}
 		}
 	}
 	switch {
