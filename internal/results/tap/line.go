@@ -145,17 +145,20 @@ func parseDirective(text []byte) (d directive, reason []byte) {
 	return none, nil
 }
 
-// cutTime splits a description from how long the case took, as node-tap writes it: "# time=12.3ms".
+// cutTime splits a description from how long the case took, "# time=12.3ms" for node-tap and "# time = 12.3ms" for brittle.
 func cutTime(text []byte) ([]byte, time.Duration) {
 	if len(text) == 0 || text[len(text)-1] != 's' {
 		return text, 0
 	}
-	i := bytes.LastIndex(text, []byte("# time="))
+	const mark = "# time"
+	i := bytes.LastIndex(text, []byte(mark))
 	if i < 0 || i > 0 && !isBlank(text[i-1]) { // an escaped one is behind a backslash
 		return text, 0
 	}
-	if d, ok := parseTime(text[i+len("# time="):]); ok {
-		return trimRight(text[:i]), d
+	if number, ok := bytes.CutPrefix(trimLeft(text[i+len(mark):]), []byte("=")); ok {
+		if d, ok := parseTime(trimLeft(number)); ok {
+			return trimRight(text[:i]), d
+		}
 	}
 	return text, 0
 }

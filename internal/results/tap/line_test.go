@@ -51,6 +51,7 @@ func TestATestPointIsReadInItsParts(t *testing.T) {
 		{"ok 1 - adds # time=1e300ms", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds # time=1e300ms"}},
 		{"ok 1 - adds # time=1.5s", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", duration: 1500 * ms}},
 		{`ok 1 - adds \# time=5ms`, point{dashed: true, ok: true, number: 1, numbered: true, description: "adds # time=5ms"}},
+		{"ok 1 - adds # time = 1.25ms", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", duration: 1250 * time.Microsecond}},
 		{"ok 1 - adds # time=1.5", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds # time=1.5"}},
 		{"ok 1 - adds # time=5ms {", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", duration: 5 * ms, braced: true}},
 		{"ok 1 - adds # TODO later {", point{dashed: true, ok: true, number: 1, numbered: true, description: "adds", directive: todo, reason: "later", braced: true}},
