@@ -88,6 +88,29 @@ func (r *Reader) endSubtest(depth int) (inner tally) {
 	return inner
 }
 
+// subtest is what is known of a subtest before its point has come.
+type subtest struct {
+	levels  [maxDepth + 2]tally
+	deepest int
+	parts   []failure
+}
+
+// takeSubtest sets a subtest aside, and returnSubtest gives it back.
+func (r *Reader) takeSubtest(depth int) subtest {
+	inner := subtest{r.levels, r.deepest, nil}
+	r.endSubtest(depth)
+	outer := dropDeeper(r.parts, depth)
+	inner.parts = slices.Clone(r.parts[len(outer):])
+	r.parts = outer
+	return inner
+}
+
+func (r *Reader) returnSubtest(depth int, inner subtest) {
+	copy(r.levels[depth+1:], inner.levels[depth+1:])
+	r.deepest = max(r.deepest, inner.deepest)
+	r.parts = append(r.parts, inner.parts...)
+}
+
 // topLevel makes a case of a test point.
 func (r *Reader) topLevel(h *held, number uint64, failed bool, blame string) {
 	c := results.Case{Name: h.description, Suite: r.doc.file, Outcome: results.Passed, Duration: h.duration, Location: h.place.at}

@@ -62,6 +62,17 @@ func (r *Reader) settle(depth int) {
 	}
 }
 
+// settleBefore settles what stands before a point. Where that is the next one behind a brace that was never closed, the brace was
+// the end of a name, and what looked like its subtest is the subtest of this point.
+func (r *Reader) settleBefore(depth int) {
+	r.settle(depth + 1)
+	if n := len(r.open); n > 0 && r.open[n-1].depth == depth {
+		inner := r.takeSubtest(depth)
+		r.settle(depth)
+		r.returnSubtest(depth, inner)
+	}
+}
+
 func (r *Reader) release() {
 	if r.isHeld {
 		r.isHeld = false
@@ -258,10 +269,9 @@ func isHeading(comment []byte) bool {
 		return true
 	}
 	word, number, _ := bytes.Cut(comment, []byte(" "))
-	number = trim(number)
-	switch string(word) {
-	case "tests", "suites", "pass", "fail", "skip", "skipped", "todo", "cancelled":
-		return len(number) > 0 && digits(number) == len(number)
+	switch string(bytes.TrimSuffix(word, []byte(":"))) {
+	case "tests", "suites", "pass", "fail", "failed", "skip", "skipped", "todo", "cancelled":
+		return digits(trimLeft(number)) > 0
 	}
 	return false
 }

@@ -213,8 +213,13 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\tb", "\twhy", "\tat: a.js", "Passed c"},
 		},
 		{
-			"a brace that is never closed ends with the next point", lines("1..2", "not ok 1 - a {", "    not ok 1 - b", "ok 2 - c"), "",
-			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a {", "\tb", "Passed c"},
+			"a subtest behind a name that ends with a brace is the next point's",
+			lines("1..3", "ok 1 - a {", "    not ok 1 - b", "    # why", "    1..1", "not ok 2 - c", "    ok 1 - d {", "        not ok 1 - e", "        1..1", "    not ok 2 - f", "    1..2", "not ok 3 - g"), "",
+			[]string{"recognized true: 1 passed, 2 failed, 0 errored, 0 skipped in 0s", "Failed c", "\tb", "\twhy", "Failed g", "\tf / e", "Passed a {"},
+		},
+		{
+			"a subtest in braces that breaks off counts", lines("1..1", "ok 1 - a {", "    not ok 1 - b"), "",
+			[]string{"recognized true: 0 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a {", "\tit says ok, but its subtest is not: 1 of 1 case failed", "\tb"},
 		},
 		{
 			"a name ends with a brace", lines("1..4", "ok 1 - a {", "not ok 2 - b {", "# why", "not ok 3 c {", "  ---", "  at: c.js", "  ...", "ok 4 d {"), "",

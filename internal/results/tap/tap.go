@@ -201,7 +201,11 @@ func parse(line []byte, indent int) (s statement) {
 
 func (r *Reader) statement(s *statement, indent int) {
 	depth := min(indent/indentation, maxDepth+1)
-	r.settle(depth)
+	if s.kind == aPoint {
+		r.settleBefore(depth)
+	} else {
+		r.settle(depth)
+	}
 	switch s.kind {
 	case aPoint:
 		r.hold(&s.point, depth, indent)
