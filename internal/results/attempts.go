@@ -121,24 +121,27 @@ func (a *Attempts) again(r *record, c Case) {
 	r.flaky, r.kept = true, s.Add(c)
 }
 
-// separate counts the attempts of a flaky case as cases of their own.
+// separate counts the attempts of a flaky case as cases of their own. The first of them stays the one that is remembered.
 func (a *Attempts) separate(r *record) {
 	s := a.sink
 	s.Passed, s.Flaky, s.flaky = s.Passed+r.passes-1, s.Flaky-1, without(s.flaky, r.kept)
 	s.uncount(r.errored, -r.failures)
-	r.flaky, r.apart = false, true
-	if r.kept == nil {
-		return
+	if shown := r.kept; shown != nil {
+		s.others = with(s.others, Case{Name: shown.Name, Suite: shown.Suite, Outcome: Passed}, r.passes)
+		failed := *shown
+		failed.Flaky, failed.Outcome = false, Failed
+		if r.errored {
+			failed.Outcome = Errored
+		}
+		r.kept = nil
+		if len(s.failing) < MaxCases {
+			r.kept = new(failed)
+			s.failing = append(s.failing, r.kept)
+		}
+		failed.Message = "" // only the first one's is known
+		s.failing = with(s.failing, failed, r.failures-1)
 	}
-	s.others = with(s.others, Case{Name: r.kept.Name, Suite: r.kept.Suite, Outcome: Passed}, r.passes)
-	failed := *r.kept
-	failed.Flaky, failed.Outcome = false, Failed
-	if r.errored {
-		failed.Outcome = Errored
-	}
-	s.failing = with(s.failing, failed, 1)
-	failed.Message = "" // only the first is known
-	s.failing = with(s.failing, failed, r.failures-1)
+	r.flaky, r.apart, r.failures, r.passes = false, true, 1, 0
 }
 
 // with adds so many copies of a case, as far as there is room.

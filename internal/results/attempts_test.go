@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -148,6 +149,52 @@ func TestAFlakyCaseShowsItsFirstFailureAndGivesItsPlaceToTheNext(t *testing.T) {
 	}
 	if want := []string{"tillFailedfalse", "cartFailedfalse", "tillPassedtrue"}; !slices.Equal(each, want) {
 		t.Errorf("each is %v, want %v", each, want)
+	}
+}
+
+// Whatever comes, each failure that nothing forgives is counted, and what is kept agrees with the counts.
+func TestCountsStayConsistentWhateverComes(t *testing.T) {
+	outcomes := []Outcome{Passed, Passed, Failed, Failed, Errored, Skipped}
+	for seed := range uint64(3000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var s Summary
+		a := NewAttempts(&s)
+		last := map[string]Outcome{}
+		for range random.IntN(60) {
+			c := Case{Name: fmt.Sprint(random.IntN(5)), Outcome: outcomes[random.IntN(len(outcomes))]}
+			switch random.IntN(3) {
+			case 0:
+				a.Add(KeyOf(c.Name), c)
+			case 1:
+				a.Retry(KeyOf(c.Name), c)
+			default:
+				a.Repeat(KeyOf(c.Name), c, random.IntN(2) == 0)
+			}
+			if c.Outcome != Skipped {
+				last[c.Name] = c.Outcome
+			}
+			if random.IntN(50) == 0 {
+				a.Distrust()
+			}
+		}
+		kept := map[Outcome]int64{}
+		flaky := int64(0)
+		failing := map[string]bool{}
+		for _, c := range s.Cases() {
+			kept[c.Outcome]++
+			failing[c.Name] = failing[c.Name] || c.Outcome == Failed || c.Outcome == Errored
+			if c.Flaky {
+				flaky++
+			}
+		}
+		if s.Total() <= MaxCases && (kept[Passed] != s.Passed || kept[Failed] != s.Failed || kept[Errored] != s.Errored || kept[Skipped] != s.Skipped || flaky != s.Flaky) {
+			t.Fatalf("seed %d: kept are %v, %d flaky, and counted %s", seed, kept, flaky, counted(&s))
+		}
+		for name, outcome := range last {
+			if outcome != Passed && !failing[name] {
+				t.Fatalf("seed %d: %s ended with %s, and no case says so: %+v", seed, name, outcome, s.Cases())
+			}
+		}
 	}
 }
 
