@@ -142,8 +142,9 @@ func (s *Summary) Add(c Case) *Case {
 	}
 	c.Name, c.Suite = Cut(c.Name, MaxName), Cut(c.Suite, MaxName)
 	c.Message, c.Location, c.Details = Cut(c.Message, MaxMessage), Cut(c.Location, MaxLocation), nil
-	*kept = append(*kept, &c)
-	return &c
+	added := new(c) // not &c, which would put every case on the heap
+	*kept = append(*kept, added)
+	return added
 }
 
 // Explain replaces the message.

@@ -23,6 +23,8 @@ type Reader struct {
 	stdout, stderr results.Lines
 	// plain is where lines are put without their colors.
 	plain    []byte
+	// now is the line that is read.
+	now      statement
 	evidence evidence
 
 	doc document
@@ -109,9 +111,10 @@ func (r *Reader) line(line []byte) {
 		r.end()
 		r.begin(document{})
 	}
-	s := parse(line, indent)
+	s := &r.now
+	s.parse(line, indent)
 	switch {
-	case r.closes(text, indent), r.isHeld && r.holds(line, indent, &s):
+	case r.closes(text, indent), r.isHeld && r.holds(line, indent, s):
 		return
 	case len(text) == 0:
 	case text[0] == '#':
@@ -119,7 +122,7 @@ func (r *Reader) line(line []byte) {
 	case s.kind == nothing:
 		r.foreign(text)
 	default:
-		r.statement(&s, indent)
+		r.statement(s, indent)
 	}
 }
 
@@ -167,10 +170,11 @@ func (s *statement) isSure() bool {
 
 // parse reads a line that is no comment. Most of what is no TAP is told by its first character, or by its indentation: spaces, four
 // for each level.
-func parse(line []byte, indent int) (s statement) {
+func (s *statement) parse(line []byte, indent int) {
+	s.kind = nothing
 	text := line[indent:]
 	if len(text) == 0 || indent%indentation != 0 || bytes.IndexByte(line[:indent], '\t') >= 0 {
-		return s
+		return
 	}
 	known := false
 	switch text[0] {
@@ -196,7 +200,6 @@ func parse(line []byte, indent int) (s statement) {
 	if !known {
 		s.kind = nothing
 	}
-	return s
 }
 
 func (r *Reader) statement(s *statement, indent int) {
