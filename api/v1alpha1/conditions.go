@@ -149,6 +149,10 @@ const (
 	ReasonRunNotFound = "RunNotFound"
 	// ReasonInvalidParams means that the params do not fit the Test.
 	ReasonInvalidParams = "InvalidParams"
+	// ReasonJobTooLarge means that the Job would be larger than the operator makes one; the message says how large.
+	ReasonJobTooLarge = "JobTooLarge"
+	// ReasonStatusRefused means that the API server refused the status with which the run was to end; the message quotes it.
+	ReasonStatusRefused = "StatusRefused"
 	// ReasonJobInvalid means that the API server says that the Job can never be valid; the message quotes it.
 	ReasonJobInvalid = "JobInvalid"
 	// ReasonJobDeleted means that somebody deleted the attempt's Job. It is never made a second time.

@@ -54,6 +54,8 @@ var Reasons = []string{
 	ReasonStartTimeout,
 	ReasonRunNotFound,
 	ReasonInvalidParams,
+	ReasonJobTooLarge,
+	ReasonStatusRefused,
 	ReasonJobInvalid,
 	ReasonJobDeleted,
 	ReasonDefinitionLost,

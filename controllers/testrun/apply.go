@@ -45,8 +45,8 @@ func afterRefusal(ctx context.Context, seen observation, status v1alpha1.TestRun
 // apply does what the plan says to the children of the run, and to nothing else.
 func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) error {
 	switch {
-	case plan.create != nil:
-		return r.createJob(ctx, seen.run, plan.create)
+	case plan.create != 0:
+		return r.createJob(ctx, seen, plan.create)
 	case plan.stop != nil:
 		return r.stop(ctx, seen, plan.stop)
 	case plan.stopHelpers:
@@ -58,17 +58,19 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 
 // createJob creates the Job of an attempt, once. The name is the same for whoever tries, so a second creation is refused
 // by the API server; and whether the attempt is still to be made is asked of the API server right before, not of a cache.
-func (r *Reconciler) createJob(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) error {
+func (r *Reconciler) createJob(ctx context.Context, seen observation, attempt int32) error {
 	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
 	defer cancel()
-	latest := metadataOf(run)
-	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(run), latest); err != nil {
-		return fmt.Errorf("reading the run: %w", err)
+	run := seen.run
+	whole, err := r.readWhole(ctx, seen)
+	if err != nil {
+		return err
 	}
-	if latest.UID != run.UID || latest.ResourceVersion != run.ResourceVersion {
-		return fmt.Errorf("the run has changed: %w", errStale)
+	job, err := render(whole, attempt)
+	if err != nil {
+		return err
 	}
-	err := r.Client.Create(ctx, job)
+	err = r.Client.Create(ctx, job)
 	switch {
 	case err == nil:
 		r.jobsSeen.Add(attemptOf(run), nil)

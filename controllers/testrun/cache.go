@@ -1,7 +1,9 @@
 package testrun
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"unique"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -35,6 +37,7 @@ func CacheOptions() cache.Options {
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.Test{}:    {Transform: stripTest},
 			&v1alpha1.TestRun{}: {Transform: stripRun},
 			&batchv1.Job{}:      {Label: selector, Field: hasNotSucceeded, Transform: stripJob},
 			&corev1.Pod{}:       {Label: selector, Transform: stripPod},
@@ -42,33 +45,87 @@ func CacheOptions() cache.Options {
 	}
 }
 
-// stripRun leaves of a finished run what retention and the queues need, and which attempt was the last.
+// stripRun leaves of a run what its queue needs and what its status is computed from, and of a finished one what retention and the
+// queues need, and which attempt was the last. What a run executes is read from the API server when its Job is made.
 func stripRun(obj any) (any, error) {
 	run, ok := obj.(*v1alpha1.TestRun)
 	if !ok {
 		return obj, nil
 	}
-	run.ManagedFields = nil
-	delete(run.Annotations, corev1.LastAppliedConfigAnnotation)
+	stripped := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{
+		Namespace: unique.Make(run.Namespace).Value(), Name: run.Name, UID: run.UID, ResourceVersion: run.ResourceVersion,
+		Generation: run.Generation, CreationTimestamp: run.CreationTimestamp, DeletionTimestamp: run.DeletionTimestamp,
+		Annotations: only(run.Annotations, v1alpha1.AnnotationPinned),
+	}}
 	if run.Status.Phase != v1alpha1.PhaseFinished {
-		return run, nil
+		stripped.Spec, stripped.Status = waitingOnly(run.Spec), run.Status
+		return stripped, nil
 	}
-	return &v1alpha1.TestRun{
+	stripped.Spec = v1alpha1.TestRunSpec{
+		TestRef: run.Spec.TestRef, TestSpec: retentionOnly(run.Spec.TestSpec), TTLAfterFinished: run.Spec.TTLAfterFinished,
+		Queue: unique.Make(run.Spec.Queue).Value(), Unique: run.Spec.Unique,
+	}
+	stripped.Status = v1alpha1.TestRunStatus{
+		ObservedGeneration: run.Status.ObservedGeneration,
+		Phase:              v1alpha1.PhaseFinished, Verdict: unique.Make(run.Status.Verdict).Value(), FinishTime: run.Status.FinishTime,
+		Test: unique.Make(run.Status.Test).Value(), Attempts: lastAttemptOnly(run.Status.Attempts),
+	}
+	return stripped, nil
+}
+
+// waitingOnly is what a run that has not finished asks for, without what it executes. The API server has checked that the params of an
+// inline definition fit it, so their values are needed for nothing but a concurrency key.
+func waitingOnly(spec v1alpha1.TestRunSpec) v1alpha1.TestRunSpec {
+	if spec.TestSpec == nil {
+		return spec
+	}
+	inline := *spec.TestSpec
+	if !strings.Contains(cmp.Or(spec.Concurrency.Key, inline.Concurrency.Key), "$(") {
+		inline.Params, spec.Params = nil, nil
+	}
+	for i := range inline.Params {
+		inline.Params[i].Enum = nil
+	}
+	spec.TestSpec = new(withoutTemplate(inline))
+	return spec
+}
+
+// maxEnums is how much of the enums of a Test the cache holds, in bytes. A value that is not in a larger one is found when the Job is made.
+const maxEnums = 4096
+
+// stripTest leaves of a Test what the queues, retention and params need.
+func stripTest(obj any) (any, error) {
+	test, ok := obj.(*v1alpha1.Test)
+	if !ok {
+		return obj, nil
+	}
+	enums := 0
+	for _, param := range test.Spec.Params {
+		for _, value := range param.Enum {
+			enums += len(value)
+		}
+	}
+	stripped := &v1alpha1.Test{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: unique.Make(run.Namespace).Value(), Name: run.Name, UID: run.UID, ResourceVersion: run.ResourceVersion,
-			Generation: run.Generation, CreationTimestamp: run.CreationTimestamp, DeletionTimestamp: run.DeletionTimestamp,
-			Annotations: only(run.Annotations, v1alpha1.AnnotationPinned),
+			Namespace: unique.Make(test.Namespace).Value(), Name: test.Name, UID: test.UID, ResourceVersion: test.ResourceVersion,
+			Generation: test.Generation, CreationTimestamp: test.CreationTimestamp, DeletionTimestamp: test.DeletionTimestamp,
 		},
-		Spec: v1alpha1.TestRunSpec{
-			TestRef: run.Spec.TestRef, TestSpec: retentionOnly(run.Spec.TestSpec), TTLAfterFinished: run.Spec.TTLAfterFinished,
-			Queue: unique.Make(run.Spec.Queue).Value(), Unique: run.Spec.Unique,
-		},
-		Status: v1alpha1.TestRunStatus{
-			ObservedGeneration: run.Status.ObservedGeneration,
-			Phase:              v1alpha1.PhaseFinished, Verdict: unique.Make(run.Status.Verdict).Value(), FinishTime: run.Status.FinishTime,
-			Test: unique.Make(run.Status.Test).Value(), Attempts: lastAttemptOnly(run.Status.Attempts),
-		},
-	}, nil
+		Spec: withoutTemplate(test.Spec),
+	}
+	for i := range stripped.Spec.Params {
+		if enums > maxEnums {
+			stripped.Spec.Params[i].Enum = nil
+		}
+	}
+	return stripped, nil
+}
+
+func withoutTemplate(spec v1alpha1.TestSpec) v1alpha1.TestSpec {
+	spec.Template, spec.Description = corev1.PodTemplateSpec{}, ""
+	for i := range spec.Params {
+		spec.Params[i].Description = ""
+	}
+	return spec
 }
 
 func retentionOnly(test *v1alpha1.TestSpec) *v1alpha1.TestSpec {

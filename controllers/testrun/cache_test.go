@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/admission"
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
@@ -28,14 +31,90 @@ func inCache(t *testing.T, run *v1alpha1.TestRun) *v1alpha1.TestRun {
 	return stripped.(*v1alpha1.TestRun)
 }
 
-func TestTheCacheHoldsARunThatHasNotFinishedWhole(t *testing.T) {
-	run := builders.TestRun("a").Param("X", "1").Build()
-	run.Annotations = map[string]string{"example.com/a": "b"}
-	want := run.DeepCopy()
-	run.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
-	run.Annotations[corev1.LastAppliedConfigAnnotation] = "{}"
-	if got := inCache(t, run); !reflect.DeepEqual(got, want) {
-		t.Errorf("it holds %+v, want %+v", got, want)
+func TestTheCacheHoldsOfARunThatHasNotFinishedWhatItsQueueNeeds(t *testing.T) {
+	params := []v1alpha1.ParamSpec{{Name: "X", Default: ptr.To("1"), Enum: []string{"1", "2"}, Description: "an x"}}
+	inline := builders.TestSpec("true", params...)
+	inline.Queue, inline.Priority, inline.Retry.Failure = "slow", ptr.To[int32](3), ptr.To[int32](1)
+	inline.Timeouts.Start = &metav1.Duration{Duration: time.Minute}
+	queued := inline
+	queued.Template, queued.Params = corev1.PodTemplateSpec{}, nil
+	keyed := queued
+	keyed.Params = []v1alpha1.ParamSpec{{Name: "X", Default: ptr.To("1")}}
+	for name, test := range map[string]struct {
+		asked, held func(*v1alpha1.TestRun)
+	}{
+		"of a Test": {
+			func(run *v1alpha1.TestRun) {
+				run.Spec.TestSpec, run.Spec.TestRef = nil, &v1alpha1.TestReference{Name: "suite"}
+			},
+			func(run *v1alpha1.TestRun) {
+				run.Spec.TestSpec, run.Spec.TestRef = nil, &v1alpha1.TestReference{Name: "suite"}
+			},
+		},
+		"with a definition of its own": {
+			func(run *v1alpha1.TestRun) { run.Spec.TestSpec = inline.DeepCopy() },
+			func(run *v1alpha1.TestRun) { run.Spec.TestSpec, run.Spec.Params = queued.DeepCopy(), nil },
+		},
+		"whose params are its key": {
+			func(run *v1alpha1.TestRun) { run.Spec.TestSpec, run.Spec.Concurrency.Key = inline.DeepCopy(), "$(X)" },
+			func(run *v1alpha1.TestRun) { run.Spec.TestSpec, run.Spec.Concurrency.Key = keyed.DeepCopy(), "$(X)" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run := builders.TestRun("a").Param("X", "1").Build()
+			run.TypeMeta, run.UID, run.Status.Phase = metav1.TypeMeta{}, "u", v1alpha1.PhasePending
+			want := run.DeepCopy()
+			test.asked(run)
+			test.held(want)
+			run.Annotations, run.Labels = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}, map[string]string{"app": "shop"}
+			run.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubectl"}}
+			got := inCache(t, run)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("it holds %+v, want %+v", got, want)
+			}
+			if held, whole := queueEntry(t, got), queueEntry(t, run); held != whole {
+				t.Errorf("its queue is told %+v, and of the whole run %+v", held, whole)
+			}
+		})
+	}
+}
+
+// queueEntry is what the run's queue is told of it.
+func queueEntry(t *testing.T, run *v1alpha1.TestRun) admission.Run {
+	t.Helper()
+	suite := builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "X"}))
+	entry, ok := waiting(observation{run: run, asked: run.Spec, test: suite})
+	if !ok {
+		t.Fatal("its queue is told nothing")
+	}
+	priority := ptr.Deref(entry.Priority, 0)
+	entry.Priority = nil // a pointer, which cannot be compared
+	entry.Order = uint64(priority)
+	return entry
+}
+
+func TestTheCacheHoldsOfATestWhatIsNeededBeforeItsRunsStart(t *testing.T) {
+	param := v1alpha1.ParamSpec{Name: "X", Default: ptr.To("1"), Enum: []string{"1", "2"}}
+	described := param
+	described.Description = "an x"
+	large := v1alpha1.ParamSpec{Name: "Y", Enum: slices.Repeat([]string{strings.Repeat("y", 256)}, 32)}
+	for name, test := range map[string]struct{ params, want []v1alpha1.ParamSpec }{
+		"a Test":                  {[]v1alpha1.ParamSpec{described}, []v1alpha1.ParamSpec{param}},
+		"a Test with large enums": {[]v1alpha1.ParamSpec{large}, []v1alpha1.ParamSpec{{Name: "Y"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			suite := builders.Test("suite", builders.TestSpec("true", test.params...))
+			suite.UID, suite.Generation, suite.Spec.Description = "u", 3, "a suite"
+			suite.Spec.Retention.Keep.Passed = ptr.To[int32](5)
+			suite.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: "{}"}
+			want := &v1alpha1.Test{ObjectMeta: metav1.ObjectMeta{Namespace: suite.Namespace, Name: "suite", UID: "u", Generation: 3}}
+			want.Spec = *suite.Spec.DeepCopy()
+			want.Spec.Template, want.Spec.Description, want.Spec.Params = corev1.PodTemplateSpec{}, "", test.want
+			got, err := stripTest(suite)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("it holds %+v, want %+v (%v)", got, want, err)
+			}
+		})
 	}
 }
 

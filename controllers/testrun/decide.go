@@ -21,8 +21,9 @@ const (
 
 // plan is what a reconcile is to do: at most one of create, stop and stopHelpers, and what the status is to say.
 type plan struct {
-	// create is the Job to create.
-	create *batchv1.Job
+	// create is the number of the attempt whose Job is to be created; 0 for none. The Job is rendered when it is created: the cache holds
+	// no templates.
+	create int32
 	// stop makes the attempt end, for this reason.
 	stop *state
 	// stopHelpers ends what still runs beside a test that has ended.
@@ -321,6 +322,6 @@ func paramsInvalid(seen observation, _ time.Time) (plan, bool) {
 	return plan{}, false
 }
 
-func start(seen observation, _ time.Time) (plan, bool) {
-	return plan{create: newJob(seen, firstAttempt)}, true
+func start(_ observation, _ time.Time) (plan, bool) {
+	return plan{create: firstAttempt}, true
 }

@@ -397,7 +397,7 @@ func TestAForgedStopIsNotBelieved(t *testing.T) {
 
 func deed(plan plan) string {
 	switch {
-	case plan.create != nil:
+	case plan.create != 0:
 		return "create"
 	case plan.stop != nil:
 		return "stop"

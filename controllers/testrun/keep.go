@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -169,8 +170,11 @@ func (r *Reconciler) observeAgain(ctx context.Context, seen observation) (observ
 	if now.asked, err = r.readAsked(ctx, seen.run); err != nil {
 		return seen, err
 	}
-	if now.test, err = r.readTest(ctx, seen.run.Namespace, now.asked.TestRef); err != nil {
-		return seen, err
+	if now.asked.TestRef != nil {
+		key := client.ObjectKey{Namespace: seen.run.Namespace, Name: now.asked.TestRef.Name}
+		if now.test, err = readTestFrom(ctx, r.APIReader, key); err != nil { // the cache does not hold it whole
+			return seen, err
+		}
 	}
 	if digest(keptOf(now).json()) != annotation {
 		seen.definitionLost = errors.New("it was too large to be kept on the Job, and has changed or was deleted since")

@@ -285,21 +285,14 @@ func firstPod(pods []corev1.Pod) *corev1.Pod {
 }
 
 // readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none. That it does not exist is
-// believed only of the API server.
+// believed only of the API server. The cache holds no template: see readWhole.
 func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alpha1.TestReference) (*v1alpha1.Test, error) {
 	if ref == nil {
 		return nil, nil
 	}
-	test, key := &v1alpha1.Test{}, client.ObjectKey{Namespace: namespace, Name: ref.Name}
-	err := r.Client.Get(ctx, key, test)
-	if apierrors.IsNotFound(err) {
-		err = r.APIReader.Get(ctx, key, test)
+	key := client.ObjectKey{Namespace: namespace, Name: ref.Name}
+	if test, err := readTestFrom(ctx, r.Client, key); test != nil || err != nil {
+		return test, err
 	}
-	switch {
-	case apierrors.IsNotFound(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("reading the Test: %w", err)
-	}
-	return test, nil
+	return readTestFrom(ctx, r.APIReader, key)
 }

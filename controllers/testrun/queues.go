@@ -43,21 +43,45 @@ func (r *Reconciler) fillQueues(ctx context.Context) error {
 	for _, queue := range queues.Items {
 		r.Queues.SetQueue(queue.Name, &queue.Spec)
 	}
-	runs := &v1alpha1.TestRunList{}
-	unfinished := fields.OneTermNotEqualSelector("status.phase", string(v1alpha1.PhaseFinished))
-	if err := r.APIReader.List(ctx, runs, client.MatchingFieldsSelector{Selector: unfinished}); err != nil {
-		return fmt.Errorf("listing the runs: %w", err)
-	}
-	jobs, err := r.jobsOf(ctx, runs.Items) // after the runs, so that it holds what was made last
+	runs, err := r.unfinishedRuns(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range runs.Items {
-		if err := r.fill(ctx, &runs.Items[i], jobs[runs.Items[i].UID]); err != nil {
+	jobs, err := r.jobsOf(ctx, runs) // after the runs, so that it holds what was made last
+	if err != nil {
+		return err
+	}
+	for i := range runs {
+		if err := r.fill(ctx, &runs[i], jobs[runs[i].UID]); err != nil {
 			return err
 		}
 	}
 	return r.fillEnded(ctx)
+}
+
+// runsPerPage is how many runs are read at a time. Each may be as large as etcd takes, and a multiple of that in memory.
+const runsPerPage = 50
+
+// unfinishedRuns reads the runs that have not finished, as the cache would hold them.
+func (r *Reconciler) unfinishedRuns(ctx context.Context) ([]v1alpha1.TestRun, error) {
+	unfinished := client.MatchingFieldsSelector{Selector: fields.OneTermNotEqualSelector("status.phase", string(v1alpha1.PhaseFinished))}
+	var runs []v1alpha1.TestRun
+	for page := ""; ; {
+		list := &v1alpha1.TestRunList{}
+		if err := r.APIReader.List(ctx, list, unfinished, client.Limit(runsPerPage), client.Continue(page)); err != nil {
+			return nil, fmt.Errorf("listing the runs: %w", err)
+		}
+		for i := range list.Items {
+			stripped, err := stripRun(&list.Items[i])
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, *stripped.(*v1alpha1.TestRun))
+		}
+		if page = list.Continue; page == "" {
+			return runs, nil
+		}
+	}
 }
 
 // fill tells the queues of a run that has not finished, and has that Job; nil is none.

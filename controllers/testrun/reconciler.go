@@ -53,6 +53,8 @@ type Reconciler struct {
 	jobsSeen *lru.Cache
 	// finished holds the runs that this process has finished, until the cache says so too.
 	finished *lru.Cache
+	// refused are the runs for which the API server takes no status.
+	refused refusedRuns
 	// warnings are what Kubernetes says about attempts that are slow to start.
 	warnings *warnings
 }
@@ -67,6 +69,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 		return reconcile.Result{}, nil // the news is on its way
 	}
 	now := r.Clock.Now()
+	if left := r.refused.left(run, now); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
 	seen, err := r.observe(ctx, run, now)
 	if err != nil {
 		return reconcile.Result{}, err
@@ -77,7 +82,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	}
 	applyErr := r.apply(ctx, seen, plan)
 	status := nextStatus(seen, plan, applyErr, now)
-	if err := r.patchStatus(ctx, run, status); err != nil {
+	if err := r.patchStatus(ctx, run, status); apierrors.IsInvalid(err) {
+		return r.endRefused(ctx, seen, status, err, now)
+	} else if err != nil {
 		return again(ctx, err)
 	}
 	if status.Phase == v1alpha1.PhaseFinished {

@@ -203,7 +203,7 @@ func nextAttemptDue(seen observation, now time.Time) (plan, bool) {
 		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonDefinitionLost,
 			fmt.Sprintf("There is no attempt %d. What it was to execute is not known any more: %s", last.Number+1, seen.definitionLost))}, true
 	}
-	return plan{create: newJob(seen, last.Number+1)}, true
+	return plan{create: last.Number + 1}, true
 }
 
 // lastOf says that the end is that of a further attempt.

@@ -49,8 +49,8 @@ func live(t *testing.T, s *scene, ends ...[]func(*corev1.Pod)) *v1alpha1.TestRun
 			t.Fatalf("at %s it does %q, want %q", now.Sub(t0), got, want)
 		}
 		s.run.Status = nextStatus(s.observation, plan, nil, now)
-		if plan.create != nil {
-			s.job, s.lastJob = plan.create, nil
+		if plan.create != 0 {
+			s.job, s.lastJob = newJob(s.observation, plan.create), nil
 			s.setPod(nil)
 			s.job.CreationTimestamp = metav1.NewTime(now)
 		}
@@ -132,7 +132,7 @@ func TestAFurtherAttemptThatIsSlowToStartSaysSoWithoutGoingBack(t *testing.T) {
 	live(t, s, fails)
 	s.job, s.lastJob, s.pod = nil, s.job, nil
 	now := t0.Add(time.Minute)
-	s.job = decide(s.observation, now).create
+	s.job = newJob(s.observation, decide(s.observation, now).create)
 	s.job.CreationTimestamp, s.lastJob = metav1.NewTime(now), nil
 	s.pod = &corev1.Pod{}
 	unschedulable(s.pod)

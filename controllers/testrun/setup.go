@@ -61,6 +61,7 @@ const (
 // SetupWithManager registers the controller. concurrency is the number of runs that are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
 	r.jobsSeen, r.finished, r.warnings = lru.New(remembered), lru.New(remembered), newWarnings(r.APIReader)
+	r.refused = newRefusedRuns()
 	indexer := mgr.GetFieldIndexer()
 	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, waitingForTest, testWaitedFor); err != nil {
 		return err

@@ -1,9 +1,13 @@
 package apiserver
 
 import (
+	"bytes"
+	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -35,4 +39,20 @@ func ResourceOf(path string) string {
 	default:
 		return path
 	}
+}
+
+// Refuse answers the request as an API server does that has not done what it was asked for.
+func Refuse(request *http.Request, code int, reason metav1.StatusReason, message string) (*http.Response, error) {
+	status, err := json.Marshal(metav1.Status{
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: message,
+	})
+	header := http.Header{"Content-Type": []string{"application/json"}}
+	if code == http.StatusTooManyRequests {
+		header.Set("Retry-After", "1")
+	}
+	return &http.Response{
+		Status: http.StatusText(code), StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(status)), ContentLength: int64(len(status)), Request: request,
+	}, err
 }

@@ -35,6 +35,8 @@ type world struct {
 	client    client.Client
 	registry  *prometheus.Registry
 	requests  requests
+	// api is what the controller reaches the API server by.
+	api *rest.Config
 	// adjustRetention, if it is set, changes the controllers that delete before they start.
 	adjustRetention func(*retention.Controllers)
 	// adjustRuns, if it is set, changes the controller of the runs before it starts.
@@ -53,7 +55,7 @@ func newWorld(t *testing.T) *world {
 // newWorldAlone is newWorld for a test beside which no other runs.
 func newWorldAlone(t *testing.T) *world {
 	t.Helper()
-	return &world{t: t, ctx: t.Context(), namespace: apiserver.Namespace(t), client: apiserver.Client}
+	return &world{t: t, ctx: t.Context(), namespace: apiserver.Namespace(t), client: apiserver.Client, api: apiserver.Config}
 }
 
 // withController makes a namespace with one controller.
@@ -69,7 +71,7 @@ func (w *world) startController() (stop func()) {
 	w.t.Helper()
 	w.registry = prometheus.NewRegistry()
 	ctx, cancel := context.WithCancel(context.Background())
-	mgr, err := operator.New(w.requests.counted(apiserver.Config), w.namespace, w.registry, func(options *ctrl.Options) {
+	mgr, err := operator.New(w.requests.counted(w.api), w.namespace, w.registry, func(options *ctrl.Options) {
 		if w.adjustManager != nil {
 			w.adjustManager(options)
 		}

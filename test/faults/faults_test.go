@@ -3,13 +3,14 @@ package faults
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/testrun-dev/testrun/test/apiserver"
 )
 
 // place is where in the life of a controller a fault strikes.
@@ -121,18 +122,7 @@ func unseen(events int) func(*controller, string) {
 // answer answers by itself, as an API server does that has not done what it was asked for.
 func answer(code int, reason metav1.StatusReason) func(*controller, *http.Request, sender) (*http.Response, error) {
 	return func(_ *controller, request *http.Request, _ sender) (*http.Response, error) {
-		status, err := json.Marshal(metav1.Status{
-			TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-			Status:   metav1.StatusFailure, Code: int32(code), Reason: reason, Message: "a fault of the test",
-		})
-		header := http.Header{"Content-Type": []string{"application/json"}}
-		if code == http.StatusTooManyRequests {
-			header.Set("Retry-After", "1")
-		}
-		return &http.Response{
-			Status: http.StatusText(code), StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-			Header: header, Body: io.NopCloser(bytes.NewReader(status)), ContentLength: int64(len(status)), Request: request,
-		}, err
+		return apiserver.Refuse(request, code, reason, "a fault of the test")
 	}
 }
 
