@@ -1,8 +1,10 @@
 package build
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +70,29 @@ func TestEveryComponentHasAModuleWithTheVersionItClaims(t *testing.T) {
 				t.Errorf("%s is told that it is %s, which its go.mod does not name", c.Name, value)
 			}
 		}
+	}
+}
+
+// A plugin that is not compiled in is an unknown word in the Corefile, and CoreDNS does not start.
+func TestCoreDNSHasThePluginsOfItsCorefileAndNoOthers(t *testing.T) {
+	read := func(path string) string {
+		t.Helper()
+		content, err := os.ReadFile(filepath.Join("..", "..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	named := map[string]bool{}
+	for _, line := range regexp.MustCompile(`(?m)^ {4}(\w+)`).FindAllStringSubmatch(read("internal/cluster/config/Corefile"), -1) {
+		named[line[1]] = true
+	}
+	compiled := map[string]bool{}
+	for _, line := range regexp.MustCompile(`coredns/plugin/(\w+)"`).FindAllStringSubmatch(read("components/coredns/main.go"), -1) {
+		compiled[line[1]] = true
+	}
+	if len(named) == 0 || !maps.Equal(named, compiled) {
+		t.Errorf("the Corefile names %v, and compiled in are %v", named, compiled)
 	}
 }
 

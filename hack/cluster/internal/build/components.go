@@ -48,7 +48,7 @@ func Components() []Component {
 		},
 		cni("main/bridge"),
 		cni("ipam/host-local"),
-		{Name: "coredns", Module: "components/coredns", Package: "github.com/coredns/coredns", FirstTime: "about 2 minutes"},
+		{Name: "coredns", Module: "components/coredns", Package: ".", FirstTime: "about a minute"},
 		{Name: "pause", Module: ".", Package: "./pause", FirstTime: "a few seconds"},
 		{Name: "kwok", Module: "components/kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", FirstTime: "about a minute", OnDemand: true},
 		{
