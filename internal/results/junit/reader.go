@@ -70,17 +70,14 @@ func (r *Reader) begin(name string) *file {
 	return f
 }
 
-// isCopy says whether another file has the suite with these attributes, as happens where reports are merged or copied.
-// What is not told from others by a time is none.
+// isCopy says whether another file has the suite with these attributes, as happens where reports are merged or copied. Suites that
+// do not say when they ran, or at least for how long, are not compared: nothing would tell two runs of them apart.
 func (f *file) isCopy(name string, a attributes) bool {
-	when := a.get("timestamp")
-	if when == "" && duration(a.get("time")) > 0 {
-		when = duration(a.get("time")).String()
-	}
-	if f.copied || name == "" || when == "" || a.get("tests") == "" {
+	when, took := a.get("timestamp"), duration(a.get("time"))
+	if f.copied || name == "" || when == "" && (took == 0 || a.get("tests") == "") {
 		return f.copied
 	}
-	counts := fmt.Sprint(count(a.get("tests")), count(a.get("failures")), count(a.get("errors")))
+	counts := fmt.Sprint(took, count(a.get("tests")), count(a.get("failures")), count(a.get("errors")))
 	key := results.KeyOf(name, when, a.get("hostname"), counts)
 	number, known := f.suites[key]
 	if !known && len(f.suites) < maxSuites {

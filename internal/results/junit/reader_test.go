@@ -78,6 +78,9 @@ func TestWhatSeveralFilesTellCountsOnce(t *testing.T) {
 		"the same class at another time": {
 			[]string{"a.xml", suiteOf(stamped, passes, fails), "b.xml", suiteOf(strings.Replace(stamped, "10:00", "10:01", 1), passes, fails)}, [4]int64{2, 2},
 		},
+		"the same class in the same second, and not as long": {
+			[]string{"a.xml", suiteOf(stamped+` time="0.1"`, passes, fails), "b.xml", suiteOf(stamped+` time="0.2"`, passes, fails)}, [4]int64{2, 2},
+		},
 		"the same class on another host": {
 			[]string{"a.xml", suiteOf(stamped, passes, fails), "b.xml", suiteOf(strings.Replace(stamped, `"h"`, `"i"`, 1), passes, fails)}, [4]int64{2, 2},
 		},
