@@ -169,6 +169,7 @@ func TestTheKubeletEndsATestThatRunsTooLong(t *testing.T) {
 	}
 	w.report(pod, func(status *corev1.PodStatus) {
 		status.Reason = "DeadlineExceeded"
+		status.StartTime = ptr.To(metav1.NewTime(time.Now().Add(-90 * time.Second)))
 		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
 	})
 	run := w.finished("slow", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)

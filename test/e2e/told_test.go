@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
+)
+
+// Scripts of tests that are told to stop, and end as if all were well.
+const (
+	exitsWithZero = `trap 'echo told to stop; exit 0' TERM; echo begun; while :; do sleep 0.2; done`
+	// allCasesPass reports that its cases passed, too.
+	allCasesPass = `trap 'echo ok 1; exit 0' TERM; echo 1..1; while :; do sleep 0.2; done`
+	// exitsByHook is told by a preStop hook, and never gets a signal.
+	exitsByHook = `while ! test -e /tmp/stop; do sleep 0.2; done; exit 0`
+)
+
+// deceivers are tests that pass when they are told to stop.
+func deceivers() map[string]v1alpha1.TestSpec {
+	hooked := builders.TestSpec(exitsByHook)
+	hooked.Template.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{
+		Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "touch /tmp/stop; sleep 2"}},
+	}}
+	hooked.Template.Spec.TerminationGracePeriodSeconds = ptr.To[int64](10)
+	return map[string]v1alpha1.TestSpec{
+		"exits with 0":       builders.TestSpec(exitsWithZero),
+		"all cases pass":     builders.TestSpec(allCasesPass),
+		"without the runner": byExitCode(builders.TestSpec(exitsWithZero)),
+		"by a preStop hook":  hooked,
+	}
+}
+
+func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
+	t.Parallel()
+	ways := map[string]struct {
+		tell    func(w *world, run string)
+		verdict v1alpha1.Verdict
+		reason  string
+	}{
+		"evicted": {func(w *world, run string) {
+			w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod(run), &policyv1.Eviction{}))
+		}, v1alpha1.VerdictError, v1alpha1.ReasonDisrupted},
+		"deleted": {func(w *world, run string) {
+			w.must(w.client.Delete(w.ctx, w.pod(run)))
+		}, v1alpha1.VerdictError, v1alpha1.ReasonPodDeleted},
+		"its Job suspended by hand": {func(w *world, run string) {
+			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: run + "-1"}}
+			before := job.DeepCopy()
+			job.Spec.Suspend = ptr.To(true)
+			w.must(w.client.Patch(w.ctx, job, client.MergeFrom(before)))
+		}, v1alpha1.VerdictError, v1alpha1.ReasonDisrupted},
+		"cancelled": {func(w *world, run string) { w.cancel(run) }, v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled},
+		"out of time": {func(*world, string) {
+			// timeouts.run of each run does it
+		}, v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout},
+	}
+	for way, test := range ways {
+		t.Run(way, func(t *testing.T) {
+			w := newWorld(t)
+			runs := map[string]string{}
+			for kind, spec := range deceivers() {
+				name := strings.ReplaceAll(kind, " ", "-")
+				run := builders.TestRun(name).Running(spec).Once()
+				if test.reason == v1alpha1.ReasonRunTimeout {
+					run.RunTimeout(6 * time.Second)
+				}
+				w.create(run.Build())
+				runs[kind] = name
+			}
+			for _, name := range runs {
+				w.inProgress(name)
+			}
+			for _, name := range runs {
+				test.tell(w, name)
+			}
+			for _, name := range runs {
+				w.finished(name, test.verdict, test.reason)
+			}
+		})
+	}
+}
+
+func TestAnEvictedTestThatExitsWithZeroGetsAnotherAttempt(t *testing.T) {
+	w := newWorld(t)
+	run := builders.TestRun("evicted").Running(builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 && exit 0; `+exitsWithZero)).Retry(0, 1)
+	run.Spec.Retry.Backoff.Base = &metav1.Duration{Duration: time.Second}
+	w.create(run.Build())
+	w.inProgress("evicted")
+	w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod("evicted"), &policyv1.Eviction{}))
+	ended := w.finished("evicted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	if attempts := ended.Status.Attempts; len(attempts) != 2 || attempts[0].Reason != v1alpha1.ReasonDisrupted {
+		t.Errorf("the attempts are %+v, want one that was Disrupted and another one", attempts)
+	}
+}
+
+func TestATestThatAProbeOrAHookStopsIsStoppedAndTheMessageSaysWhy(t *testing.T) {
+	w := newWorld(t)
+	probed, hooked := builders.TestSpec(exitsWithZero), builders.TestSpec(exitsWithZero)
+	no := corev1.ExecAction{Command: []string{"sh", "-c", "echo not well; exit 1"}}
+	probed.Template.Spec.Containers[0].LivenessProbe = &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{Exec: &no}, FailureThreshold: 1, InitialDelaySeconds: 2, PeriodSeconds: 1,
+	}
+	hooked.Template.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{
+		Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "sleep 1; echo not well; exit 1"}},
+	}}
+	w.create(builders.TestRun("probed").Running(probed).Once().Build())
+	w.create(builders.TestRun("hooked").Running(hooked).Once().Build())
+	w.finished("probed", v1alpha1.VerdictError, v1alpha1.ReasonStopped, "SIGTERM", "Liveness probe failed: not well")
+	w.finished("hooked", v1alpha1.VerdictError, v1alpha1.ReasonStopped, "SIGTERM", "PostStartHook")
+}
+
+func TestWhatATestDoesToItsOwnProcessesIsNoStop(t *testing.T) {
+	w := newWorld(t)
+	w.create(builders.TestRun("child").Running(builders.TestSpec(`sleep 60 & kill $!; wait; exit 0`)).Build())
+	w.create(builders.TestRun("group").Running(builders.TestSpec(`trap 'exit 0' TERM; kill 0; wait`)).Build())
+	w.passed("child", "group")
+}
