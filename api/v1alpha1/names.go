@@ -73,3 +73,6 @@ const (
 // AnnotationHelpersStopped on a pod says that its test had ended by itself when the controller stopped the other containers. It
 // is set in the same write as the stop.
 const AnnotationHelpersStopped = "testrun.dev/helpers-stopped"
+
+// EventUnknownReference is the reason of the Warning event about a run whose template holds a $(NAME) that stands for nothing.
+const EventUnknownReference = "UnknownReference"

@@ -3,6 +3,7 @@ package testrun
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -75,6 +76,9 @@ func (r *Reconciler) createJob(ctx context.Context, seen observation, attempt in
 	case err == nil:
 		r.jobsSeen.Add(attemptOf(run), nil)
 		log.FromContext(ctx).Info("Created the Job", "job", job.Name)
+		if job.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(firstAttempt) { // the next ones are the same
+			r.warnOfReferences(run, job)
+		}
 		return nil
 	case apierrors.IsAlreadyExists(err):
 		return r.whoseJob(ctx, run, job.Name)

@@ -24,7 +24,6 @@ func helped(script, image string, command ...string) v1alpha1.TestSpec {
 }
 
 func TestTheTestsOwnEndDecidesWhateverItsHelpersDo(t *testing.T) {
-	t.Parallel()
 	sleeps := []string{"sleep", "600"}
 	ignores := []string{"sh", "-c", "trap : TERM; while :; do sleep 1; done"}
 	sidecar := builders.TestSpec("exit 3")

@@ -25,6 +25,8 @@ type execution struct {
 	takes time.Duration
 	// end is how it ends.
 	end func(*corev1.PodStatus)
+	// catches says that the test catches the signal by which it is told to stop, and exits with 0.
+	catches bool
 }
 
 const (
@@ -33,16 +35,18 @@ const (
 )
 
 func exits(code int32) execution {
-	return execution{true, moment, func(status *corev1.PodStatus) {
+	return execution{fits: true, takes: moment, end: func(status *corev1.PodStatus) {
 		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: code})
 	}}
 }
 
 var (
 	runsForEver = execution{fits: true, takes: forEver}
-	fitsNowhere = execution{}
+	// catchesTheStop never ends by itself, and ends as if all were well when it is told to stop.
+	catchesTheStop = execution{fits: true, takes: forEver, catches: true}
+	fitsNowhere    = execution{}
 	// evicted is what a kubelet does that runs short of memory.
-	evicted = execution{true, moment, func(status *corev1.PodStatus) {
+	evicted = execution{fits: true, takes: moment, end: func(status *corev1.PodStatus) {
 		status.Reason, status.Message = "Evicted", "The node was low on resource: memory"
 		node.SetCondition(status, corev1.DisruptionTarget, corev1.ConditionTrue, corev1.PodReasonTerminationByKubelet, status.Message)
 		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 137})
@@ -148,8 +152,14 @@ func (k *kubelet) stop(ctx context.Context, pod *corev1.Pod, reason string) time
 		return left
 	}
 	return k.report(ctx, pod, func(status *corev1.PodStatus) {
-		status.Reason = reason
-		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
+		end := corev1.ContainerStateTerminated{ExitCode: 143}
+		if k.executionOf(pod).catches {
+			end = corev1.ContainerStateTerminated{ExitCode: 0, Message: node.Reported("SIGTERM")}
+		}
+		node.SetExit(status, end)
+		if status.Reason = reason; reason != "" {
+			status.Phase = corev1.PodFailed // whatever the exit code
+		}
 	})
 }
 

@@ -57,6 +57,28 @@ var scenarios = []*scenario{
 		user: []step{waitsForProgress, evictsPod},
 	},
 	{
+		name: "told to stop by an eviction", objects: aRun(retrying(0, 1)), attempts: []execution{catchesTheStop, exits(0)}, ends: "Passed TestPassed after 2",
+		user: []step{waitsForProgress, evictsPod},
+	},
+	{
+		name: "told to stop by a suspended Job", objects: aRun(retrying(0, 1)), attempts: []execution{catchesTheStop, exits(0)}, ends: "Passed TestPassed after 2",
+		user: []step{waitsForProgress, suspendsJob},
+	},
+	{
+		name: "told to stop by a deletion", objects: aRun(), attempts: []execution{catchesTheStop}, ends: "Error PodDeleted after 1",
+		// If nobody saw it being deleted, it is only known to be gone.
+		orEnds: []string{"Error PodLost after 1"},
+		user:   []step{waitsForProgress, deletesPod},
+	},
+	{
+		name: "told to stop by timeouts.run", attempts: []execution{catchesTheStop}, ends: "TimedOut RunTimeout after 1",
+		objects: aRun(func(run *builders.TestRunBuilder) { run.RunTimeout(2 * time.Second) }),
+	},
+	{
+		name: "told to stop by cancel", objects: aRun(), attempts: []execution{catchesTheStop}, ends: "Cancelled Cancelled after 1",
+		user: []step{waitsForProgress, cancels},
+	},
+	{
 		name: "out of retries", objects: aRun(retrying(1, 1)), attempts: []execution{evicted, exits(1), exits(2)},
 		ends: "Failed TestFailed after 3",
 	},

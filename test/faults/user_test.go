@@ -58,6 +58,14 @@ func deletesRun(u user) error { return u.deletes(&v1alpha1.TestRun{ObjectMeta: u
 
 func deletesPod(u user) error { return u.deletes(u.pod()) }
 
+// suspendsJob does what a person or another controller may do to the Job of the first attempt.
+func suspendsJob(u user) error {
+	job := &batchv1.Job{ObjectMeta: u.meta(u.run + "-1")}
+	suspended := job.DeepCopy()
+	suspended.Spec.Suspend = ptr.To(true)
+	return apiserver.Client.Patch(u.ctx, suspended, client.MergeFrom(job))
+}
+
 // deletesJob: a creation that is still underway would make the Job again, as docs/decisions/one-job-per-attempt.md admits.
 func deletesJob(u user) error {
 	u.underway.Lock()
