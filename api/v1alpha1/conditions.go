@@ -87,7 +87,7 @@ const (
 	ReasonRunning = "Running"
 	// ReasonHelpersRunning means that the test has ended, and that other containers of its pod still run.
 	ReasonHelpersRunning = "HelpersRunning"
-	// ReasonHelpersNotStarted means that other containers of the pod cannot be started, whether the test still runs or not.
+	// ReasonHelpersNotStarted means that the test has ended, and that other containers of its pod cannot be started.
 	ReasonHelpersNotStarted = "HelpersNotStarted"
 	// ReasonRetrying means that an attempt has ended and another one follows. A run whose test has not run yet is Pending.
 	ReasonRetrying = "Retrying"

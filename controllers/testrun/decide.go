@@ -261,14 +261,14 @@ func isRunning(seen observation, now time.Time) (plan, bool) {
 	message := fmt.Sprintf("The test runs in pod %s on node %s", seen.pod.Name, seen.pod.Spec.NodeName)
 	next := plan{state: inProgress(v1alpha1.ReasonRunning, message), requeueAfter: max(0, overdueAt(seen).Sub(now))}
 	running := testContainer(seen).Running
-	_, trouble := waitingContainer(seen)
+	reason, trouble := waitingContainer(seen)
 	if trouble == "" || running == nil {
 		return next, true
 	}
 	if worthTelling := running.StartedAt.Add(explainAfter); now.Before(worthTelling) {
 		next.requeueAfter = worthTelling.Sub(now)
 	} else {
-		next.state = inProgress(v1alpha1.ReasonHelpersNotStarted, message+". "+trouble)
+		next.state = inProgress(reason, message+". "+trouble)
 	}
 	return next, true
 }

@@ -159,7 +159,7 @@ func TestAHelperThatDoesNotStartIsNamedWhileTheTestRuns(t *testing.T) {
 	if words(early.state) != "InProgress  Running" || early.requeueAfter != 4*time.Second {
 		t.Errorf("at first it says %q, and looks again after %s", words(early.state), early.requeueAfter)
 	}
-	if words(late.state) != "InProgress  HelpersNotStarted" || !strings.Contains(late.state.message, "failed to pull image nope:2") {
+	if words(late.state) != "InProgress  ImagePullFailed" || !strings.Contains(late.state.message, "failed to pull image nope:2") {
 		t.Errorf("then it says %q: %s", words(late.state), late.state.message)
 	}
 }

@@ -125,7 +125,7 @@ func TestANameThatNoImageCanHaveEndsTheRunAtOnce(t *testing.T) {
 		"of an init container":     {aRun().withPod(initWaits("fetch", reasonInvalidImageName, badName)), "stop", "Finished Error ImagePullFailed"},
 		"of the runner":            {aRun().withRunnerImage().withPod(initWaits(runnerVolume, reasonInvalidImageName, `bad "`+runnerImage+`"`)), "stop", "Finished Error RunnerImagePullFailed"},
 		"not of a helper":          {aRun().withPod(waits("ContainerCreating", ""), besideTest(reasonInvalidImageName, badName)), "", "Pending  ImagePullFailed"},
-		"not while the test runs":  {aRun().withPod(running, besideTest(reasonInvalidImageName, badName)), "", "InProgress  HelpersNotStarted"},
+		"not while the test runs":  {aRun().withPod(running, besideTest(reasonInvalidImageName, badName)), "", "InProgress  ImagePullFailed"},
 		"not a name that may come": {aRun().withPod(waits("ErrImagePull", "not found")), "", "Pending  ImagePullFailed"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,7 @@ func deceivers() map[string]v1alpha1.TestSpec {
 		"exits with 0":       builders.TestSpec(exitsWithZero),
 		"all cases pass":     builders.TestSpec(allCasesPass),
 		"without the runner": byExitCode(builders.TestSpec(exitsWithZero)),
-		"by a preStop hook":  hooked,
+		"by a hook":          hooked,
 	}
 }
 
@@ -72,7 +72,7 @@ func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
 				name := strings.ReplaceAll(kind, " ", "-")
 				run := builders.TestRun(name).Running(spec).Once()
 				if test.reason == v1alpha1.ReasonRunTimeout {
-					run.RunTimeout(6 * time.Second)
+					run.RunTimeout(15 * time.Second)
 				}
 				w.create(run.Build())
 				runs[kind] = name
