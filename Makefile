@@ -90,6 +90,10 @@ fuzz: ## Feed the readers of results, and the queues, with what nobody would wri
 		go test ./internal/$${target%:*} -run='^$$' -fuzz="^$${target#*:}$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s; \
 	done
 
+.PHONY: corpora
+corpora: build bin/tools/gotestsum ## Install real test tools, and compare what the runner reads with what they say (TOOLS="jest bats": only those; docs/results.md)
+	@hack/corpora.sh $(if $(TOOLS),,-write=../../docs/results.md) $(TOOLS)
+
 .PHONY: envtest-binaries
 envtest-binaries:
 	$(LOCAL_CLUSTER) build kube-apiserver etcd kube-controller-manager kubectl

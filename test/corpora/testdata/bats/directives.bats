@@ -1,0 +1,2 @@
+@test "# SKIP me not" { true; }
+@test "# TODO fails" { false; }

@@ -1,0 +1,2 @@
+@test "a opens" { true; }
+@test "a is not b" { [ a != b ]; }

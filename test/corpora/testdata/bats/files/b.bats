@@ -1,0 +1,2 @@
+@test "b opens" { true; }
+@test "b is not b" { [ b != b ]; }

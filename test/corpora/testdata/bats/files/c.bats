@@ -1,0 +1,2 @@
+@test "c opens" { true; }
+@test "c is not b" { [ c != b ]; }

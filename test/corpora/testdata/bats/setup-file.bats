@@ -1,0 +1,3 @@
+setup_file() { false; }
+@test "one" { true; }
+@test "two" { true; }

@@ -1,0 +1,3 @@
+@test "skipped" { skip; false; }
+@test "skipped with a reason" { skip "no # printer"; false; }
+@test "runs" { true; }

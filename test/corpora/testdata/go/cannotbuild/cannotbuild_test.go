@@ -1,0 +1,5 @@
+package cannotbuild
+
+import "testing"
+
+func TestOne(t *testing.T) { var price int = "one" }

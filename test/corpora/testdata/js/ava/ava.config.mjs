@@ -1,0 +1,1 @@
+export default { files: ["*.mjs", "!ava.config.mjs"] };

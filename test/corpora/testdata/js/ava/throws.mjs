@@ -1,0 +1,3 @@
+import test from 'ava';
+
+throw new Error('the file cannot be loaded');

@@ -1,0 +1,7 @@
+describe('till', () => {
+  it('opens', () => {});
+  it('adds up', () => expect({ euros: 1, lines: ['a', 'ok 1 - b'] }).toEqual({ euros: 2, lines: ['a'] }));
+  it('an error of several lines', () => { throw new Error('first\nsecond'); });
+  it('what is thrown is no error', () => { throw 'nonsense'; });
+  it('what is thrown is nothing', () => { throw undefined; });
+});

@@ -1,0 +1,2 @@
+it('a opens', () => {});
+it('a is not c', () => expect('a').not.toBe('c'));

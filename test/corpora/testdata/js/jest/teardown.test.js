@@ -1,0 +1,4 @@
+describe('teardown fails', () => {
+  afterAll(() => { throw new Error('database stuck'); });
+  it('one', () => {});
+});

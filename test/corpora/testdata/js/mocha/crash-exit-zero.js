@@ -1,0 +1,3 @@
+it('before', () => {});
+it('leaves', () => process.exit(0));
+it('after', () => {});

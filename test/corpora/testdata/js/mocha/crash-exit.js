@@ -1,0 +1,3 @@
+it('before', () => {});
+it('leaves', () => process.exit(3));
+it('after', () => {});

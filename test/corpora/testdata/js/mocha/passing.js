@@ -1,0 +1,5 @@
+describe('till', () => {
+  it('opens', () => {});
+  it('adds up', async () => {});
+  it('closes', (done) => setImmediate(done));
+});

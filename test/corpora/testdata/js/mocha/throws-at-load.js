@@ -1,0 +1,2 @@
+it('before', () => {});
+throw new Error('the file cannot be loaded');

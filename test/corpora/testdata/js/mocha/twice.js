@@ -1,0 +1,2 @@
+it('done is called twice', (done) => { done(); done(); });
+it('after', () => {});

@@ -1,0 +1,7 @@
+import test from 'node:test';
+import assert from 'node:assert';
+import { price } from './helper.mjs';
+
+test('a opens', () => {});
+test('a adds up', () => assert.strictEqual(price, 'a' === 'z' ? 2 : 1));
+test('a closes', () => {});

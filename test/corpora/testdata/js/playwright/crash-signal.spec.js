@@ -1,0 +1,6 @@
+const { test: it, expect } = require('@playwright/test');
+const describe = it.describe;
+
+it('before', () => {});
+it('is killed', () => new Promise((resolve) => { process.kill(process.pid, 'SIGKILL'); setTimeout(resolve, 1000); }));
+it('after', () => {});

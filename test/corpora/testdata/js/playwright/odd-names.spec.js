@@ -1,0 +1,11 @@
+const { test: it, expect } = require('@playwright/test');
+const describe = it.describe;
+
+const names = [
+  'ends in {', '{', '}', 'answers in 5ms', 'time=5.2ms', '# time=3ms', 'grüßt Zoë ✓ 日本語', 'a # b', 'back\\slash', 'back\\#slash',
+  '# SKIP me not', '# TODO me not', 'skip', 'todo', '- dash', '1 number', '1..3', 'not ok', 'Bail out!', '<a href="x">&amp;</a>',
+  'two\nlines', 'tab\there', ' spaces around ', '\u001b[31mred\u001b[39m', 'null\u0000byte', '---', '...', ']]>', 'a'.repeat(600),
+];
+for (const name of names) it(name, () => {});
+for (const name of ['ends in {', 'answers in 5ms', 'a # b', '# SKIP me not', '# TODO me not', '---']) it(name + ' ', () => { throw new Error(name); });
+describe('suite ends in {', () => { it('child }', () => {}); });

@@ -1,0 +1,1 @@
+module.exports = { testDir: '.', workers: 2, outputDir: './written' };

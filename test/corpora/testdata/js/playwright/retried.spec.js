@@ -1,0 +1,5 @@
+const { test, expect } = require('@playwright/test');
+
+test('passes on its third try', ({}, info) => expect(info.retry).toBe(2));
+test('never passes', () => expect(1).toBe(2));
+test('passes', () => {});

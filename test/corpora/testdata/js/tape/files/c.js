@@ -1,0 +1,3 @@
+const test = require('tape');
+
+test('c', (t) => { t.pass('opens'); t.equal('c', 'b', 'is b'); t.end(); });

@@ -1,0 +1,1 @@
+print "ok - a\nok - b\nok\n1..3\n";

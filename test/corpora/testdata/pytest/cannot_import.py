@@ -1,0 +1,5 @@
+import nowhere
+
+
+def test_one():
+    pass
