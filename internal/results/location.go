@@ -1,16 +1,22 @@
 package results
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 var (
 	// atLineStart is how Go, Python, C++ and others begin a line that says where a failure is.
-	atLineStart = regexp.MustCompile(`(?m)^[ \t]*([^\s:()'"<>|]+\.[A-Za-z]{1,6}:[0-9]{1,7})(?:: |:?[ \t]*$)`)
+	atLineStart = regexp.MustCompile(`(?m)^[ \t]*([^\s:()'"<>|]+\.[A-Za-z]{1,6}:[0-9]{1,7})(?:: |:?[ \t]*$|:[0-9]+ › )`)
+	// scriptFrame is a line of a stack trace of JavaScript, also as vitest prints it.
+	scriptFrame = regexp.MustCompile(`(?m)^[ \t]*(?:at|❯) (?:[^\n(]*\()?(?:file://)?([^\s():]+\.[cm]?[jt]sx?:[0-9]{1,7}):[0-9]+`)
 	// frame is a line of a stack trace of a Java virtual machine: the class with the method, and the place.
 	frame = regexp.MustCompile(`(?m)^[ \t]*at (?:[^\s(/]*/)*([^\s(/]+)\(([^\s():]+:[0-9]{1,7})\)`)
 )
 
 // LocationIn finds where a case failed in what it says of its failure: the first file:line at the beginning of a line, or the first
-// place in the class in a stack trace of a Java virtual machine. It is empty if there is none.
+// place in a stack trace that is the test's own: of JavaScript that is no package, and of a Java virtual machine that is in the
+// class. It is empty if there is none.
 func LocationIn(text, class string) string {
 	if found := atLineStart.FindStringSubmatch(text); found != nil {
 		return found[1]
@@ -18,6 +24,11 @@ func LocationIn(text, class string) string {
 	for _, found := range frame.FindAllStringSubmatch(text, -1) {
 		if method := found[1]; class != "" && len(method) > len(class) && method[:len(class)] == class && (method[len(class)] == '.' || method[len(class)] == '$') {
 			return found[2]
+		}
+	}
+	for _, found := range scriptFrame.FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(found[1], "node_modules/") {
+			return found[1]
 		}
 	}
 	return ""

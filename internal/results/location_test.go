@@ -14,7 +14,17 @@ func TestLocationIn(t *testing.T) {
 			"java.lang.AssertionError: no\n\tat org.junit.Assert.fail(Assert.java:89)\n\tat shop.TillTest.opens(TillTest.java:12)\n" +
 				"\tat java.base/java.lang.reflect.Method.invoke(Method.java:580)", "shop.TillTest", "TillTest.java:12",
 		},
-		"JUnit with a module":            {"at app//shop.TillTest$Inner.opens(TillTest.java:12)", "shop.TillTest", "TillTest.java:12"},
+		"JUnit with a module": {"at app//shop.TillTest$Inner.opens(TillTest.java:12)", "shop.TillTest", "TillTest.java:12"},
+		"Playwright":          {"till.spec.js:4:1 › till › opens ──\n\n    Error: no\n        at /work/till.spec.js:9:38", "", "till.spec.js:4"},
+		"node": {
+			"Error [ERR_TEST_FAILURE]: stuck\n    at TestContext.<anonymous> (file:///work/till.test.mjs:8:60)\n    at Test.run (node:internal/test_runner/test:796:25)", "",
+			"/work/till.test.mjs:8",
+		},
+		"jest": {
+			"Error: expect(received).toBe(expected)\n    at Object.toBe (/work/node_modules/expect/build/index.js:3:5)\n    at Object.<anonymous> (/work/till.test.js:5:17)", "",
+			"/work/till.test.js:5",
+		},
+		"vitest":                         {"AssertionError: expected 1 to be 2\n ❯ test/till.test.ts:5:17", "", "test/till.test.ts:5"},
 		"another class of a like name":   {"at shop.TillTests.opens(TillTests.java:12)", "shop.TillTest", ""},
 		"a time is no place":             {"12:30:01 it failed\nlistens on localhost:8080", "", ""},
 		"a place inside a line is none":  {"it says till.go:9: stuck", "", ""},

@@ -166,6 +166,10 @@ func TestFixtures(t *testing.T) {
 			"Skipped till: till opens: TypeError: till is undefined",
 		}, ""},
 		"node-todo.xml": {true, [4]int64{1, 0, 0, 1}, []string{"Skipped test: closes: soon"}, ""},
+		"playwright-flaky.xml": {true, [4]int64{2, 1}, []string{
+			"Failed retried.spec.js: never passes: expect(received).toBe(expected) // Object.is equality",
+			"flaky retried.spec.js: passes on its third try: Error: expect(received).toBe(expected) // Object.is equality",
+		}, ""},
 		"playwright-retries.xml": {true, [4]int64{2, 1}, []string{
 			"Failed till.spec.ts: till › closes: till.spec.ts:9:5 closes",
 			"flaky till.spec.ts: till › opens: Error: expect(received).toBe(expected)",

@@ -133,6 +133,10 @@ func (p *parser) finish(k kind) {
 }
 
 func (p *parser) finishCase(c *testcase) {
+	// The first attempt is a failure or an error of its own, before or behind the others.
+	if c.rerun && !c.errored && !c.failed {
+		c.failed, c.failing = true, c.rerunning
+	}
 	c.Outcome = c.outcome()
 	switch c.Outcome {
 	case results.Failed, results.Errored:
@@ -178,9 +182,8 @@ func (p *parser) finishVerdict(k kind) {
 			c.flaky, c.flaking = true, join(c.flaking, p.verdict.failure())
 		}
 	case rerun:
-		// The first attempt is a failure or an error of its own.
-		if !c.errored && !c.failed {
-			c.failed, c.failing = true, join(c.failing, p.verdict.failure())
+		if !c.rerun {
+			c.rerun, c.rerunning = true, join(c.rerunning, p.verdict.failure())
 		}
 	default:
 		c.skips, c.skipping = true, join(c.skipping, p.verdict.reason())

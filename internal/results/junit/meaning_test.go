@@ -43,6 +43,7 @@ func TestMeaning(t *testing.T) {
 		"what had no success failed":               {`<testcase name="a" executed="True" success="False"/>`, [4]int64{0, 1}, []string{"Failed : a: "}},
 		"what completed passed":                    {`<testcase name="a" status="run" result="completed"/>`, [4]int64{1}, nil},
 		"reruns fail once":                         {`<testcase name="a"><failure message="1"/><rerunFailure message="2"/><rerunError message="3"/></testcase>`, [4]int64{0, 1}, []string{"Failed : a: 1"}},
+		"a rerun may come before the failure":      {`<testcase name="a"><rerunFailure message="2"/><failure message="1"/></testcase>`, [4]int64{0, 1}, []string{"Failed : a: 1"}},
 		"reruns without a first attempt fail":      {`<testcase name="a"><rerunError message="1"/><rerunFailure message="2"/></testcase>`, [4]int64{0, 1}, []string{"Failed : a: 1"}},
 		"what passed in the end passed":            {`<testcase name="a"><flakyFailure message="1"/><flakyError><failure/></flakyError></testcase>`, [4]int64{1}, nil},
 		"what a flake failed of counts as listed":  {`<testsuite name="s" failures="1"><testcase name="a"><flakyFailure/></testcase></testsuite>`, [4]int64{1}, nil},

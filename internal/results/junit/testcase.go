@@ -13,9 +13,9 @@ type testcase struct {
 	declared results.Outcome
 	forgiven bool
 	// These tell of elements. todo means that the case is known to fail.
-	errored, failed, skips, flaky, todo bool
-	// failing, skipping and flaking say why it failed, why it was skipped, and why its first attempt failed.
-	failing, skipping, flaking []byte
+	errored, failed, skips, flaky, rerun, todo bool
+	// failing and skipping say why it failed and why it was skipped, flaking and rerunning why another attempt failed.
+	failing, skipping, flaking, rerunning []byte
 }
 
 // statuses are the values of attributes that tell an outcome other than Passed, without blanks, hyphens and underscores.

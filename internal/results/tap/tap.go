@@ -22,7 +22,7 @@ type Reader struct {
 	sink           *results.Summary
 	stdout, stderr results.Lines
 	// plain is where lines are put without their colors.
-	plain    []byte
+	plain []byte
 	// now is the line that is read.
 	now      statement
 	evidence evidence
