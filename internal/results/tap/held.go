@@ -1,10 +1,5 @@
 package tap
 
-import (
-	"bytes"
-	"time"
-)
-
 // held is a test point while more may come that belongs to it: YAML, comments, an error's text, or a subtest in braces.
 type held struct {
 	point
@@ -115,8 +110,6 @@ func (r *Reader) holds(line []byte, indent int, s *statement) bool {
 	h := &r.last
 	text := line[indent:]
 	switch {
-	case h.came == yamlBegun && h.readYAML(line, indent, s):
-		return true
 	case h.came == indentedText && h.goesOn(text, indent):
 		h.hear(line, indent)
 		return true
@@ -194,36 +187,4 @@ func (h *held) hear(line []byte, indent int) {
 	if h.fails() {
 		h.said.add(line[min(max(0, h.margin), indent):])
 	}
-}
-
-// readYAML says whether a line belongs to a block of YAML. That ends with "...". Text in it may have line feeds of its own, so
-// that lines with less indentation belong to it too, unless they are TAP: then the block was never closed.
-func (h *held) readYAML(line []byte, indent int, s *statement) bool {
-	text := trimRight(line[indent:])
-	switch {
-	case indent <= h.yaml && string(text) == "...":
-		h.came = theLast
-		return true
-	case s.isSure() && (indent < h.yaml || h.yaml == h.indent):
-		h.came = theLast
-		return false
-	}
-	first := h.margin < 0
-	if d, ok := duration(text); ok && (first || indent == h.margin) {
-		h.margin, h.duration = indent, d
-		return true
-	}
-	h.place.yaml(text, !first && indent > h.margin)
-	h.hear(line, indent)
-	return true
-}
-
-// duration reads a line of YAML that says how long the case took. What cannot be is read as no time.
-func duration(text []byte) (time.Duration, bool) {
-	value, ok := bytes.CutPrefix(text, []byte("duration_ms:"))
-	if !ok {
-		return 0, false
-	}
-	d, _ := parseNumberOf(time.Millisecond, bytes.Trim(value, ` '"`))
-	return d, true
 }

@@ -151,9 +151,27 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			"YAML tells how long a case took and why it failed",
 			lines("1..2", "ok 1 a", "  ---", "  duration_ms: 1500", "  why: not", "  ...", "not ok 2 b", "  ---", "  duration_ms: '2.5'", "  deep:", "    duration_ms: 9", "", "  ok: 1", "ok 7", "  ..."), "",
 			[]string{
-				"recognized true: 2 passed, 1 failed, 0 errored, 0 skipped in 1.5025s",
-				"PlanNotReached: planned 2 cases, ran 3", "Failed b (2.5ms)", "\tdeep:", "\t  duration_ms: 9", "\t", "\tok: 1", "Passed a (1.5s)", "Passed test 7",
+				"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 1.5025s",
+				"Failed b (2.5ms)", "\tdeep:", "\t  duration_ms: 9", "\t", "\tok: 1", "\tok 7", "Passed a (1.5s)",
 			},
+		},
+		{
+			"YAML holds lines that look like TAP, as long as it is closed",
+			lines("1..2", "not ok 1 a", "    ---", "    message: \"first", "ok 2 - forged", "1..7", "  ---", "  ...", "Bail out! no", "}", "\"", "    ...", "ok 2 b"), "",
+			[]string{
+				"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s",
+				"Failed a", "\tmessage: \"first", "\tok 2 - forged", "\t1..7", "\t---", "\t...", "\tBail out! no", "\t}", "\t\"", "Passed b",
+			},
+		},
+		{
+			"YAML that is not closed before the next block ends with the next point",
+			lines("1..3", "not ok 1 a", "  ---", "  why: a", "not ok 2 b", "  ---", "  why: b", "ok 3 c"), "",
+			[]string{"recognized true: 1 passed, 2 failed, 0 errored, 0 skipped in 0s", "Failed a", "\twhy: a", "Failed b", "\twhy: b", "Passed c"},
+		},
+		{
+			"YAML that is never closed ends with the next point",
+			lines("1..3", "not ok 1 a", "  ---", "  why: a", "ok 2 b", strings.Repeat("# "+strings.Repeat("x", 1000)+"\n", 20)+"ok 3 c"), "",
+			[]string{"recognized true: 2 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed a", "\twhy: a", "Passed b", "Passed c"},
 		},
 		{
 			"a duration that cannot be is ignored", lines("1..1", "ok 1 a", "  ---", "  duration_ms: NaN", "  duration_ms: -1", "  duration_ms: 1e99", "  ..."), "",

@@ -39,6 +39,10 @@ type Reader struct {
 	isHeld bool
 	// open are the points whose subtests in braces have begun, the outermost first.
 	open []held
+	// doubted are lines since one that is TAP or a part of the YAML of the point that is held, each with a line feed. trusting means
+	// that such lines are taken for TAP, since a block of YAML was never closed.
+	doubted  []byte
+	trusting bool
 	// gaveUp means that the test, or prove, called for a stop. summarized means that prove has begun its summary.
 	gaveUp, summarized bool
 
@@ -88,6 +92,7 @@ func (r *Reader) Close() {
 	r.stdout.Close()
 	r.stderr.Close()
 	r.queue.endBlock()
+	r.resolve()
 	r.end()
 	r.begin(document{over: true})
 	r.evidence.close()
@@ -101,6 +106,9 @@ func (r *Reader) line(line []byte) {
 	line = uncolored(line, &r.plain)
 	text := trimLeft(line)
 	indent := len(line) - len(text)
+	if r.doubted != nil && r.doubts(line, indent) {
+		return
+	}
 	if indent == 0 && r.prove(text) {
 		return
 	}
@@ -114,8 +122,8 @@ func (r *Reader) line(line []byte) {
 	s := &r.now
 	s.parse(line, indent)
 	switch {
+	case r.isHeld && r.last.came == yamlBegun && r.readYAML(line, indent, s):
 	case r.closes(text, indent), r.isHeld && r.holds(line, indent, s):
-		return
 	case len(text) == 0:
 	case text[0] == '#':
 		r.doc.commented = !isSubtest(commentText(text))
