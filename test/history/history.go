@@ -123,10 +123,9 @@ func (h *History) Next() <-chan struct{} {
 	return h.news
 }
 
-// Until waits until the condition holds, which is asked whenever something has happened.
+// Until waits until the condition holds, which is asked whenever something has happened. It gives up when nothing at all has happened
+// for as long as its patience: how long it takes depends on the machine.
 func (h *History) Until(ctx context.Context, patience time.Duration, what string, holds func() bool) error {
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
 	for {
 		next := h.Next()
 		if holds() {
@@ -136,8 +135,8 @@ func (h *History) Until(ctx context.Context, patience time.Duration, what string
 		case <-next:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-timeout.C:
-			return fmt.Errorf("it did not happen within %s: %s", patience, what)
+		case <-time.After(patience):
+			return fmt.Errorf("it did not happen, nor anything else for %s: %s", patience, what)
 		}
 	}
 }
