@@ -48,19 +48,9 @@ func (s *supervisor) start(cmd Command) error {
 	if err != nil {
 		return &StartError{program, err}
 	}
-	defer s.startPumps() // they end at once if there is no command that could write
 	files := []uintptr{cmd.Stdin.Fd()}
-	for _, stream := range []Stream{cmd.Stdout, cmd.Stderr} {
-		if stream.direct() {
-			files = append(files, stream.To.Fd())
-			continue
-		}
-		p, err := newPump(stream)
-		if err != nil {
-			return &StartError{program, err}
-		}
-		s.pumps = append(s.pumps, p)
-		files = append(files, p.in.Fd())
+	if files, err = s.connect(files, cmd.Stdout, cmd.Stderr); err != nil {
+		return &StartError{program, err}
 	}
 
 	// What this process was given beyond its streams is not for the command. Kernels before 5.11 cannot do this: they let it
@@ -68,19 +58,44 @@ func (s *supervisor) start(cmd Command) error {
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	attr := &syscall.ProcAttr{Env: os.Environ(), Files: files, Sys: processGroup(cmd)}
 	if s.pid, err = syscall.ForkExec(path, cmd.Args, attr); err != nil {
+		if s.pumps != nil {
+			s.pumps.close()
+		}
 		if _, missing := os.Stat(path); errors.Is(err, fs.ErrNotExist) && missing == nil {
 			err = fmt.Errorf("%w: the file is there, but not the interpreter that it names", err)
 		}
 		return &StartError{program, err}
 	}
+	if s.pumps != nil {
+		go s.pumps.run()
+	}
 	return nil
 }
 
-func (s *supervisor) startPumps() {
-	for _, p := range s.pumps {
-		p.in.Close()
-		go p.run()
+// connect adds the files that the command is to write its streams to.
+func (s *supervisor) connect(files []uintptr, streams ...Stream) ([]uintptr, error) {
+	var carried []Stream
+	for _, stream := range streams {
+		if !stream.direct() {
+			carried = append(carried, stream)
+		}
 	}
+	if len(carried) > 0 {
+		var err error
+		if s.pumps, err = newPumps(carried); err != nil {
+			return nil, err
+		}
+	}
+	pipes := 0
+	for _, stream := range streams {
+		if stream.direct() {
+			files = append(files, stream.To.Fd())
+			continue
+		}
+		files = append(files, uintptr(s.pumps.pipes[pipes].in))
+		pipes++
+	}
+	return files, nil
 }
 
 // processGroup gives the command a process group of its own, which is the foreground of the terminal if there is one and it

@@ -50,7 +50,7 @@ const unkillable = 2 * time.Second
 type supervisor struct {
 	signals  chan os.Signal
 	children chan os.Signal // SIGCHLD: one stands for any number of them
-	pumps    []*pump
+	pumps    *pumps
 
 	pid     int
 	ended   bool
@@ -84,11 +84,9 @@ func (s *supervisor) run(cmd Command) (Result, error) {
 	}
 	s.supervise(cmd)
 	s.killRest()
-	for _, p := range s.pumps {
-		p.finish()
-	}
-	for _, p := range s.pumps {
-		p.wait()
+	if s.pumps != nil {
+		s.pumps.finish()
+		s.pumps.wait()
 	}
 	runtime.KeepAlive(cmd) // the files are used by their numbers
 	return s.result(), nil
