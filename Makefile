@@ -63,6 +63,10 @@ SEED ?= 0
 soak: envtest-binaries ## Execute RUNS runs while faults strike at random (SEED: those of that seed)
 	$(FAULTS) -run=TestSoak -runs=$(or $(RUNS),500) -seed=$(SEED)
 
+.PHONY: hostile-scale
+hostile-scale: envtest-binaries ## Have WAITING runs of the largest size wait, and see the operator's memory and another namespace's starts
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/security -count=1 -timeout=60m -v -run=TestWaitingRuns -waiting=$(or $(WAITING),1000)
+
 ROUNDS ?= 5
 
 .PHONY: queue-scale

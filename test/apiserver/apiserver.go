@@ -47,6 +47,9 @@ func Run(m *testing.M, companions ...Companion) int {
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
+	// Room for tests that fill etcd, beyond its default of 2 GiB.
+	environment.ControlPlane.Etcd = &envtest.Etcd{}
+	environment.ControlPlane.Etcd.Configure().Set("quota-backend-bytes", "8589934592")
 	config, err := environment.Start()
 	if err != nil {
 		_ = environment.Stop() // it may have started, and then not taken the CRDs

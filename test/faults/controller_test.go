@@ -1,16 +1,21 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"path"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -111,7 +116,12 @@ func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*
 	if c.dead.Load() {
 		return nil, errKilled
 	}
-	send := func(request *http.Request) (*http.Response, error) { return next.RoundTrip(request) }
+	send := func(request *http.Request) (*http.Response, error) {
+		if refused, err := c.world.refuses(request); refused || err != nil {
+			return answer(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid)(c, request, nil)
+		}
+		return next.RoundTrip(request)
+	}
 	struck := (*strike)(nil)
 	switch at := placeOf(request); at {
 	case atRead:
@@ -129,6 +139,21 @@ func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*
 		return nil, errKilled
 	}
 	return response, err
+}
+
+// refuses says whether the request is a status that the API server takes of no run of this scenario.
+func (w *world) refuses(request *http.Request) (bool, error) {
+	run, isStatus := strings.CutSuffix(request.URL.Path, "/status")
+	if request.Method != http.MethodPatch || !isStatus {
+		return false, nil
+	}
+	scenario := w.scenarioOf(path.Base(run))
+	if scenario == nil || scenario.refused == "" {
+		return false, nil
+	}
+	content, err := io.ReadAll(request.Body)
+	request.Body = io.NopCloser(bytes.NewReader(content))
+	return bytes.Contains(content, []byte(scenario.refused)), err
 }
 
 // noteWrite returns the number of the write.

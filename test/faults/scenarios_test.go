@@ -21,6 +21,8 @@ type scenario struct {
 	ends string
 	// orEnds are outcomes that a fault may lead to.
 	orEnds []string
+	// refused is a word that the API server takes in no status of the run; empty for most.
+	refused string
 	// disappears says that the run is gone in the end.
 	disappears bool
 }
@@ -118,6 +120,17 @@ var scenarios = []*scenario{
 		// If nobody saw it being deleted, it is only known to be gone, and that is a disruption.
 		orEnds: []string{"Passed TestPassed after 2"},
 		user:   []step{waitsForProgress, deletesPod},
+	},
+	{
+		// The status that is refused says that the test runs. Its pod is stopped, and then the run can say why.
+		name: "refused status", objects: aRun(), attempts: []execution{runsForEver}, ends: "Error StatusRefused after 1", refused: `"reason":"Running"`,
+		// A cache that is behind shows that it runs when it has ended, and then nothing of the attempt is stored.
+		orEnds: []string{"Error StatusRefused after 0"},
+	},
+	{
+		name: "refused end", objects: aRun(), attempts: []execution{exits(3)}, ends: "Error StatusRefused after 1", refused: `"reason":"TestFailed"`,
+		// Nobody may have stored before that the test ran.
+		orEnds: []string{"Error StatusRefused after 0"},
 	},
 	{
 		name: "deleted while running", objects: aRun(), attempts: []execution{runsForEver}, ends: "deleted in phase InProgress", disappears: true,

@@ -123,9 +123,10 @@ func (h *History) Next() <-chan struct{} {
 	return h.news
 }
 
-// Until waits until the condition holds, which is asked whenever something has happened. It gives up when nothing at all has happened
-// for as long as its patience: how long it takes depends on the machine.
+// Until waits until the condition holds, which is asked whenever something has happened.
 func (h *History) Until(ctx context.Context, patience time.Duration, what string, holds func() bool) error {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
 	for {
 		next := h.Next()
 		if holds() {
@@ -135,8 +136,8 @@ func (h *History) Until(ctx context.Context, patience time.Duration, what string
 		case <-next:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(patience):
-			return fmt.Errorf("it did not happen, nor anything else for %s: %s", patience, what)
+		case <-timeout.C:
+			return fmt.Errorf("it did not happen within %s: %s", patience, what)
 		}
 	}
 }
