@@ -113,9 +113,19 @@ func testHasRun(seen observation) bool {
 	}
 }
 
-// commandNotStarted says that the runner ran, and could not execute the test's command.
+// commandNotStarted says that the runner ran, and could not execute the test's command; or that the runner could not be executed.
 func commandNotStarted(seen observation) bool {
-	return seen.report != nil && seen.report.NotStarted != ""
+	return runnerNotStarted(seen) || seen.report != nil && seen.report.NotStarted != ""
+}
+
+// exitNotExecuted is the exit code with which runc ends a container that it has started, and whose program the kernel then refuses.
+const exitNotExecuted = 255
+
+// runnerNotStarted says that the container ended so, and that the runner in it has reported nothing.
+func runnerNotStarted(seen observation) bool {
+	end := testContainer(seen).Terminated
+	return end != nil && end.ExitCode == exitNotExecuted && end.Reason != reasonOOMKilled && end.Reason != reasonContainerStatusUnknown &&
+		seen.report == nil && formatReadOf(seen.job) != v1alpha1.ResultsNone
 }
 
 // isStartError says that the container runtime could not start the container.

@@ -240,7 +240,13 @@ func causeOfNotRunning(seen observation) *state {
 	}
 }
 
+// commandFailed: without a report the runner itself was not executed. What is known of params and variables has been looked at before
+// there was a Job (argumentsTooLong); a ConfigMap, a Secret or many Services may add more.
 func commandFailed(report *results.Report) *state {
+	if report == nil {
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, fmt.Sprintf("The command could not be executed (exit code %d): "+
+			"its arguments and variables may be larger than Linux takes, 128 KiB for one and 2 MiB for all; the log says more", exitNotExecuted))
+	}
 	return finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "The command could not be executed. "+report.NotStarted)
 }
 

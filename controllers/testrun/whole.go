@@ -64,5 +64,9 @@ func render(seen observation, attempt int32) (*batchv1.Job, error) {
 	if size := sizeOfJob(def.spec.Template, params); size > maxJob {
 		return nil, &refusal{v1alpha1.ReasonJobTooLarge, true, tooLarge(def.spec.Template, params, size)}
 	}
-	return newJob(seen, attempt), nil
+	job := newJob(seen, attempt)
+	if err := argumentsTooLong(&job.Spec.Template.Spec); err != nil {
+		return nil, &refusal{v1alpha1.ReasonStartFailed, true, err}
+	}
+	return job, nil
 }

@@ -148,6 +148,34 @@ func TestWhatCannotBeStartedIsAnErrorThatQuotesKubernetesAndNeverRunsAfterwards(
 }
 
 // limitPods makes or changes the quota named pods, and waits until it is in force.
+func TestAnUnknownSchedulerAndAnUnknownNodeAreNamed(t *testing.T) {
+	w := newWorld(t)
+	w.create(builders.TestRun("unseen").Running(specWith(func(pod *corev1.PodSpec) { pod.SchedulerName = "volcano" })).StartTimeout(40 * time.Second).Build())
+	w.create(builders.TestRun("nowhere").Once().Running(specWith(func(pod *corev1.PodSpec) { pod.NodeName = "nope" })).Build())
+	nowhere := w.pendingWith("nowhere", v1alpha1.ReasonUnschedulable)
+	if message := conditions.Message(nowhere); message != "Node nope does not exist" {
+		t.Errorf("of an unknown node it says %q", message)
+	}
+	const unseen = `No scheduler named "volcano" has looked at the pod (schedulerName)`
+	if message := conditions.Message(w.pendingWith("unseen", v1alpha1.ReasonScheduling)); message != unseen {
+		t.Errorf("of an unknown scheduler it says %q", message)
+	}
+	w.finished("unseen", v1alpha1.VerdictError, v1alpha1.ReasonStartTimeout, "Not started within 40s", unseen)
+}
+
+func TestARunnersImageThatCannotBePulledIsNotTheTestsFault(t *testing.T) {
+	m := withoutOperator(t)
+	for _, mount := range []string{"image-volume", "init-container"} {
+		t.Run(mount, func(t *testing.T) {
+			w := newWorld(t)
+			kill := m.start(t, "--runner-image=registry.invalid/runner:none", "--runner-mount="+mount)
+			w.create(builders.TestRun("stuck").StartTimeout(20 * time.Second).Build())
+			w.finished("stuck", v1alpha1.VerdictError, v1alpha1.ReasonRunnerImagePullFailed, "registry.invalid/runner:none")
+			kill()
+		})
+	}
+}
+
 func (w *world) limitPods(most string) {
 	w.t.Helper()
 	w.limit(corev1.ResourcePods, most)

@@ -73,8 +73,8 @@ func (m managers) start(t *testing.T, flags ...string) (kill func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags = append(flags, "--kubeconfig="+m.kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0", "--runner-image=testrun.invalid/runner:dev")
-	command := exec.Command(m.binary, flags...)
+	usual := []string{"--kubeconfig=" + m.kubeconfig, "--metrics-bind-address=0", "--health-probe-bind-address=0", "--runner-image=testrun.invalid/runner:dev"}
+	command := exec.Command(m.binary, append(usual, flags...)...) // the last one of a flag counts
 	command.Stdout, command.Stderr = output, output
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := command.Start(); err != nil {
