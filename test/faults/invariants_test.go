@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/history"
 )
 
 // invariant is what holds for each run whatever goes wrong. It returns what breaks it, or nothing.
@@ -81,6 +83,16 @@ func neverTwoPodsAtOnce(e ending) string {
 	return ""
 }
 
+// neverBesideItsRival is neverTwoPodsAtOnce of a run and its rival together: one of them may run at a time.
+func neverBesideItsRival(both ...ending) string {
+	var together ending
+	for _, one := range both {
+		together.history = append(together.history, one.history...)
+	}
+	slices.SortStableFunc(together.history, func(a, b history.Entry) int { return cmp.Compare(a.Revision, b.Revision) })
+	return neverTwoPodsAtOnce(together)
+}
+
 func thePhaseMovesForward(e ending) string {
 	before := v1alpha1.PhasePending
 	for _, run := range e.versions() {
@@ -140,7 +152,7 @@ func nothingIsLeftBehind(e ending) string {
 		return e.remains.Error()
 	}
 	for _, entry := range e.history {
-		if job, ok := entry.Object.(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil {
+		if job, ok := entry.Object.(*batchv1.Job); ok && metav1.GetControllerOf(job) == nil && !e.scenario.orphans {
 			return fmt.Sprintf("Job %s has no owner", job.Name)
 		}
 	}

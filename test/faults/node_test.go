@@ -23,6 +23,8 @@ type execution struct {
 	fits bool
 	// takes is how long the test runs.
 	takes time.Duration
+	// stops is how much longer than a moment it takes to stop.
+	stops time.Duration
 	// end is how it ends.
 	end func(*corev1.PodStatus)
 	// catches says that the test catches the signal by which it is told to stop, and exits with 0.
@@ -42,6 +44,10 @@ func exits(code int32) execution {
 
 var (
 	runsForEver = execution{fits: true, takes: forEver}
+	// lingers takes its time to stop when it is told to.
+	lingers = execution{fits: true, takes: forEver, stops: 2 * time.Second}
+	// lasts runs on for a while whatever becomes of its run.
+	lasts = execution{fits: true, takes: 4 * time.Second, end: exits(0).end}
 	// catchesTheStop never ends by itself, and ends as if all were well when it is told to stop.
 	catchesTheStop = execution{fits: true, takes: forEver, catches: true}
 	fitsNowhere    = execution{}
@@ -148,7 +154,7 @@ func (k *kubelet) stop(ctx context.Context, pod *corev1.Pod, reason string) time
 	if k.told[pod.UID].IsZero() {
 		k.told[pod.UID] = time.Now()
 	}
-	if left := time.Until(k.told[pod.UID].Add(moment)); left > 0 {
+	if left := time.Until(k.told[pod.UID].Add(moment + k.executionOf(pod).stops)); left > 0 {
 		return left
 	}
 	return k.report(ctx, pod, func(status *corev1.PodStatus) {

@@ -68,12 +68,24 @@ func (o *ordeal) run(t *testing.T) {
 	if err := w.begin(runName, o.scenario); err != nil {
 		t.Fatal(err)
 	}
-	end := w.endOf(runName)[0]
+	names := []string{runName}
+	if o.scenario.rival {
+		names = append(names, rivalOf(runName))
+	}
+	ends := w.endOf(names...)
+	end := ends[0]
 	if err := w.err(); err != nil {
 		t.Error(err)
 	}
 	o.reads, o.writes, o.events = int(first.reads.Load()), len(first.writes()), first.gate.count
-	broken := end.check(t)
+	broken := false
+	for _, end := range ends {
+		broken = end.check(t) || broken
+	}
+	if problem := neverBesideItsRival(ends...); problem != "" && !(o.strike != nil && o.strike.fault.mayExceed) {
+		t.Errorf("more runs run than the concurrency key allows: %s", problem)
+		broken = true
+	}
 	if o.strike != nil {
 		tried.note(o.scenario, o.strike, broken)
 	} else if end.outcome() != o.scenario.ends {

@@ -25,7 +25,19 @@ type scenario struct {
 	refused string
 	// disappears says that the run is gone in the end.
 	disappears bool
+	// rival says that the run has a rival, which may run only once nothing of the run does.
+	rival bool
+	// orphans says that the run's Job is to lose its owner.
+	orphans bool
 }
+
+// rivalOf is the name of the rival of a run.
+func rivalOf(run string) string { return run + "-rival" }
+
+// rival waits for the run that holds its concurrency key.
+var rival = &scenario{name: "the rival", objects: aRun(sharesKey), attempts: []execution{exits(0)}, ends: "Passed TestPassed after 1"}
+
+func sharesKey(run *builders.TestRunBuilder) { run.Concurrency("environment", "") }
 
 func aRun(change ...func(*builders.TestRunBuilder)) func(string) []client.Object {
 	return func(name string) []client.Object {
@@ -135,6 +147,15 @@ var scenarios = []*scenario{
 	{
 		name: "deleted while running", objects: aRun(), attempts: []execution{runsForEver}, ends: "deleted in phase InProgress", disappears: true,
 		user: []step{waitsForProgress, deletesRun},
+	},
+	{
+		name: "deleted with its slot", objects: aRun(sharesKey), attempts: []execution{lingers}, ends: "deleted in phase InProgress", disappears: true,
+		user: []step{waitsForProgress, createsRival, deletesRun}, rival: true,
+	},
+	{
+		name: "deleted with its slot, and without its Job", objects: aRun(sharesKey), attempts: []execution{lasts}, disappears: true,
+		ends: "deleted in phase InProgress", user: []step{waitsForProgress, createsRival, orphansJob, waitsForEndOfPod, deletesJob},
+		rival: true, orphans: true,
 	},
 	{
 		name: "deleted after its time to live", attempts: []execution{exits(0)}, ends: "Passed TestPassed after 1", disappears: true,

@@ -56,6 +56,19 @@ func deletesTest(u user) error { return u.deletes(&v1alpha1.Test{ObjectMeta: u.m
 
 func deletesRun(u user) error { return u.deletes(&v1alpha1.TestRun{ObjectMeta: u.meta(u.run)}) }
 
+// createsRival creates the run that is to wait for this one.
+func createsRival(u user) error { return u.begin(rivalOf(u.run), rival) }
+
+// orphansJob deletes the run, and leaves its Job.
+func orphansJob(u user) error {
+	run := &v1alpha1.TestRun{ObjectMeta: u.meta(u.run)}
+	return apiserver.Client.Delete(u.ctx, run, client.PropagationPolicy(metav1.DeletePropagationOrphan))
+}
+
+func waitsForEndOfPod(u user) error {
+	return u.until("its pod ends", func() bool { return u.pod() == nil || hasEnded(u.pod()) })
+}
+
 func deletesPod(u user) error { return u.deletes(u.pod()) }
 
 // suspendsJob does what a person or another controller may do to the Job of the first attempt.
