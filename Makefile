@@ -142,6 +142,15 @@ cluster-up: ## Start the local Kubernetes, built here (minutes the first time, s
 cluster-deploy: bin/tools/kustomize cluster-up image demo-image ## Run the operator, as it is in this tree, in the local cluster
 	$(IN_LOCAL_CLUSTER) hack/cluster-deploy.sh
 
+.PHONY: cluster-kueue
+cluster-kueue: bin/tools/kustomize ## Run Kueue in the local cluster, which is up (its webhooks then see every Job and pod)
+	$(LOCAL_CLUSTER) build kueue-manager
+	$(IN_LOCAL_CLUSTER) hack/kueue.sh up
+
+.PHONY: cluster-kueue-down
+cluster-kueue-down: bin/tools/kustomize ## Remove Kueue from the local cluster, with its queues and workloads
+	$(IN_LOCAL_CLUSTER) hack/kueue.sh down
+
 .PHONY: cluster-status
 cluster-status: ## Say how the local cluster is
 	$(LOCAL_CLUSTER) status

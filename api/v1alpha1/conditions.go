@@ -160,6 +160,8 @@ const (
 	// ReasonDefinitionLost means that what the next attempt was to execute is not known any more: the annotation of the last Job that
 	// holds it was changed, or the Test was too large for it and has changed.
 	ReasonDefinitionLost = "DefinitionLost"
+	// ReasonKueueRefused means that Kueue will never admit the Job: its Workload is finished or deactivated. Verdict Error.
+	ReasonKueueRefused = "KueueRefused"
 	// ReasonPodDeleted means that somebody deleted the attempt's pod before the test had ended.
 	ReasonPodDeleted = "PodDeleted"
 	// ReasonPodLost means that the Job has ended and its pod is gone, with the test's exit code.

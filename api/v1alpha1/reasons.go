@@ -59,6 +59,7 @@ var Reasons = []string{
 	ReasonJobInvalid,
 	ReasonJobDeleted,
 	ReasonDefinitionLost,
+	ReasonKueueRefused,
 	ReasonPodDeleted,
 	ReasonPodLost,
 	ReasonDisrupted,

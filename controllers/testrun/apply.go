@@ -45,6 +45,11 @@ func afterRefusal(ctx context.Context, seen observation, status v1alpha1.TestRun
 
 // apply does what the plan says to the children of the run, and to nothing else.
 func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) error {
+	if plan.leaveKueue != nil {
+		if err := r.leaveKueue(ctx, plan.leaveKueue); err != nil {
+			return err
+		}
+	}
 	switch {
 	case plan.create != 0:
 		return r.createJob(ctx, seen, plan.create)
@@ -86,6 +91,8 @@ func (r *Reconciler) createJob(ctx context.Context, seen observation, attempt in
 		return &refusal{v1alpha1.ReasonJobInvalid, true, err}
 	case apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		return &refusal{reasonOfRefusal(err.Error(), v1alpha1.ReasonJobRefused), false, err}
+	case apierrors.IsInternalError(err): // an admission webhook that does not answer, Kueue's for one
+		return &refusal{v1alpha1.ReasonJobRefused, false, err}
 	default:
 		return fmt.Errorf("creating the Job: %w", err)
 	}

@@ -165,7 +165,7 @@ func stripJob(obj any) (any, error) {
 		job.ManagedFields, job.Finalizers = nil, nil
 		job.Status = batchv1.JobStatus{Conditions: job.Status.Conditions}
 		job.Spec = batchv1.JobSpec{
-			Suspend: job.Spec.Suspend, Parallelism: job.Spec.Parallelism,
+			Suspend: job.Spec.Suspend, Parallelism: job.Spec.Parallelism, ActiveDeadlineSeconds: job.Spec.ActiveDeadlineSeconds,
 			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{ActiveDeadlineSeconds: deadline}},
 		}
 	}

@@ -28,6 +28,8 @@ type plan struct {
 	stop *state
 	// stopHelpers ends what still runs beside a test that has ended.
 	stopHelpers bool
+	// leaveKueue is a Job that was stopped and still has a place in Kueue's queue: it is to leave it.
+	leaveKueue *batchv1.Job
 	// attemptEnd is how the attempt ended, if another one follows; the run goes on.
 	attemptEnd *state
 	// state is what the status is to say; nil leaves the status as it is.
@@ -51,6 +53,8 @@ type state struct {
 	message string
 	// inFavorOf is the name of the run because of which this one ends; empty for most.
 	inFavorOf string
+	// retold says that other words for the same reason are worth a write.
+	retold bool
 }
 
 func pending(reason, message string) *state {
@@ -76,6 +80,7 @@ var rules = []rule{
 	stillEnding,     // the pod counts as failed, and the test's container has not ended: wait for what it leaves
 	stoppedByUs,     // what was stopped ends with the reason for which it was stopped
 	ranTooLong,      // the kubelet stopped the test at timeouts.run → TimedOut, or another attempt
+	startedTwice,    // Kubernetes has started the attempt in a second pod → Error, or another attempt
 	preempted,       // Kueue or somebody suspended the Job while the test ran → Error, or another attempt
 	wasDisrupted,    // the cluster took the pod away → Error, or another attempt
 	podWasDeleted,   // somebody took the pod away → Error
@@ -86,6 +91,7 @@ var rules = []rule{
 	nodeLost,        // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
 	jobVanished,     // somebody deleted the Job → Error, and never a second one
 	cancelRequested, // → Cancelled
+	refusedByKueue,  // Kueue will never admit the Job → Error
 	heldTooLong,     // timeouts.queue is over while Kueue holds the Job → Error
 	waitsForKueue,   // → Pending
 
@@ -125,7 +131,7 @@ func beingDeleted(seen observation, _ time.Time) (plan, bool) {
 	return plan{}, !seen.run.DeletionTimestamp.IsZero()
 }
 
-func afterFinish(seen observation, _ time.Time) (plan, bool) {
+func afterFinish(seen observation, now time.Time) (plan, bool) {
 	status := seen.run.Status
 	if status.Phase != v1alpha1.PhaseFinished {
 		return plan{}, false
@@ -133,7 +139,7 @@ func afterFinish(seen observation, _ time.Time) (plan, bool) {
 	if isActive(seen) { // a Job that another controller created while this one finished the run
 		return plan{stop: finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "The run has finished")}, true
 	}
-	return plan{}, true
+	return leavesKueue(seen, now), true
 }
 
 // stillEnding: a kubelet may call a pod failed while it still stops the containers. A node that is lost never says how they

@@ -63,7 +63,7 @@ func (s *scene) jobGone() *scene {
 
 func (s *scene) jobStopped(why *state) *scene {
 	s.job.Annotations = withStopRequest(s.job.Annotations, why)
-	s.job.Spec.Suspend, s.job.Spec.Parallelism = ptr.To(true), ptr.To[int32](0)
+	s.job.Spec.Suspend, s.job.Spec.ActiveDeadlineSeconds = ptr.To(true), ptr.To[int64](0)
 	return s
 }
 

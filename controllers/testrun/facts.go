@@ -98,13 +98,13 @@ func recordOf(seen observation) v1alpha1.Attempt {
 }
 
 // testHasRun says whether the test's container runs, or did. One whose command could not be executed did not, nor one that
-// the kubelet ended before it was made: that has no time of start, unless the status remembers one.
+// the kubelet ended before it was made: that has no time of start, unless the status remembers one of the same pod.
 func testHasRun(seen observation) bool {
 	container := testContainer(seen)
 	switch end := container.Terminated; {
 	case commandNotStarted(seen):
 		return false
-	case container.Running != nil, recordOf(seen).StartTime != nil:
+	case container.Running != nil, recordOf(seen).StartTime != nil && !isSecondPod(seen):
 		return true
 	case end == nil, isStartError(end):
 		return false

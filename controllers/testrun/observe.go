@@ -44,6 +44,8 @@ type observation struct {
 	warnings []warning
 	// nodeMissing says that the pod's node does not exist. It is asked only for a pod that no kubelet has taken after seconds.
 	nodeMissing bool
+	// workload is what Kueue says of the Job; nil if it says nothing, or was not asked.
+	workload *workload
 	// turn is what the run's queue has decided about it.
 	turn testqueue.Turn
 	// testGracePeriod is how long the run waits for its Test, and queueGracePeriod for its TestQueue.
@@ -89,6 +91,8 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 	}
 	seen.setPod(pod)
 	switch {
+	case isWorthAskingKueue(seen, now):
+		seen.workload, err = r.readWorkload(ctx, seen.job)
 	case isSlowToStart(seen, now):
 		return r.observeSlowStart(ctx, seen)
 	case wasStoppedAlone(seen):

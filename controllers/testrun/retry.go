@@ -196,6 +196,9 @@ func nextAttemptDue(seen observation, now time.Time) (plan, bool) {
 			fmt.Sprintf("Job %s was deleted, and with it what the next attempt was to run", last.Job))}, true
 	}
 	due := last.FinishTime.Add(retryPolicyOf(seen.lastJob).backoff(last.Number))
+	if keepsPlace(seen.lastJob) && mayHoldQuota(seen.lastJob, nil, now) {
+		due = later(due, now.Add(kueueMargin))
+	}
 	if left := due.Sub(now); left > 0 {
 		return plan{requeueAfter: left}, true
 	}
@@ -203,7 +206,11 @@ func nextAttemptDue(seen observation, now time.Time) (plan, bool) {
 		return plan{state: finished(v1alpha1.VerdictError, v1alpha1.ReasonDefinitionLost,
 			fmt.Sprintf("There is no attempt %d. What it was to execute is not known any more: %s", last.Number+1, seen.definitionLost))}, true
 	}
-	return plan{create: last.Number + 1}, true
+	next := plan{create: last.Number + 1}
+	if keepsPlace(seen.lastJob) {
+		next.leaveKueue = seen.lastJob
+	}
+	return next, true
 }
 
 // lastOf says that the end is that of a further attempt.

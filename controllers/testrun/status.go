@@ -193,7 +193,7 @@ func secondsOf(t time.Time) *metav1.Time {
 // setConditions says in conditions what the phase and the verdict say.
 func setConditions(status *v1alpha1.TestRunStatus, run *v1alpha1.TestRun, to *state, now time.Time) {
 	message := results.Cut(to.message, maxMessage)
-	if to.phase != v1alpha1.PhaseFinished && currentReason(*status) == to.reason {
+	if to.phase != v1alpha1.PhaseFinished && currentReason(*status) == to.reason && !to.retold {
 		// Kubernetes words the same trouble in changing ways: that alone is not worth a write.
 		message = currentMessage(*status)
 	}

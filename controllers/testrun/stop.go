@@ -28,7 +28,7 @@ var errStale = errors.New("the cache is behind the API server")
 // volume or an image looks at it only after it has started the container.
 func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) error {
 	if podGone := seen.pod == nil || podHasEnded(seen.pod); podGone && isSuspended(seen.job) && jobEnd(seen.job) == nil {
-		return r.suspendJob(ctx, seen.job, why) // whoever suspended it may resume it
+		return r.suspendJob(ctx, seen, why) // whoever suspended it may resume it
 	}
 	if podHasEnded(seen.pod) || stopOfPod(seen.pod) != nil || stopOfJob(seen.job) != nil {
 		return nil
@@ -45,7 +45,7 @@ func (r *Reconciler) stop(ctx context.Context, seen observation, why *state) err
 	if mayHaveLogs(latest) || podHasEnded(latest.pod) {
 		return fmt.Errorf("the pod has just moved on: %w", errStale)
 	}
-	return r.suspendJob(ctx, seen.job, why)
+	return r.suspendJob(ctx, seen, why)
 }
 
 func mayHaveLogs(seen observation) bool {
@@ -75,13 +75,27 @@ func (r *Reconciler) stopHelpers(ctx context.Context, pod *corev1.Pod) error {
 	return nil
 }
 
-// suspendJob keeps the Job from ever having another pod: Kueue may resume a Job, and one that wants no pods gets none.
-func (r *Reconciler) suspendJob(ctx context.Context, job *batchv1.Job, why *state) error {
-	suspended := job.DeepCopy()
-	suspended.Annotations = withStopRequest(job.Annotations, why)
-	suspended.Spec.Suspend, suspended.Spec.Parallelism = ptr.To(true), ptr.To[int32](0)
-	if err := r.Client.Patch(ctx, suspended, lockedMergeFrom(job)); err != nil {
+// suspendJob keeps the Job from ever having another pod. Kueue or a person may resume it: with a time limit of zero it then fails before
+// it gets one.
+func (r *Reconciler) suspendJob(ctx context.Context, seen observation, why *state) error {
+	suspended := seen.job.DeepCopy()
+	suspended.Annotations = withStopRequest(seen.job.Annotations, why)
+	suspended.Spec.Suspend, suspended.Spec.ActiveDeadlineSeconds = ptr.To(true), ptr.To[int64](0)
+	if !mayHoldQuota(seen.job, seen.workload, r.Clock.Now()) {
+		suspended.Spec.Parallelism = ptr.To[int32](0)
+	}
+	if err := r.Client.Patch(ctx, suspended, lockedMergeFrom(seen.job)); err != nil {
 		return fmt.Errorf("suspending the Job: %w", err)
+	}
+	return nil
+}
+
+// leaveKueue has a stopped Job ask for no pods: see keepsPlace.
+func (r *Reconciler) leaveKueue(ctx context.Context, job *batchv1.Job) error {
+	leaving := job.DeepCopy()
+	leaving.Spec.Parallelism = ptr.To[int32](0)
+	if err := r.Client.Patch(ctx, leaving, lockedMergeFrom(job)); err != nil {
+		return fmt.Errorf("taking the stopped Job out of Kueue's queue: %w", err)
 	}
 	return nil
 }
@@ -115,9 +129,10 @@ func stopRequest(annotations map[string]string) *state {
 }
 
 // stopOfJob is why the Job was stopped; nil if it was not. The annotations alone are not believed: whoever may change a Job could write
-// them. They count together with what the same write did, which stops the Job whoever did it.
+// them. They count together with what the same write did, which stops the Job whoever did it: with a time limit of zero it has no pods,
+// suspended or not.
 func stopOfJob(job *batchv1.Job) *state {
-	if job == nil || !ptr.Deref(job.Spec.Suspend, false) || ptr.Deref(job.Spec.Parallelism, 1) != 0 {
+	if job == nil || ptr.Deref(job.Spec.ActiveDeadlineSeconds, 1) != 0 {
 		return nil
 	}
 	return stopRequest(job.Annotations)

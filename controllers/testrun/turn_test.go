@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -208,51 +207,6 @@ func TestThePriorityOfARunIsTheFirstThatIsSet(t *testing.T) {
 	}
 }
 
-// Kueue's part: a Job that it holds, has released, or takes away while the test runs.
-func TestARunWhoseJobKueueAdmits(t *testing.T) {
-	viaKueue := func(run *v1alpha1.TestRun) {
-		retrying(0, 1)(run)
-		run.Spec.TestSpec.Template.Labels = map[string]string{v1alpha1.LabelKueueQueue: "team-a"}
-	}
-	held := func(s *scene) *scene {
-		s.job.Spec.Suspend = ptr.To(true)
-		return s
-	}
-	preemptedWhileItRan := held(aRun(viaKueue, hasRun).withJob())
-	tests := map[string]struct {
-		seen *scene
-		now  time.Duration
-		does string
-		says string
-	}{
-		"waits":                                {held(aRun(viaKueue).withJob()), 10 * time.Second, "", "Pending  WaitingForKueue"},
-		"waits however long it takes":          {held(aRun(viaKueue).withJob()), time.Hour, "", "Pending  WaitingForKueue"},
-		"ends when timeouts.queue is over":     {held(aRun(viaKueue, queueTimeoutOf(time.Minute)).withJob()), time.Minute, "stop", "Finished Error QueueTimeout"},
-		"waits until then":                     {held(aRun(viaKueue, queueTimeoutOf(time.Minute)).withJob()), 59 * time.Second, "", "Pending  WaitingForKueue"},
-		"can be cancelled":                     {held(aRun(viaKueue, cancelled).withJob()), 0, "stop", "Finished Cancelled Cancelled"},
-		"is disrupted when it is preempted":    {preemptedWhileItRan, 0, "stop", "InProgress  Retrying"},
-		"is no concern of a Job without label": {held(aRun().withJob()), time.Hour, "stop", "Finished Error StartTimeout"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			plan := decide(test.seen.observation, t0.Add(test.now))
-			if deed(plan) != test.does || words(plan.state) != test.says {
-				t.Errorf("it does %q and says %q, want %q and %q", deed(plan), words(plan.state), test.does, test.says)
-			}
-		})
-	}
-	released := aRun(viaKueue).withJob()
-	released.job.Status.Conditions = append(released.job.Status.Conditions, suspendedUntil(after(time.Hour)))
-	if deadline, _ := startDeadline(released.observation); !deadline.Equal(t0.Add(time.Hour + time.Minute)) {
-		t.Errorf("timeouts.start is over at %s, want a minute after Kueue has released the Job", deadline)
-	}
-}
-
 func queueTimeoutOf(limit time.Duration) func(*v1alpha1.TestRun) {
 	return func(run *v1alpha1.TestRun) { run.Spec.Timeouts.Queue = &metav1.Duration{Duration: limit} }
-}
-
-func suspendedUntil(at metav1.Time) (condition batchv1.JobCondition) {
-	condition.Type, condition.Status, condition.LastTransitionTime = "Suspended", corev1.ConditionFalse, at
-	return condition
 }

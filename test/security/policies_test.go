@@ -98,6 +98,7 @@ func TestTheOperatorsPolicyLetsItStopAndChangeNothingElse(t *testing.T) {
 	suspended := job.DeepCopy()
 	expectAllowed(t, patch(suspended, func() {
 		suspended.Spec.Suspend, suspended.Spec.Parallelism = ptr.To(true), ptr.To[int32](0)
+		suspended.Spec.ActiveDeadlineSeconds = ptr.To[int64](0)
 		suspended.Annotations = map[string]string{v1alpha1.AnnotationStopReason: "Cancelled"}
 	}))
 	stopped := pod.DeepCopy()
