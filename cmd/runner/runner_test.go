@@ -201,10 +201,20 @@ func TestATestHasTheGracePeriodToEndAfterSIGTERM(t *testing.T) {
 	}
 }
 
+// almostOver tells when the time of the whole test binary is nearly over: nothing here is given up sooner, since a busy machine is slow,
+// and not stuck.
+func almostOver(t *testing.T) <-chan time.Time {
+	t.Helper()
+	if deadline, limited := t.Deadline(); limited {
+		return time.After(time.Until(deadline) - 10*time.Second)
+	}
+	return nil
+}
+
 // signalWhen waits for what the test or the runner brings about, and then sends the runner a signal.
 func (r *runner) signalWhen(sig syscall.Signal, what string, holds func() bool) {
 	r.t.Helper()
-	tooLate := time.After(20 * time.Second)
+	tooLate := almostOver(r.t)
 	for !holds() {
 		select {
 		case <-tooLate:

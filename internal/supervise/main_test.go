@@ -293,10 +293,20 @@ func (p *process) marked() []int {
 	return found
 }
 
+// almostOver tells when the time of the whole test binary is nearly over: nothing here is given up sooner, since a busy machine is slow,
+// and not stuck.
+func almostOver(t *testing.T) <-chan time.Time {
+	t.Helper()
+	if deadline, limited := t.Deadline(); limited {
+		return time.After(time.Until(deadline) - 10*time.Second)
+	}
+	return nil
+}
+
 // eventually waits for a condition that other processes bring about.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := almostOver(t)
 	for !holds() {
 		select {
 		case <-deadline:

@@ -123,7 +123,8 @@ func (h *History) Next() <-chan struct{} {
 	return h.news
 }
 
-// Until waits until the condition holds, which is asked whenever something has happened.
+// Until waits until the condition holds, which is asked whenever something has happened. It gives up when nothing at all has happened
+// for that long: a busy machine is slow, and not stuck.
 func (h *History) Until(ctx context.Context, patience time.Duration, what string, holds func() bool) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -134,10 +135,11 @@ func (h *History) Until(ctx context.Context, patience time.Duration, what string
 		}
 		select {
 		case <-next:
+			timeout.Reset(patience)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
-			return fmt.Errorf("it did not happen within %s: %s", patience, what)
+			return fmt.Errorf("it did not happen, and nothing else has for %s: %s", patience, what)
 		}
 	}
 }
