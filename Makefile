@@ -96,7 +96,7 @@ fuzz: ## Feed the readers of results, and the queues, with what nobody would wri
 
 .PHONY: corpora
 corpora: build bin/tools/gotestsum ## Install real test tools, and compare what the runner reads with what they say (TOOLS="jest bats": only those; docs/results.md)
-	@hack/corpora.sh $(if $(TOOLS),,-write=../../docs/results.md) $(TOOLS)
+	@hack/corpora.sh -write=../../docs/results.md $(TOOLS)
 
 .PHONY: envtest-binaries
 envtest-binaries:

@@ -10,18 +10,20 @@ func TestTheTableReplacesTheOneInTheDocument(t *testing.T) {
 	var shown table
 	r := shown.add("bats", "1.8", "TAP")
 	r.runs = []outcome{{suite: "passing"}, {suite: "odd names", wrong: "no case is named x", note: "odd"}, {suite: "more names", note: "odd"}}
-	got, err := replaceBetween("before\n"+begin+"old\n"+end+"after\n", shown.String())
-	const want = "before\n" + begin + `| tool | version | read as | right | wrong |
-| --- | --- | --- | ---: | ---: |
+	const older = head + "| tape | 5 | TAP | 16 | 0 |\n| bats | 1.7 | TAP | 1 | 0 |\n\n- tape, plans: noted.\n- bats, plans: gone.\n"
+	got, err := replaceBetween("before\n"+begin+older+end+"after\n", shown.over)
+	const want = "before\n" + begin + head + `| tape | 5 | TAP | 16 | 0 |
 | bats | 1.8 | TAP | 2 | 1 |
 
-- Wrong: bats, TAP, odd names: no case is named x.
+- tape, plans: noted.
+- bats, odd names, wrong as TAP: no case is named x.
 - bats, odd names: odd.
+- bats, more names: odd.
 ` + end + "after\n"
 	if err != nil || got != want {
 		t.Errorf("%v:\n%s", err, got)
 	}
-	if _, err := replaceBetween("before\n"+begin+"old\n", ""); err == nil {
+	if _, err := replaceBetween("before\n"+begin+"old\n", shown.over); err == nil {
 		t.Error("a document without the second line was taken")
 	}
 }

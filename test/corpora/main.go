@@ -11,9 +11,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func main() {
@@ -52,13 +55,19 @@ func run(o options, names []string) error {
 		runner: filepath.Join(bin, "runner"), folder: folder, keep: o.keep,
 		path: strings.Join([]string{filepath.Join(folder, "node_modules/.bin"), filepath.Join(bin, "tools"), os.Getenv("PATH")}, ":"),
 	}
+	all = slices.DeleteFunc(all, func(t tool) bool { return len(names) > 0 && !slices.Contains(names, t.name) })
+	tables := make([]table, len(all))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	for i, t := range all {
+		group.Go(func() error { return b.all(ctx, t, o.only, &tables[i]) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	var results table
-	for _, t := range all {
-		if len(names) == 0 || slices.Contains(names, t.name) {
-			if err := b.all(ctx, t, o.only, &results); err != nil {
-				return err
-			}
-		}
+	for _, of := range tables {
+		results.rows = append(results.rows, of.rows...)
 	}
 	fmt.Println(results.String())
 	if wrong := results.wrong(); wrong > 0 {

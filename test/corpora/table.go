@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -37,28 +38,61 @@ func (t *table) wrong() (n int) {
 	return n
 }
 
-// String writes the table in Markdown.
-func (t *table) String() string {
-	var out, notes strings.Builder
-	out.WriteString("| tool | version | read as | right | wrong |\n| --- | --- | --- | ---: | ---: |\n")
-	noted := map[string]bool{}
+// lines writes what the document says of each tool: its rows, and the notes on them.
+func (t *table) lines() (rows, notes map[string][]string) {
+	rows, notes = map[string][]string{}, map[string][]string{}
 	for _, r := range t.rows {
 		wrong := r.wrong()
-		fmt.Fprintf(&out, "| %s | %s | %s | %d | %d |\n", r.tool, r.version, r.output, len(r.runs)-len(wrong), len(wrong))
+		rows[r.tool] = append(rows[r.tool], fmt.Sprintf("| %s | %s | %s | %d | %d |\n", r.tool, r.version, r.output, len(r.runs)-len(wrong), len(wrong)))
+		note := func(text string) {
+			if !slices.Contains(notes[r.tool], text) {
+				notes[r.tool] = append(notes[r.tool], text)
+			}
+		}
 		for _, run := range wrong {
-			fmt.Fprintf(&notes, "- Wrong: %s, %s, %s: %s.\n", r.tool, r.output, run.suite, run.wrong)
+			note(fmt.Sprintf("- %s, %s, wrong as %s: %s.\n", r.tool, run.suite, r.output, run.wrong))
 		}
 		for _, run := range r.runs {
-			if run.note != "" && !noted[r.tool+run.note] {
-				noted[r.tool+run.note] = true
-				fmt.Fprintf(&notes, "- %s, %s: %s.\n", r.tool, run.suite, run.note)
+			if run.note != "" {
+				note(fmt.Sprintf("- %s, %s: %s.\n", r.tool, run.suite, run.note))
 			}
 		}
 	}
-	if notes.Len() > 0 {
-		out.WriteString("\n" + notes.String())
+	return rows, notes
+}
+
+const head = "| tool | version | read as | right | wrong |\n| --- | --- | --- | ---: | ---: |\n"
+
+// String writes the table in Markdown.
+func (t *table) String() string { return t.over("") }
+
+// over writes the table, and of an older one the tools that are not in this one.
+func (t *table) over(older string) string {
+	rows, notes := t.lines()
+	for line := range strings.Lines(older) {
+		for _, of := range tools() {
+			switch {
+			case t.has(of.name):
+			case strings.HasPrefix(line, "| "+of.name+" |"):
+				rows[of.name] = append(rows[of.name], line)
+			case strings.HasPrefix(line, "- "+of.name+", "):
+				notes[of.name] = append(notes[of.name], line)
+			}
+		}
 	}
-	return out.String()
+	var allRows, allNotes strings.Builder
+	for _, of := range tools() {
+		allRows.WriteString(strings.Join(rows[of.name], ""))
+		allNotes.WriteString(strings.Join(notes[of.name], ""))
+	}
+	if allNotes.Len() == 0 {
+		return head + allRows.String()
+	}
+	return head + allRows.String() + "\n" + allNotes.String()
+}
+
+func (t *table) has(tool string) bool {
+	return slices.ContainsFunc(t.rows, func(r *row) bool { return r.tool == tool })
 }
 
 // The lines between which the table stands in a document.
@@ -70,18 +104,19 @@ func (t *table) writeTo(path string) error {
 	if err != nil {
 		return err
 	}
-	replaced, err := replaceBetween(string(content), t.String())
+	replaced, err := replaceBetween(string(content), t.over)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return os.WriteFile(path, []byte(replaced), 0o644)
 }
 
-func replaceBetween(document, text string) (string, error) {
+// replaceBetween replaces what is between the two lines by what a function makes of it.
+func replaceBetween(document string, change func(string) string) (string, error) {
 	before, rest, found := strings.Cut(document, begin)
-	_, after, closed := strings.Cut(rest, end)
+	between, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
 		return "", errors.New("the lines between which the table stands are missing")
 	}
-	return before + begin + text + end + after, nil
+	return before + begin + change(between) + end + after, nil
 }

@@ -4,7 +4,7 @@ package main
 func tools() []tool {
 	return []tool{
 		nodeTest(), tape(), mocha(), jest(), vitest(), playwright(), ava(), qunit(), jasmine(), zora(),
-		prove(), perl(), pytest(), bats(), ctest(), phpunit(), goTest(), test2json(),
+		prove(), perl(), pytest(), bats(), ctest(), phpunit(), goTest(), gotestsum(), test2json(),
 	}
 }
 

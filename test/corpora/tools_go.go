@@ -67,3 +67,22 @@ func test2json() tool {
 		},
 	}
 }
+
+// gotestsum runs tests again that have failed.
+func gotestsum() tool {
+	return tool{
+		name: "gotestsum", folder: "go", version: "gotestsum --version | cut -d' ' -f3", build: goModule,
+		outputs: []output{
+			{"JUnit", "gotestsum --rerun-fails --junitfile=$TESTRUN_RESULTS/go.xml --packages=\"$SUITE\"", nil},
+			{"GoTest", "gotestsum --rerun-fails --format=standard-json --packages=\"$SUITE\"", nil},
+		},
+		suites: []suite{
+			{name: "passes on its second try", arguments: "./flaky", want: counted("2/0/0")},
+			{name: "never passes", arguments: "./failing", want: counted("1/1/0")},
+			{name: "both", arguments: "./flaky ./failing ./skipped", want: counted("6/1/2")},
+			{name: "a subtest never passes", arguments: "./nested", want: counted("4/5/1")},
+			{name: "too many fail", arguments: "./names", want: counted("20/21/0")},
+			{name: "cannot be built", arguments: "./flaky ./cannotbuild", want: counted("1/2/0")},
+		},
+	}
+}

@@ -42,6 +42,7 @@ func jest() tool {
 			{"TAP", command + "--reporters=jest-tap-reporter", jestNumbers},
 		},
 		suites: append(describeSuites(map[string]map[string]string{
+			"skipped and todo":           {"JUnit": "2/0/2", "TAP": "1/0/2"},
 			"the last hook fails":        {"JUnit": "1/1/0", "TAP": "0/0/0"},
 			"exits with 0 in the middle": nothing,
 			"no such file":               nothing,
@@ -81,13 +82,13 @@ func vitest() tool {
 }
 
 func playwright() tool {
+	const command = "PLAYWRIGHT_JSON_OUTPUT_FILE=$TRUTH PLAYWRIGHT_JUNIT_OUTPUT_FILE=$TESTRUN_RESULTS/playwright.xml playwright test --reporter=json,junit,line $SUITE"
 	return tool{
 		name: "playwright", folder: "js/playwright", version: "playwright --version | cut -d' ' -f2",
-		outputs: []output{{
-			"JUnit",
-			"PLAYWRIGHT_JSON_OUTPUT_FILE=$TRUTH PLAYWRIGHT_JUNIT_OUTPUT_FILE=$TESTRUN_RESULTS/playwright.xml playwright test --reporter=json,junit,line $SUITE",
-			playwrightStats,
-		}},
+		outputs: []output{
+			{"JUnit", command, playwrightStats},
+			{"JUnit, with each try", "PLAYWRIGHT_JUNIT_INCLUDE_RETRIES=1 " + command, playwrightStats},
+		},
 		suites: []suite{
 			{name: "passing", arguments: "run/passing.spec.js"},
 			{name: "failing", arguments: "failing.spec.js"},
@@ -100,12 +101,15 @@ func playwright() tool {
 			{name: "nested", arguments: "nested.spec.js"},
 			{name: "same names", arguments: "same-names.spec.js"},
 			{name: "odd names", arguments: "odd-names.spec.js"},
-			{name: "prints what looks like results", arguments: "output.spec.js"},
+			{
+				name: "prints what looks like results", arguments: "output.spec.js", want: counted("3/0/0 Failed"),
+				note: "whole TAP that a test prints counts with `Auto`, beside the file: choose a format where tests do that",
+			},
 			{name: "too slow", arguments: "timeout.spec.js"},
 			{name: "run again", arguments: "--retries=2 run/retried.spec.js"},
 			{name: "run again and passed", arguments: "--retries=2 run/retried-passing.spec.js"},
 			{name: "flaky tests fail", arguments: "--retries=2 --fail-on-flaky-tests run/retried-passing.spec.js"},
-			{name: "repeated", arguments: "--repeat-each=2 nested.spec.js"},
+			{name: "repeated", arguments: "--repeat-each=2 nested.spec.js", want: counted("6/1/2"), note: "a case that fails again under its name is counted once"},
 			{name: "two projects", arguments: "--config=projects.config.js nested.spec.js"},
 			{name: "no tests", arguments: "empty.spec.js"},
 			{name: "a filter that matches nothing", arguments: "--grep=nothing run/passing.spec.js"},

@@ -12,7 +12,7 @@ func prove() tool {
 		suites: append(perlSuites(), []suite{
 			{name: "a folder", arguments: "files"},
 			{name: "a folder that passes", arguments: "t"},
-			{name: "no such file", arguments: "nowhere.t", want: nothing},
+			{name: "no such file", arguments: "nowhere.t", want: counted("0/0/0 Error")},
 		}...),
 	}
 }
@@ -34,7 +34,7 @@ func perlSuites() []suite {
 		{name: "nested", arguments: "nested.t"},
 		{name: "nested, passing", arguments: "nested-passing.t"},
 		{name: "exits with 0 in the middle", arguments: "crash-exit-zero.t"},
-		{name: "dies in the middle", arguments: "crash-die.t"},
+		{name: "dies in the middle", arguments: "crash-die.t", want: map[string]string{"": "1/1/0", "TAP of the file": "0/0/0"}},
 		{name: "killed in the middle", arguments: "crash-signal.t"},
 		{name: "bails out", arguments: "bail-out.t", want: map[string]string{"": "1/0/0"}},
 		{
