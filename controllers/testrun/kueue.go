@@ -119,7 +119,7 @@ func whyKueueWaits(seen observation) string {
 	switch why := seen.workload.says(); {
 	case why != "":
 		return waits + ": " + why
-	case seen.workload != nil && seen.workload.unreadable:
+	case seen.workload != nil && seen.workload.Unreadable:
 		return fmt.Sprintf("%s. The operator may not read why (config/kueue gives it the right): kubectl -n %s describe workloads", waits, seen.job.Namespace)
 	default:
 		return waits

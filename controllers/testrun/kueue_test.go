@@ -8,6 +8,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -56,7 +57,7 @@ var (
 	evicted      = condition("Evicted", metav1.ConditionTrue, "The workload is deactivated")
 	failsToStart = condition(workloadFinished, metav1.ConditionTrue, "conflict for annotations")
 	deactivated  = func(w *workload) { w.Spec.Active = ptr.To(false) }
-	forbidden    = func(w *workload) { w.unreadable = true }
+	forbidden    = func(w *workload) { w.Unreadable = true }
 )
 
 // Kueue's part: a Job that it holds, has released, refuses, or takes away while the test runs.
@@ -89,6 +90,19 @@ func TestARunWhoseJobKueueAdmits(t *testing.T) {
 	released := aRun(viaKueue).withJob(suspendedSince(corev1.ConditionFalse, after(time.Hour)))
 	if deadline, _ := startDeadline(released.observation); !deadline.Equal(t0.Add(time.Hour + time.Minute)) {
 		t.Errorf("timeouts.start is over at %s, want a minute after Kueue has released the Job", deadline)
+	}
+}
+
+func TestAWorkloadIsReadAsKueueWritesIt(t *testing.T) {
+	w, err := workloadOf(&unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "job-smoke-1-12345"},
+		"spec":     map[string]any{"active": false, "priority": int64(1)},
+		"status": map[string]any{"conditions": []any{map[string]any{
+			"type": "QuotaReserved", "status": "False", "reason": "Inadmissible", "message": "LocalQueue nope doesn't exist", "lastTransitionTime": "2026-01-02T03:04:05Z",
+		}}},
+	}})
+	if err != nil || w.Name != "job-smoke-1-12345" || w.says() != "LocalQueue nope doesn't exist" || w.refusal() == "" || w.holdsQuota() {
+		t.Errorf("it is %+v, %v", w, err)
 	}
 }
 

@@ -42,8 +42,8 @@ type workload struct {
 		AdmissionChecks []admissionCheck   `json:"admissionChecks"`
 	} `json:"status"`
 
-	// unreadable says that the operator has no right to read it.
-	unreadable bool
+	// Unreadable says that the operator has no right to read it. Exported, because the converter sets every field.
+	Unreadable bool `json:"-"`
 }
 
 type admissionCheck struct {
@@ -59,7 +59,7 @@ func (r *Reconciler) readWorkload(ctx context.Context, job *batchv1.Job) (*workl
 	err := r.APIReader.List(ctx, list, client.InNamespace(job.Namespace), client.MatchingLabels{labelJobUID: string(job.UID)})
 	switch {
 	case apierrors.IsForbidden(err):
-		return &workload{unreadable: true}, nil
+		return &workload{Unreadable: true}, nil
 	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		return nil, nil
 	case err != nil:
@@ -69,18 +69,22 @@ func (r *Reconciler) readWorkload(ctx context.Context, job *batchv1.Job) (*workl
 		if !metav1.IsControlledBy(&list.Items[i], job) {
 			continue
 		}
-		found := &workload{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(list.Items[i].Object, found); err != nil {
-			return nil, fmt.Errorf("reading Kueue's Workload %s: %w", list.Items[i].GetName(), err)
-		}
-		return found, nil
+		return workloadOf(&list.Items[i])
 	}
 	return nil, nil
 }
 
+func workloadOf(object *unstructured.Unstructured) (*workload, error) {
+	found := &workload{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, found); err != nil {
+		return nil, fmt.Errorf("reading Kueue's Workload %s: %w", object.GetName(), err)
+	}
+	return found, nil
+}
+
 // says is why Kueue has not admitted the Job, in its own words; empty if it has not said so.
 func (w *workload) says() string {
-	if w == nil || w.unreadable {
+	if w == nil || w.Unreadable {
 		return ""
 	}
 	reserved := meta.FindStatusCondition(w.Status.Conditions, workloadQuotaReserved)
