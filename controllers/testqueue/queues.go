@@ -64,6 +64,9 @@ type Queues struct {
 	waitingIn map[string]map[types.UID]bool
 	// missing is since when the queues that do not exist, and in which runs wait, are known not to.
 	missing map[string]time.Time
+	// left are the slots of runs that are gone or have finished, and surplus those of left that do not count.
+	left    map[types.UID]*leftover
+	surplus map[share]map[types.UID]bool
 	// decided is what was decided about the runs that exist.
 	decided map[types.UID]admission.Decision
 
@@ -80,6 +83,7 @@ func New(clock clock.Clock, defaultLimit int) *Queues {
 		clock: clock, engine: admission.New(), gone: lru.New(goneRemembered), defaultLimit: defaultLimit,
 		settings: map[string]settings{}, waiting: map[types.UID]admission.Run{}, decided: map[types.UID]admission.Decision{},
 		waitingIn: map[string]map[types.UID]bool{}, missing: map[string]time.Time{},
+		left: map[types.UID]*leftover{}, surplus: map[share]map[types.UID]bool{},
 		timer: clock.NewTimer(time.Hour),
 	}
 	q.setQueue(v1alpha1.DefaultQueue, nil)
@@ -123,11 +127,15 @@ func (q *Queues) Report(run admission.Run) Turn {
 func (q *Queues) Gone(uid types.UID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.remove(uid)
+	q.decide()
+}
+
+func (q *Queues) remove(uid types.UID) {
 	q.gone.Add(uid, nil)
 	q.engine.RemoveRun(uid)
 	q.waitsNoMore(uid)
 	delete(q.decided, uid)
-	q.decide()
 }
 
 func turnOf(decision admission.Decision) Turn {
@@ -139,17 +147,20 @@ func (q *Queues) setRun(run admission.Run) {
 	if _, gone := q.gone.Get(run.UID); gone {
 		return
 	}
-	if before, ok := q.waiting[run.UID]; ok && (run.State != admission.Waiting || before.Queue != run.Queue) {
+	known, runs := q.engine.Running(run.UID)
+	if before, ok := q.waiting[run.UID]; ok && (runs || run.State != admission.Waiting || before.Queue != run.Queue) {
 		q.waitsNoMore(run.UID)
 	}
-	if run.State == admission.Waiting {
-		q.waits(run)
-	}
-	if run.State == admission.Ended {
+	switch {
+	case run.State == admission.Ended:
 		delete(q.decided, run.UID)
-	}
-	if q.isForbidden(run) {
-		run.Queue = ""
+	case runs: // it counts where it started, whatever its Job or the settings of the queue say now
+		run.Queue, run.Concurrency = known.Queue, known.Concurrency
+	case run.State == admission.Waiting:
+		q.waits(run)
+		if q.isForbidden(run) {
+			run.Queue = ""
+		}
 	}
 	q.engine.SetRun(run)
 }
@@ -194,6 +205,7 @@ func (q *Queues) decide(lookedAt ...types.UID) {
 	if !q.open {
 		return
 	}
+	q.countSurplus()
 	plan := q.engine.Decide(q.clock.Now())
 	for _, decision := range plan.Decisions {
 		q.decided[decision.Run.UID] = decision

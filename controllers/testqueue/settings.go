@@ -45,6 +45,7 @@ func (q *Queues) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
 		q.engine.RemoveQueue(name)
 		q.noteMissing(name)
 	}
+	q.recountClaims(name)
 	for uid := range maps.Clone(q.waitingIn[name]) {
 		q.setRun(q.waiting[uid])
 	}

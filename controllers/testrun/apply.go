@@ -67,6 +67,7 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 func (r *Reconciler) createJob(ctx context.Context, seen observation, attempt int32) error {
 	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
 	defer cancel()
+	defer r.leftovers.beginCreation(seen.run.UID)()
 	run := seen.run
 	whole, err := r.readWhole(ctx, seen)
 	if err != nil {

@@ -136,6 +136,9 @@ func newJob(seen observation, attempt int32) *batchv1.Job {
 	template.Labels = merged(template.Labels, labels)
 	labels = merged(forKueue(template.Labels), labels)
 	annotations = merged(forKueue(template.Annotations), annotations)
+	if place := placeOf(seen, def).forPod(); place != "" {
+		template.Annotations = merged(template.Annotations, map[string]string{v1alpha1.AnnotationAdmission: place})
+	}
 	pod := &template.Spec
 	pod.RestartPolicy = corev1.RestartPolicyNever
 	pod.ActiveDeadlineSeconds = ptr.To(wholeSeconds(def.runTimeout))

@@ -72,6 +72,7 @@ func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now tim
 func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
 	seen := observation{run: run, testGracePeriod: r.TestGracePeriod, queueGracePeriod: r.QueueGracePeriod, runner: r.Runner}
 	if !run.DeletionTimestamp.IsZero() {
+		r.runEnds(run, nil, true)
 		return seen, nil
 	}
 	var err error

@@ -8,8 +8,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	toolscache "k8s.io/client-go/tools/cache"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -47,14 +47,20 @@ func (r *Reconciler) fillQueues(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := r.jobsOf(ctx, runs) // after the runs, so that it holds what was made last
+	found, err := r.jobsOf(ctx, runs) // after the runs, so that it holds what was made last
 	if err != nil {
 		return err
 	}
 	for i := range runs {
-		if err := r.fill(ctx, &runs[i], jobs[runs[i].UID]); err != nil {
+		if !runs[i].DeletionTimestamp.IsZero() {
+			continue // what it has counts, and not the run: it starts nothing any more
+		}
+		if err := r.fill(ctx, &runs[i], found.jobs[runs[i].UID]); err != nil {
 			return err
 		}
+	}
+	if err := r.fillLeftovers(ctx, runs, found.all); err != nil {
+		return err
 	}
 	return r.fillEnded(ctx)
 }
@@ -125,59 +131,78 @@ const (
 	fewRuns = 500
 )
 
+// foundJobs are Jobs that the API server has told of.
+type foundJobs struct {
+	// jobs has one for each run that has any, by the UID of the run.
+	jobs map[types.UID]*batchv1.Job
+	// all are those that have not succeeded: of these runs, and of others if they may still have a pod.
+	all []*batchv1.Job
+}
+
 // jobsOf asks the API server for the Jobs of these runs, one for each run that has any, and remembers those of their attempts: the
 // cache does not have those that have succeeded. Of some only the metadata is known. Every run that is kept has a Job that has
 // succeeded, so those are not listed unless many runs may have one: they are asked for by name.
-func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (map[types.UID]*batchv1.Job, error) {
-	jobs := map[types.UID]*batchv1.Job{}
-	if err := r.listJobs(ctx, runs, hasNotSucceeded, jobs); err != nil {
+func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (*foundJobs, error) {
+	found := &foundJobs{jobs: map[types.UID]*batchv1.Job{}}
+	if err := r.listJobs(ctx, runs, hasNotSucceeded, found); err != nil {
 		return nil, err
 	}
 	var unknown []*v1alpha1.TestRun
 	for i := range runs {
-		if !isCurrent(jobs[runs[i].UID], &runs[i]) {
+		if !isCurrent(found.jobs[runs[i].UID], &runs[i]) {
 			unknown = append(unknown, &runs[i])
 		}
 	}
 	if len(unknown) > fewRuns {
-		return jobs, r.listJobs(ctx, runs, hasSucceeded, jobs)
+		return found, r.listJobs(ctx, runs, hasSucceeded, &foundJobs{jobs: found.jobs})
 	}
 	for _, run := range unknown {
 		job, err := ownJob(ctx, r.APIReader, run, currentAttempt(run.Status).Number)
-		if last := lastEnded(run.Status); job == nil && err == nil && last != nil && jobs[run.UID] == nil {
+		if last := lastEnded(run.Status); job == nil && err == nil && last != nil && found.jobs[run.UID] == nil {
 			job, err = ownJob(ctx, r.APIReader, run, last.Number)
 		}
 		if err != nil {
 			return nil, err
 		}
 		if job != nil {
-			r.found(run, job, jobs)
+			r.found(run, job, found.jobs)
 		}
 	}
-	return jobs, nil
+	return found, nil
 }
 
-// listJobs adds to jobs those that the selector selects, by the UID of their run.
-func (r *Reconciler) listJobs(ctx context.Context, runs []v1alpha1.TestRun, which fields.Selector, jobs map[types.UID]*batchv1.Job) error {
+// listJobs adds to found those that the selector selects.
+func (r *Reconciler) listJobs(ctx context.Context, runs []v1alpha1.TestRun, which fields.Selector, found *foundJobs) error {
 	byUID := make(map[types.UID]*v1alpha1.TestRun, len(runs))
 	for i := range runs {
 		byUID[runs[i].UID] = &runs[i]
 	}
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(batchv1.SchemeGroupVersion.WithKind("JobList"))
+	return r.eachMetadata(ctx, batchv1.SchemeGroupVersion.WithKind("JobList"), which, func(metadata metav1.ObjectMeta) {
+		job := &batchv1.Job{ObjectMeta: metadata}
+		run := byUID[ownerOf(job)]
+		if run != nil {
+			r.found(run, job, found.jobs)
+		}
+		if run != nil || r.mayHavePods(ctx, job) {
+			found.all = append(found.all, job)
+		}
+	})
+}
+
+// eachMetadata asks the API server for the objects of all runs that the selector selects.
+func (r *Reconciler) eachMetadata(ctx context.Context, list schema.GroupVersionKind, which fields.Selector, visit func(metav1.ObjectMeta)) error {
 	for page := ""; ; {
-		err := r.APIReader.List(ctx, list, client.HasLabels{v1alpha1.LabelRun}, client.MatchingFieldsSelector{Selector: which},
+		objects := &metav1.PartialObjectMetadataList{}
+		objects.SetGroupVersionKind(list)
+		err := r.APIReader.List(ctx, objects, client.HasLabels{v1alpha1.LabelRun}, client.MatchingFieldsSelector{Selector: which},
 			client.Limit(jobsPerPage), client.Continue(page))
 		if err != nil {
-			return fmt.Errorf("listing the Jobs: %w", err)
+			return fmt.Errorf("listing %s: %w", list.Kind, err)
 		}
-		for i := range list.Items {
-			job := &batchv1.Job{ObjectMeta: list.Items[i].ObjectMeta}
-			if owner := metav1.GetControllerOf(job); owner != nil && byUID[owner.UID] != nil {
-				r.found(byUID[owner.UID], job, jobs)
-			}
+		for i := range objects.Items {
+			visit(objects.Items[i].ObjectMeta)
 		}
-		if page = list.Continue; page == "" {
+		if page = objects.Continue; page == "" {
 			return nil
 		}
 	}
@@ -197,16 +222,4 @@ func (r *Reconciler) found(run *v1alpha1.TestRun, job *batchv1.Job, jobs map[typ
 // isCurrent says whether this is the Job of the run's current attempt.
 func isCurrent(job *batchv1.Job, run *v1alpha1.TestRun) bool {
 	return job != nil && job.Name == jobName(run, currentAttempt(run.Status).Number)
-}
-
-// leavesQueue has the queues forget a run that is deleted.
-func (r *Reconciler) leavesQueue() toolscache.ResourceEventHandler {
-	return toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(obj any) {
-		if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
-			obj = gone.Obj
-		}
-		if run, ok := obj.(*v1alpha1.TestRun); ok {
-			r.Queues.Gone(run.UID)
-		}
-	}}
 }

@@ -51,6 +51,8 @@ type Reconciler struct {
 
 	// jobsSeen holds the attempts whose Job exists or existed, until the status says so too: see vanished.
 	jobsSeen *lru.Cache
+	// leftovers keep the slots of what has not ended.
+	leftovers *leftovers
 	// finished holds the runs that this process has finished, until the cache says so too.
 	finished *lru.Cache
 	// refused are the runs for which the API server takes no status.
@@ -89,6 +91,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	}
 	if status.Phase == v1alpha1.PhaseFinished {
 		r.finished.Add(run.UID, nil)
+		ended := *run
+		ended.Status = status
+		seen.run = &ended
+		r.leavesQueue(seen)
 	}
 	r.announce(ctx, run, status)
 	if refused := (*refusal)(nil); errors.As(applyErr, &refused) {

@@ -72,7 +72,7 @@ func (r *Reconciler) endRefused(ctx context.Context, seen observation, status v1
 	if !apierrors.IsInvalid(err) {
 		return again(ctx, err)
 	}
-	r.Queues.Gone(seen.run.UID)
+	r.runEnds(seen.run, nil, mayRemain(seen))
 	if r.refused.add(seen.run, now) {
 		log.FromContext(ctx).Error(errors.Join(cause, err), "The API server takes no status of the run at all: it cannot end, and holds no slot of its queue",
 			"nextTry", refusedRetry.String())

@@ -62,6 +62,7 @@ const (
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
 	r.jobsSeen, r.finished, r.warnings = lru.New(remembered), lru.New(remembered), newWarnings(r.APIReader)
 	r.refused = newRefusedRuns()
+	r.leftovers = newLeftovers(r)
 	indexer := mgr.GetFieldIndexer()
 	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, waitingForTest, testWaitedFor); err != nil {
 		return err
@@ -76,13 +77,23 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	if err != nil {
 		return err
 	}
-	for _, handler := range []toolscache.ResourceEventHandler{r.Metrics.phaseCounter(), r.leavesQueue()} {
+	for _, handler := range []toolscache.ResourceEventHandler{r.Metrics.phaseCounter(), r.deletedRun()} {
 		if _, err := informer.AddEventHandler(handler); err != nil {
 			return err
 		}
 	}
-	if err := mgr.Add(manager.RunnableFunc(r.openQueues)); err != nil {
-		return err
+	for _, object := range []client.Object{&batchv1.Job{}, &corev1.Pod{}} {
+		if informer, err = mgr.GetCache().GetInformer(ctx, object); err != nil {
+			return err
+		}
+		if _, err := informer.AddEventHandler(r.leftovers.wake()); err != nil {
+			return err
+		}
+	}
+	for _, runnable := range []manager.RunnableFunc{r.openQueues, r.leftovers.Start} {
+		if err := mgr.Add(runnable); err != nil {
+			return err
+		}
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.TestRun{}, builder.WithPredicates(predicate.Funcs{CreateFunc: isUnfinished})).

@@ -93,11 +93,20 @@ func (p place) encode() string {
 // placeKept reads back what newJob wrote. Somebody may have changed the annotation: then the run counts in the queue that it
 // names. A queue that the run names itself is never another one.
 func placeKept(job *batchv1.Job, run *v1alpha1.TestRun) place {
-	var kept place
-	if job == nil || json.Unmarshal([]byte(job.Annotations[v1alpha1.AnnotationAdmission]), &kept) != nil || !kept.isBounded() {
-		return place{Queue: cmp.Or(run.Spec.Queue, v1alpha1.DefaultQueue)}
+	kept := place{Queue: v1alpha1.DefaultQueue}
+	if job != nil {
+		kept = placeIn(job.Annotations)
 	}
 	kept.Queue = cmp.Or(run.Spec.Queue, kept.Queue)
+	return kept
+}
+
+// placeIn reads what encode wrote. Without it, or if somebody has spoiled it, it is a place in the queue default.
+func placeIn(annotations map[string]string) place {
+	var kept place
+	if json.Unmarshal([]byte(annotations[v1alpha1.AnnotationAdmission]), &kept) != nil || !kept.isBounded() {
+		return place{Queue: v1alpha1.DefaultQueue}
+	}
 	return kept
 }
 
@@ -105,6 +114,15 @@ func placeKept(job *batchv1.Job, run *v1alpha1.TestRun) place {
 func (p place) isBounded() bool {
 	const longestName, mostAtOnce = 63, 100_000
 	return 0 < len(p.Queue) && len(p.Queue) <= longestName && 0 <= p.Max && p.Max <= mostAtOnce
+}
+
+// forPod is what the pod is to know itself, since it may outlive its Job; empty for the place that a pod has without it.
+func (p place) forPod() string {
+	p.Timeout = 0
+	if p == (place{Queue: v1alpha1.DefaultQueue}) {
+		return ""
+	}
+	return p.encode()
 }
 
 var (
@@ -172,10 +190,8 @@ func (r *Reconciler) reportToQueue(seen observation) testqueue.Turn {
 	begun := seen.job != nil || len(run.Status.Attempts) > 0
 	entry, ok := waiting(seen)
 	switch {
-	case run.Status.Phase == v1alpha1.PhaseFinished && begun && run.Spec.Unique.Window != nil:
-		entry = entryOf(run, placeKept(seen.job, run), admission.Ended)
 	case run.Status.Phase == v1alpha1.PhaseFinished:
-		r.Queues.Gone(run.UID)
+		r.leavesQueue(seen)
 		return testqueue.Turn{}
 	case begun && ok: // the Job was refused, so that no Job keeps its place
 		entry.State = admission.Running

@@ -12,6 +12,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,12 +23,14 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/operator"
 )
 
+// patience is for how long nothing at all may happen before a test gives up. On a busy machine what it waits for may take much longer.
 const patience = 30 * time.Second
 
 // world is one test's namespace, with the controllers that look after it.
@@ -36,7 +42,8 @@ type world struct {
 	registry  *prometheus.Registry
 	requests  requests
 	// api is what the controller reaches the API server by.
-	api *rest.Config
+	api    *rest.Config
+	queues *testqueue.Queues
 	// adjustRetention, if it is set, changes the controllers that delete before they start.
 	adjustRetention func(*retention.Controllers)
 	// adjustRuns, if it is set, changes the controller of the runs before it starts.
@@ -58,11 +65,12 @@ func newWorldAlone(t *testing.T) *world {
 	return &world{t: t, ctx: t.Context(), namespace: apiserver.Namespace(t), client: apiserver.Client, api: apiserver.Config}
 }
 
-// withController makes a namespace with one controller.
+// withController makes a namespace with one controller, which is at work.
 func withController(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.startController()
+	w.eventually("the controller is at work", w.queues.IsOpen)
 	return w
 }
 
@@ -84,6 +92,7 @@ func (w *world) startController() (stop func()) {
 		w.adjustRuns(mgr.Runs)
 	}
 	w.must(mgr.SetUp(ctx))
+	w.queues = mgr.Runs.Queues
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	stop = sync.OnceFunc(func() {
@@ -115,13 +124,17 @@ func (w *world) eventually(what string, ask func() bool) {
 	w.within(patience, what, ask)
 }
 
-// within is eventually for what may take so long.
+// within is eventually for what may take so long after the last thing that happened.
 func (w *world) within(limit time.Duration, what string, ask func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline, seen := time.Now().Add(limit), w.happened()
 	for !ask() {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("it did not happen within %s: %s", limit, what)
+			now := w.happened()
+			if now == seen {
+				w.t.Fatalf("it did not happen, nor anything else for %s: %s", limit, what)
+			}
+			deadline, seen = time.Now().Add(limit), now
 		}
 		select {
 		case <-w.ctx.Done():
@@ -131,17 +144,38 @@ func (w *world) within(limit time.Duration, what string, ask func() bool) {
 	}
 }
 
+// happened is another text after anything has happened to the objects of the namespace, or to its queue.
+func (w *world) happened() string {
+	w.t.Helper()
+	var versions []string
+	for _, list := range []client.ObjectList{
+		&v1alpha1.TestRunList{}, &v1alpha1.TestList{}, &batchv1.JobList{}, &corev1.PodList{}, &eventsv1.EventList{},
+	} {
+		w.must(w.client.List(w.ctx, list, client.InNamespace(w.namespace)))
+		w.must(meta.EachListItem(list, func(item runtime.Object) error {
+			versions = append(versions, item.(client.Object).GetResourceVersion())
+			return nil
+		}))
+	}
+	queue := &v1alpha1.TestQueue{}
+	w.must(client.IgnoreNotFound(w.client.Get(w.ctx, client.ObjectKey{Name: w.namespace}, queue)))
+	return strings.Join(append(versions, queue.ResourceVersion), " ")
+}
+
 // runUntil reads the run until the condition holds, and fails with its status if it never does.
 func (w *world) runUntil(name string, holds func(*v1alpha1.TestRun) bool) *v1alpha1.TestRun {
 	w.t.Helper()
 	run := &v1alpha1.TestRun{}
-	deadline := time.Now().Add(patience)
+	there := false
+	defer func() {
+		if !there {
+			w.t.Logf("the status of run %s is %+v", name, run.Status)
+		}
+	}()
 	w.eventually("run "+name+" gets there", func() bool {
 		w.must(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: name}, run))
-		if time.Now().After(deadline.Add(-100 * time.Millisecond)) {
-			w.t.Logf("the status is %+v", run.Status)
-		}
-		return holds(run)
+		there = holds(run)
+		return there
 	})
 	return run
 }

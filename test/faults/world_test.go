@@ -18,14 +18,14 @@ import (
 	"github.com/testrun-dev/testrun/test/history"
 )
 
-// patience is how long anything may take when there is one run. The machine may be busy, and the garbage collector slow.
+// patience is for how long nothing at all may happen. The machine may be busy, and the garbage collector slow.
 const patience = 90 * time.Second
 
 // world is a namespace with a node, users, and controllers that come and go.
 type world struct {
 	namespace string
 	history   *history.History
-	// patience is how long anything may take.
+	// patience is for how long nothing at all may happen.
 	patience time.Duration
 
 	ctx    context.Context

@@ -106,14 +106,19 @@ func (w *world) startsSince(object client.Object) map[string]int {
 	return counts
 }
 
-// eventually waits for what is too dear to be asked whenever something happens.
+// eventually waits for what is too dear to be asked whenever something happens, for as long as anything does.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	for patience := time.After(4 * time.Minute); !holds(); {
+	news, quietSince := w.history.Next(), time.Now()
+	for !holds() {
 		select {
-		case <-patience:
-			w.t.Fatalf("it did not happen: %s", what)
-		case <-time.After(200 * time.Millisecond):
+		case <-news:
+			news, quietSince = w.history.Next(), time.Now()
+		default:
 		}
+		if time.Since(quietSince) > patience {
+			w.t.Fatalf("it did not happen, nor anything else for %s: %s", patience, what)
+		}
+		pause(w.ctx, 200*time.Millisecond)
 	}
 }

@@ -20,6 +20,9 @@ import (
 	"github.com/testrun-dev/testrun/test/history"
 )
 
+// patience is for how long nothing at all may happen before a test gives up.
+const patience = 2 * time.Minute
+
 // world is a cluster with a node, queues, users, and operators that come and go.
 type world struct {
 	t          *testing.T
@@ -38,7 +41,7 @@ func newWorld(t *testing.T) *world {
 		w.namespaces = append(w.namespaces, apiserver.Namespace(t))
 	}
 	var err error
-	w.history, err = history.Record("", &v1alpha1.TestRunList{}, &batchv1.JobList{})
+	w.history, err = history.Record("", &v1alpha1.TestRunList{}, &batchv1.JobList{}, &v1alpha1.TestQueueList{})
 	w.must(err)
 	t.Cleanup(func() {
 		for _, operator := range w.operators {
@@ -128,7 +131,7 @@ func (w *world) unfinished() []*v1alpha1.TestRun {
 // allEnd waits until all runs have ended.
 func (w *world) allEnd() {
 	w.t.Helper()
-	err := w.history.Until(w.ctx, time.Minute+time.Duration(len(w.runs))*time.Second/5, "all runs end", func() bool { return len(w.unfinished()) == 0 })
+	err := w.history.Until(w.ctx, patience, "all runs end", func() bool { return len(w.unfinished()) == 0 })
 	for _, run := range w.unfinished() {
 		w.t.Logf("%s of %s: %s %s: %s", run.Name, run.Spec.Queue, run.Status.Phase, conditions.Reason(run), conditions.Message(run))
 	}
@@ -138,7 +141,7 @@ func (w *world) allEnd() {
 // leader waits until one of the operators leads, but for that one.
 func (w *world) leader(but *process) *process {
 	w.t.Helper()
-	for patience := time.After(time.Minute); ; {
+	for patience := time.After(patience); ; {
 		for _, operator := range w.operators {
 			if operator != but && operator.leads() {
 				return operator

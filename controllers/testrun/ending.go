@@ -1,0 +1,136 @@
+package testrun
+
+import (
+	"context"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/admission"
+)
+
+// What becomes of the slot of a run that is gone or has finished.
+
+// deletedRun has the queues know that a run is gone.
+func (r *Reconciler) deletedRun() toolscache.ResourceEventHandler {
+	return toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(obj any) {
+		if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
+			obj = gone.Obj
+		}
+		if run, ok := obj.(*v1alpha1.TestRun); ok {
+			r.runEnds(run, nil, true)
+		}
+	}}
+}
+
+// leavesQueue tells the queues of a run that has finished. Its slot is free once its pod has ended, too: it may have been deleted with a
+// long grace period, or have lost its Job.
+func (r *Reconciler) leavesQueue(seen observation) {
+	run := seen.run
+	var end *admission.Run
+	if begun := seen.job != nil || len(run.Status.Attempts) > 0; begun && run.Spec.Unique.Window != nil {
+		end = new(entryOf(run, placeKept(seen.job, run), admission.Ended))
+	}
+	r.runEnds(run, end, mayRemain(seen))
+}
+
+// mayRemain says whether something of a finished run may not have ended. Of a node that was given up nobody knows when it ends.
+func mayRemain(seen observation) bool {
+	switch {
+	case currentReason(seen.run.Status) == v1alpha1.ReasonNodeUnreachable, currentAttempt(seen.run.Status).Reason == v1alpha1.ReasonNodeUnreachable:
+		return false
+	case seen.pod != nil:
+		return !hasStopped(seen.pod)
+	default:
+		return seen.jobVanished || seen.job != nil && jobEnd(seen.job) == nil
+	}
+}
+
+// runEnds tells the queues that the run is gone, or has finished, and looks after its slot if something may remain.
+func (r *Reconciler) runEnds(run *v1alpha1.TestRun, end *admission.Run, mayRemain bool) {
+	if slot, keeps := r.Queues.Ends(run.UID, end, mayRemain); keeps {
+		r.leftovers.keep(slot, &leftover{run: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}, runUID: run.UID})
+	}
+}
+
+// hasNotEnded selects the pods that have not ended.
+var hasNotEnded = fields.AndSelectors(
+	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodSucceeded)),
+	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
+)
+
+// fillLeftovers tells the queues of what has not ended although its run is gone, or has finished: another controller may have known the
+// run. Those of runs that have not finished count with their run.
+func (r *Reconciler) fillLeftovers(ctx context.Context, runs []v1alpha1.TestRun, jobs []*batchv1.Job) error {
+	counts := map[types.UID]bool{}
+	for i := range runs {
+		counts[runs[i].UID] = runs[i].DeletionTimestamp.IsZero() && !r.Queues.IsGone(runs[i].UID)
+	}
+	ofRuns := map[types.UID]bool{}
+	for _, job := range jobs {
+		if counts[ownerOf(job)] {
+			ofRuns[job.UID] = true
+		} else if r.mayHavePods(ctx, job) && !r.hasFinished(ctx, job.ObjectMeta, ownerOf(job)) {
+			r.claim(job.UID, job.ObjectMeta)
+		}
+	}
+	return r.eachMetadata(ctx, corev1.SchemeGroupVersion.WithKind("PodList"), hasNotEnded, func(pod metav1.ObjectMeta) {
+		if job := types.UID(pod.Labels[batchv1.ControllerUidLabel]); !ofRuns[job] && !r.isGivenUp(ctx, pod) {
+			r.claim(job, pod)
+		}
+	})
+}
+
+// claim keeps a slot for a Job and its pods, of which one has this metadata. A pod of no Job is none of ours.
+func (r *Reconciler) claim(job types.UID, found metav1.ObjectMeta) {
+	if job == "" {
+		return
+	}
+	run := types.NamespacedName{Namespace: found.Namespace, Name: found.Labels[v1alpha1.LabelRun]}
+	kept := placeIn(found.Annotations)
+	r.Queues.Claim(slotOfJob(job), admission.Run{
+		Key: admission.Key{Namespace: run.Namespace, Name: run.Name}, Queue: kept.Queue, Created: found.CreationTimestamp.Time,
+		Concurrency: admission.Concurrency{Key: kept.Key, Limit: kept.Max},
+	})
+	r.leftovers.keep(slotOfJob(job), &leftover{run: run, jobUID: job})
+}
+
+// mayHavePods says whether the Job, of which only the metadata is known, may still get a pod. The cache is believed that it has ended or
+// was stopped, since neither is ever undone.
+func (r *Reconciler) mayHavePods(ctx context.Context, job *batchv1.Job) bool {
+	cached := &batchv1.Job{}
+	if r.Client.Get(ctx, client.ObjectKeyFromObject(job), cached) == nil && cached.UID == job.UID {
+		return mayHavePods(cached)
+	}
+	return job.DeletionTimestamp.IsZero()
+}
+
+// hasFinished says whether the run exists and has finished: then its Job is stopped, and no more than its pods count.
+func (r *Reconciler) hasFinished(ctx context.Context, of metav1.ObjectMeta, owner types.UID) bool {
+	run := r.cachedRun(ctx, of)
+	return run != nil && run.UID == owner && run.Status.Phase == v1alpha1.PhaseFinished
+}
+
+// isGivenUp says whether the pod is that of a run which ended because the pod's node was silent: see mayRemain.
+func (r *Reconciler) isGivenUp(ctx context.Context, pod metav1.ObjectMeta) bool {
+	run := r.cachedRun(ctx, pod)
+	if run == nil || run.Status.Phase != v1alpha1.PhaseFinished {
+		return false
+	}
+	last := currentAttempt(run.Status)
+	return last.Reason == v1alpha1.ReasonNodeUnreachable && last.Job == pod.Labels[batchv1.JobNameLabel]
+}
+
+func (r *Reconciler) cachedRun(ctx context.Context, of metav1.ObjectMeta) *v1alpha1.TestRun {
+	run := &v1alpha1.TestRun{}
+	if r.Client.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: of.Labels[v1alpha1.LabelRun]}, run) != nil {
+		return nil
+	}
+	return run
+}

@@ -1,0 +1,260 @@
+package testrun
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// leftovers looks after the slots of runs that are gone or have finished while their Job or pod may not have ended. What is told of Jobs
+// and pods only has a slot looked at: that it is free is believed only of the API server. See docs/decisions/admission.md.
+type leftovers struct {
+	r    *Reconciler
+	work workqueue.TypedRateLimitingInterface[types.UID]
+
+	mu sync.Mutex
+	// slots are those that are kept, by the name that the queues know them by; ofRun are their names by that of their run.
+	slots map[types.UID]*leftover
+	ofRun map[types.NamespacedName]map[types.UID]bool
+	// creating are the runs for which a Job is being created: nobody knows yet whether it exists.
+	creating map[types.UID]bool
+}
+
+// leftover is what one slot is kept for: all Jobs and pods of a run, or one Job and its pods.
+type leftover struct {
+	run    types.NamespacedName
+	runUID types.UID // empty for one Job
+	jobUID types.UID // empty for those of a run
+	// jobs are those that the API server has told of. Only the worker reads and writes them.
+	jobs []types.UID
+}
+
+// slotOfJob names the slot that is kept for one Job.
+func slotOfJob(job types.UID) types.UID { return "job/" + job }
+
+// lookAgain is when a slot is looked at again of which nothing was told: an event may have been lost. It costs a look into the cache.
+const lookAgain = time.Minute
+
+func newLeftovers(r *Reconciler) *leftovers {
+	return &leftovers{
+		r: r, slots: map[types.UID]*leftover{}, ofRun: map[types.NamespacedName]map[types.UID]bool{}, creating: map[types.UID]bool{},
+		work: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](firstRetry, lastRetry)),
+	}
+}
+
+// keep looks after a slot from now on.
+func (l *leftovers) keep(slot types.UID, kept *leftover) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slots[slot] = kept
+	if l.ofRun[kept.run] == nil {
+		l.ofRun[kept.run] = map[types.UID]bool{}
+	}
+	l.ofRun[kept.run][slot] = true
+	l.work.Add(slot)
+}
+
+func (l *leftovers) forget(slot types.UID, kept *leftover) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.slots, slot)
+	delete(l.ofRun[kept.run], slot)
+	if len(l.ofRun[kept.run]) == 0 {
+		delete(l.ofRun, kept.run)
+	}
+}
+
+func (l *leftovers) kept(slot types.UID) *leftover {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.slots[slot]
+}
+
+// beginCreation says that a Job of the run is being created. Until that is over the slot of the run is not free.
+func (l *leftovers) beginCreation(run types.UID) (over func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.creating[run] = true
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.creating, run)
+	}
+}
+
+func (l *leftovers) isCreating(run types.UID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.creating[run]
+}
+
+// wake has the slots looked at that a Job or pod may belong to.
+func (l *leftovers) wake() toolscache.ResourceEventHandler {
+	look := func(obj any) {
+		if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
+			obj = gone.Obj
+		}
+		object, ok := obj.(client.Object)
+		if !ok {
+			return
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for slot := range l.ofRun[types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetLabels()[v1alpha1.LabelRun]}] {
+			l.work.Add(slot)
+		}
+	}
+	return toolscache.ResourceEventHandlerFuncs{UpdateFunc: func(_, obj any) { look(obj) }, DeleteFunc: look}
+}
+
+// Start works until ctx ends.
+func (l *leftovers) Start(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, l.work.ShutDown)
+	defer stop()
+	for {
+		slot, quit := l.work.Get()
+		if quit {
+			return nil
+		}
+		l.look(ctx, slot)
+		l.work.Done(slot)
+	}
+}
+
+// look gives a slot free if nothing remains.
+func (l *leftovers) look(ctx context.Context, slot types.UID) {
+	kept := l.kept(slot)
+	if kept == nil {
+		return
+	}
+	if kept.runUID != "" && l.isCreating(kept.runUID) {
+		l.work.AddAfter(slot, firstRetry)
+		return
+	}
+	remains, err := l.remains(ctx, kept)
+	switch {
+	case err != nil:
+		ctrl.LoggerFrom(ctx).Error(err, "Looking for what remains of a run", "namespace", kept.run.Namespace, "name", kept.run.Name)
+		l.work.AddRateLimited(slot)
+	case remains:
+		l.work.Forget(slot)
+		l.work.AddAfter(slot, lookAgain)
+	default:
+		l.work.Forget(slot)
+		l.forget(slot, kept)
+		l.r.Queues.LetGo(slot)
+	}
+}
+
+// remains says whether a Job or pod has not ended. The cache is believed that one has not: the news that it has wakes us.
+func (l *leftovers) remains(ctx context.Context, kept *leftover) (bool, error) {
+	for _, job := range kept.jobs {
+		pods := &corev1.PodList{}
+		ofJob := client.MatchingFields{podsByJob: string(job)}
+		if err := l.r.Client.List(ctx, pods, client.InNamespace(kept.run.Namespace), ofJob, client.UnsafeDisableDeepCopy); err != nil {
+			return false, fmt.Errorf("listing pods: %w", err)
+		}
+		for i := range pods.Items {
+			if !hasStopped(&pods.Items[i]) {
+				return true, nil
+			}
+		}
+	}
+	kept.jobs = nil
+	jobRemains, err := l.eachJob(ctx, kept)
+	if err != nil || jobRemains {
+		return jobRemains, err
+	}
+	return l.eachPod(ctx, kept)
+}
+
+// eachJob asks the API server for the Jobs, notes them, and says whether one may still have a pod.
+func (l *leftovers) eachJob(ctx context.Context, kept *leftover) (remains bool, err error) {
+	for page := ""; ; {
+		list := &batchv1.JobList{}
+		if err := l.r.APIReader.List(ctx, list, client.InNamespace(kept.run.Namespace), client.MatchingLabels{v1alpha1.LabelRun: kept.run.Name},
+			client.Limit(jobsPerPage), client.Continue(page)); err != nil {
+			return false, fmt.Errorf("listing the Jobs: %w", err)
+		}
+		for i := range list.Items {
+			job := &list.Items[i]
+			if l.isOf(kept, job.UID, ownerOf(job), job.Spec.Template.Spec) {
+				kept.jobs = append(kept.jobs, job.UID)
+				remains = remains || mayHavePods(job)
+			}
+		}
+		if page = list.Continue; page == "" {
+			return remains, nil
+		}
+	}
+}
+
+// eachPod asks the API server whether a pod has not ended.
+func (l *leftovers) eachPod(ctx context.Context, kept *leftover) (remains bool, err error) {
+	for page := ""; ; {
+		list := &corev1.PodList{}
+		if err := l.r.APIReader.List(ctx, list, client.InNamespace(kept.run.Namespace), client.MatchingLabels{v1alpha1.LabelRun: kept.run.Name},
+			client.Limit(jobsPerPage), client.Continue(page)); err != nil {
+			return false, fmt.Errorf("listing the pods: %w", err)
+		}
+		for i := range list.Items {
+			pod := &list.Items[i]
+			job := types.UID(pod.Labels[batchv1.ControllerUidLabel])
+			if !hasStopped(pod) && l.isOf(kept, job, "", pod.Spec) {
+				kept.jobs = append(kept.jobs, job)
+				return true, nil
+			}
+		}
+		if page = list.Continue; page == "" {
+			return false, nil
+		}
+	}
+}
+
+// isOf says whether a Job, or a pod of it, is what the slot is kept for. A Job whose run was deleted without it has no owner any more,
+// and a pod may have lost its Job; yet the run's UID is in what they execute. Nothing counts for two slots.
+func (l *leftovers) isOf(kept *leftover, job, owner types.UID, spec corev1.PodSpec) bool {
+	if kept.runUID == "" {
+		return job == kept.jobUID
+	}
+	return (owner == kept.runUID || runUIDIn(spec) == kept.runUID) && l.kept(slotOfJob(job)) == nil
+}
+
+func ownerOf(object metav1.Object) types.UID {
+	if owner := metav1.GetControllerOf(object); owner != nil {
+		return owner.UID
+	}
+	return ""
+}
+
+// runUIDIn reads the UID of the run from the environment that newJob gave to each container.
+func runUIDIn(spec corev1.PodSpec) types.UID {
+	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
+		for _, container := range containers {
+			for _, variable := range container.Env {
+				if variable.Name == v1alpha1.EnvUID {
+					return types.UID(variable.Value)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// mayHavePods says whether the Job may still get a pod. One that is being deleted gets none, nor one that was stopped: see suspendJob.
+func mayHavePods(job *batchv1.Job) bool {
+	return job.DeletionTimestamp.IsZero() && jobEnd(job) == nil && ptr.Deref(job.Spec.Parallelism, 1) > 0
+}
