@@ -116,6 +116,7 @@ func (w *world) eventually(what string, holds func() bool) {
 			news, quietSince = w.history.Next(), time.Now()
 		default:
 		}
+		w.replaceEnded(nil)
 		if time.Since(quietSince) > patience {
 			w.t.Fatalf("it did not happen, nor anything else for %s: %s", patience, what)
 		}

@@ -16,11 +16,12 @@ import (
 	"github.com/testrun-dev/testrun/test/operator"
 )
 
-// How one leader follows another here: as in cmd/manager, but faster.
+// How one leader follows another here: as in cmd/manager, but faster. A leader has to renew its Lease within renewDeadline also on a busy
+// machine.
 const (
-	leaseDuration = 4 * time.Second
-	renewDeadline = 1200 * time.Millisecond
-	retryPeriod   = 400 * time.Millisecond
+	leaseDuration = 10 * time.Second
+	renewDeadline = 4 * time.Second
+	retryPeriod   = 500 * time.Millisecond
 	createTimeout = time.Second
 )
 

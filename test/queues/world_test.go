@@ -147,10 +147,27 @@ func (w *world) leader(but *process) *process {
 				return operator
 			}
 		}
+		w.replaceEnded(but)
 		select {
 		case <-patience:
 			w.t.Fatal("nobody leads")
 		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// replaceEnded starts an operator for each one that has ended by itself: on a busy machine a leader may lose its Lease.
+func (w *world) replaceEnded(but *process) {
+	w.t.Helper()
+	for i, operator := range w.operators {
+		select {
+		case <-operator.ended:
+			if operator != but {
+				next, err := start()
+				w.must(err)
+				w.operators[i] = next
+			}
+		default:
 		}
 	}
 }
