@@ -71,6 +71,7 @@ func TestAutoFindsTAPByItsPlan(t *testing.T) {
 		"a failure that was never planned": {`echo ok 1 a; echo not ok 2 b`, "TAP 1/1/0/0 PlanNotReached; no plan was seen: the test ended after 2 cases without saying how many there are"},
 		"one line that begins like TAP":    {`echo ok 1 record was written; echo all done`, "0/0/0/0"},
 		"a range in what it prints":        {`echo Choose a number:; echo 1..10; echo ok then`, "0/0/0/0"},
+		"prove without a test":             {`echo Files=0, Tests=0; echo Result: NOTESTS`, "TAP 0/0/0/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := said(startRunner(t, test.script).end().report); got != test.want {

@@ -296,6 +296,14 @@ func TestStreamsAreReadAsTheyAreMeant(t *testing.T) {
 			[]string{"recognized true: 1 passed, 0 failed, 0 errored, 0 skipped in 0s", "Passed [a.t] test 1"},
 		},
 		{
+			"prove that runs no file has no case", lines("Files=0, Tests=0,  0 wallclock secs", "Result: NOTESTS"), "",
+			[]string{"recognized true: 0 passed, 0 failed, 0 errored, 0 skipped in 0s"},
+		},
+		{
+			"prove that skips all files has skipped them", lines("t/a.t .. skipped: no network", "Files=1, Tests=0,  0 wallclock secs", "Result: NOTESTS"), "",
+			[]string{"recognized true: 0 passed, 0 failed, 0 errored, 1 skipped in 0s", "Skipped t/a.t", "\tno network"},
+		},
+		{
 			"what looks like prove hides no TAP",
 			lines("src/a.c .. ok", "TAP version 13", "1..1", "not ok 1 - b", "# why"), "",
 			[]string{"recognized true: 1 passed, 1 failed, 0 errored, 0 skipped in 0s", "Failed b", "\twhy", "Passed src/a.c"},
@@ -356,6 +364,8 @@ func TestOnlyTAPIsRecognized(t *testing.T) {
 		{"a file of prove", "t/a.t .. \n1..3\n", true},
 		{"a file of prove that is skipped", "t/a.t .. skipped: no network\n", true},
 		{"a file of prove that died", "t/a.t .. \nDubious, test returned 2 (wstat 512, 0x200)\n", true},
+
+		{"prove without a test", "Files=0, Tests=0,  0 wallclock secs\nResult: NOTESTS\n", true},
 
 		{"nothing", "", false},
 		{"a line that begins like a point", "ok 1 record was written\nall done\n", false},
