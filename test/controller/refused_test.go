@@ -16,6 +16,7 @@ import (
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/node"
 )
 
 // refusing answers each status of the run that holds one of the words as the API server answers one that is invalid, and counts them.
@@ -55,7 +56,10 @@ func TestARunWhoseStatusIsRefusedEnds(t *testing.T) {
 	if run := w.runUntil("poison", func(*v1alpha1.TestRun) bool { return true }); run.Status.Phase == v1alpha1.PhaseFinished {
 		t.Error("the run finished before its pod had ended")
 	}
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 143})
+	w.report(pod, func(status *corev1.PodStatus) {
+		status.Reason = "DeadlineExceeded"
+		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
+	})
 	run := w.finished("poison", v1alpha1.VerdictError, v1alpha1.ReasonStatusRefused)
 	if message := conditions.Message(run); !strings.Contains(message, "the test refuses it") || len(message) > 1200 {
 		t.Errorf("its message is %q", message)
