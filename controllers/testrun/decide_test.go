@@ -277,6 +277,8 @@ func TestDecide(t *testing.T) {
 		"a test that catches the stop and exits 0 timed out":             {seen: aRun().withPod(exited(0, 0), deadlineExceeded), says: "Finished TimedOut RunTimeout"},
 		"the deadline before the test ran is an error":                   {seen: aRun().withPod(waits("ImagePullBackOff", "no"), deadlineExceeded), says: "Finished Error ImagePullFailed"},
 		"a container ended by the deadline before it was made":           {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error StartTimeout"},
+		"the same on a node that says when it accepted the pod":          {seen: aRun().withPod(exited(137, 0), neverMade, deadlineExceeded, acceptedAt(0)), now: 2 * time.Hour, says: "Finished Error StartTimeout"},
+		"an evicted pod of which its node forgot the end is disrupted":   {seen: aRun(once).withPod(exited(137, 0), neverMade, disruptedAt(0)), says: "Finished Error Disrupted"},
 		"a container that its node forgot is lost":                       {seen: aRun(once).withPod(exited(137, 0), neverMade), says: "Finished Error PodLost"},
 		"the deadline before the test ran quotes what was stored":        {seen: aRun(storedUnready).withPod(exited(137, 0), neverMade, deadlineExceeded), says: "Finished Error VolumeNotReady"},
 		"an evicted pod is disrupted":                                    {seen: aRun(once).withPod(exited(137, time.Second), disruptedAt(0)), says: "Finished Error Disrupted"},

@@ -41,7 +41,7 @@ func deadlineOf(seen observation) moment {
 func testEndedBefore(seen observation, told moment) bool {
 	end, report := testContainer(seen).Terminated, seen.report
 	switch {
-	case end == nil:
+	case end == nil, end.FinishedAt.IsZero(): // the node does not know how it ended
 		return false
 	case report != nil && report.Stopped != "":
 		return end.FinishedAt.Time.Before(told.earliest.Add(-reportMargin))
