@@ -196,14 +196,21 @@ func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batch
 	return ownJob(ctx, r.APIReader, run, number)
 }
 
-// confirm asks the API server before a run ends without a Job: the cache may not have seen yet that it has one.
+// confirm asks the API server before a run ends without a Job: the cache may not have seen yet that it has one. It also asks before
+// a run ends because its pod was deleted: a Job that is suspended has its pod deleted, and the cache may have seen only that.
 func (r *Reconciler) confirm(ctx context.Context, seen observation, plan plan) error {
 	ends := plan.state != nil && plan.state.phase == v1alpha1.PhaseFinished
-	if !ends || seen.job != nil || seen.jobVanished {
+	podDeleted := ends && seen.job != nil && plan.state.reason == v1alpha1.ReasonPodDeleted
+	if !ends || seen.jobVanished || seen.job != nil && !podDeleted {
 		return nil
 	}
 	job, err := ownJob(ctx, r.APIReader, seen.run, currentAttempt(seen.run.Status).Number)
-	if job != nil {
+	switch {
+	case podDeleted && job != nil && isSuspended(job) && !isSuspended(seen.job):
+		return fmt.Errorf("the Job was suspended: %w", errStale)
+	case podDeleted:
+		return err
+	case job != nil:
 		return fmt.Errorf("the run has a Job: %w", errStale)
 	}
 	if err == nil && plan.state.reason == v1alpha1.ReasonQueueNotFound {
