@@ -50,6 +50,12 @@ test-e2e: bin/tools/gotestsum cluster-deploy bin/images/test-tools.tar ## Run th
 	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
 	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
 
+.PHONY: test-kueue
+test-kueue: bin/tools/gotestsum cluster-deploy cluster-kueue ## Run the end-to-end tests that are about Kueue, with Kueue itself in the local cluster
+	$(IN_LOCAL_CLUSTER) $(CURDIR)/bin/k8s/kubectl apply -k config/kueue
+	status=0; $(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=30m -run=Kueue ./test/e2e/... || status=$$?; \
+		$(MAKE) cluster-kueue-down; exit $$status
+
 # These run in the folder of their package, so that go test shows what they print.
 FAULTS := KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/faults -count=1 -timeout=60m
 
