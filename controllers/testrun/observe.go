@@ -196,25 +196,37 @@ func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batch
 	return ownJob(ctx, r.APIReader, run, number)
 }
 
-// confirm asks the API server before a run ends without a Job: the cache may not have seen yet that it has one. It also asks before
-// a run ends because its pod was deleted: a Job that is suspended has its pod deleted, and the cache may have seen only that.
+// confirm asks the API server before a run ends in a way that a stale cache may have made up.
 func (r *Reconciler) confirm(ctx context.Context, seen observation, plan plan) error {
-	ends := plan.state != nil && plan.state.phase == v1alpha1.PhaseFinished
-	podDeleted := ends && seen.job != nil && plan.state.reason == v1alpha1.ReasonPodDeleted
-	if !ends || seen.jobVanished || seen.job != nil && !podDeleted {
+	switch {
+	case plan.state == nil, plan.state.phase != v1alpha1.PhaseFinished, seen.jobVanished:
+		return nil
+	case seen.job == nil:
+		return r.confirmNoJob(ctx, seen, plan.state.reason)
+	case plan.state.reason == v1alpha1.ReasonPodDeleted:
+		return r.confirmNotSuspended(ctx, seen)
+	default:
 		return nil
 	}
+}
+
+// confirmNoJob: the cache may not have seen yet that the run has a Job.
+func (r *Reconciler) confirmNoJob(ctx context.Context, seen observation, reason string) error {
 	job, err := ownJob(ctx, r.APIReader, seen.run, currentAttempt(seen.run.Status).Number)
-	switch {
-	case podDeleted && job != nil && isSuspended(job) && !isSuspended(seen.job):
-		return fmt.Errorf("the Job was suspended: %w", errStale)
-	case podDeleted:
-		return err
-	case job != nil:
+	if job != nil {
 		return fmt.Errorf("the run has a Job: %w", errStale)
 	}
-	if err == nil && plan.state.reason == v1alpha1.ReasonQueueNotFound {
+	if err == nil && reason == v1alpha1.ReasonQueueNotFound {
 		return r.confirmNoQueue(ctx, seen)
+	}
+	return err
+}
+
+// confirmNotSuspended: a Job that is suspended has its pod deleted, and the cache may have seen only the second.
+func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen observation) error {
+	job, err := ownJob(ctx, r.APIReader, seen.run, currentAttempt(seen.run.Status).Number)
+	if isSuspended(job) && !isSuspended(seen.job) {
+		return fmt.Errorf("the Job was suspended: %w", errStale)
 	}
 	return err
 }
