@@ -43,8 +43,8 @@ func verdictOfResults(format v1alpha1.ResultsFormat, report *results.Report, cod
 		return verdictOfReport(report, code)
 	case format != v1alpha1.ResultsAuto:
 		return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("%s (exit code %d)", noResults[format], code))
-	case report.Format == results.TAP && code == 0: // prove: all other TAP without a case has a defect
-		return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, "No test was run: prove says NOTESTS (exit code 0)")
+	case report.Format == results.TAP: // prove: all other TAP without a case has a defect
+		return finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("No test was run: prove says NOTESTS (exit code %d)", code))
 	default:
 		return verdictOfExitCode(code)
 	}

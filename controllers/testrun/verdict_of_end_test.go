@@ -17,7 +17,7 @@ func TestTheVerdictOfATestThatEndedNeedsNoCluster(t *testing.T) {
 		"all cases passed":           {v1alpha1.ResultsAuto, 0, reported(cases(results.Passed)), "Passed TestPassed"},
 		"a case failed":              {v1alpha1.ResultsAuto, 0, reported(cases(results.Passed, results.Failed)), "Failed CasesFailed"},
 		"TAP without a case":         {v1alpha1.ResultsAuto, 0, reported(), "Error NoResults"},
-		"no case, and it failed":     {v1alpha1.ResultsAuto, 3, reported(), "Failed TestFailed"},
+		"no case, and it failed":     {v1alpha1.ResultsAuto, 3, `{"testrun":1,"final":true}`, "Failed TestFailed"},
 		"no case, though demanded":   {v1alpha1.ResultsTAP, 0, reported(), "Error NoResults"},
 		"no report":                  {v1alpha1.ResultsAuto, 0, "", "Failed ResultsIncomplete"},
 		"the exit code alone counts": {v1alpha1.ResultsNone, 0, "", "Passed TestPassed"},

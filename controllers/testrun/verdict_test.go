@@ -94,6 +94,7 @@ func TestExitCodeAndResultsDecideTogether(t *testing.T) {
 		"nothing reported, and it failed":          {"", 3, reported(noFormat), "Failed TestFailed: The test ended with exit code 3", ""},
 		"killed with nothing reported":             {"", 137, "", "Failed ResultsIncomplete: The test was killed before all of its results were read (exit code 137)", ""},
 		"prove has run no test":                    {"", 0, reported(), "Error NoResults: No test was run: prove says NOTESTS (exit code 0)", ""},
+		"prove has not found the file":             {"", 2, reported(), "Error NoResults: No test was run: prove says NOTESTS (exit code 2)", ""},
 		"no TAP where it is demanded":              {"TAP", 0, reported(noFormat), "Error NoResults: No TAP was found on the test's standard output: prove, for one, prints it with -v only (exit code 0)", ""},
 		"no events where they are demanded":        {"GoTest", 1, reported(noFormat), "Error NoResults: No events of go test were found on the test's standard output: it prints them with -json only (exit code 1)", ""},
 		"no files where they are demanded":         {"JUnit", 0, reported(noFormat), "Error NoResults: No JUnit file with a case in it was found below $TESTRUN_RESULTS (see results.path) (exit code 0)", ""},

@@ -4,57 +4,54 @@ package supervise
 
 import (
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // pipe is what one stream of the command is written to.
 //
-// Two pipes keep the order of what is written to each, and not that between them. So a pipe is narrow at first: it holds one write
-// (pipe(7), "packet mode", and a single page), and the next write to it waits until that one has been passed on. There is never more
-// than one write in each, and epoll tells which came first: the order is that of the writes, as on a terminal.
+// Two pipes keep the order of what is written to each, and not that between them. So each write stays apart in its pipe (pipe(7),
+// "packet mode"), and sends a signal that names the pipe (fcntl(2), F_SETSIG). Real-time signals queue: their order is that of the
+// writes, as on a terminal.
 //
-// That costs two changes of the process for each write. A stream that writes much while the other is silent has no order to
-// lose; its pipe is widened, until the other one speaks.
+// That costs a page of the pipe and a signal for each write. A stream that writes much while the other is silent has no order to
+// lose; its pipe is unordered, until the other one speaks.
+//
+// The pipe is large in any case. A program that has made its end nonblocking, as Node.js does, has its writes refused where a pipe
+// is full, and loses what it could not write when it exits.
 type pipe struct {
 	stream  Stream
 	in, out int  // in is the command's end
 	broken  bool // To has failed for good
-	isWide  bool
-	// mustBeWide says that the pipe stays wide: there is one stream only, the kernel has no packet mode, or the command has made its
-	// end nonblocking. Who does that, or shares it, may fail where a pipe is full.
-	mustBeWide bool
+	ordered bool
+	told    int // how many writes are in the queue of the pumps
 	// alone and aloneBytes count what came since another pipe had something.
 	alone, aloneBytes int
 }
 
 const (
-	// wideSize lets a command run ahead of a slow reader. It is the most that a user without privileges may have by default.
-	wideSize = 1 << 20
-	// Writes and bytes in a row after which a pipe is widened. Until then they take some hundredths of a second longer.
+	// pipeSize lets a command run ahead of a slow reader. It is the most that a user without privileges may have by default.
+	pipeSize = 1 << 20
+	// Writes and bytes in a row after which a pipe is unordered. Until then they take some hundredths of a second longer.
 	aloneWrites = 4096
 	aloneSize   = 1 << 20
+	// writeSignal tells of a write. It is sent to the one thread that has it blocked: sent by anybody else it is like any other.
+	writeSignal = unix.Signal(63)
 )
 
-func newPipe(stream Stream, ordered bool) (*pipe, error) {
+// pageSize is the most that a packet holds, and each takes up a page.
+var pageSize = os.Getpagesize()
+
+func newPipe(stream Stream) (*pipe, error) {
 	var fds [2]int
-	p := &pipe{stream: stream}
-	if !ordered || unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_DIRECT) != nil {
-		p.isWide, p.mustBeWide = true, true
-		if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-			return nil, err
-		}
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return nil, err
 	}
-	p.out, p.in = fds[0], fds[1]
+	p := &pipe{stream: stream, out: fds[0], in: fds[1]}
 	if err := unix.SetNonblock(p.out, true); err != nil {
 		p.close()
 		return nil, err
-	}
-	if p.isWide {
-		p.resize(wideSize)
-	} else if !p.resize(os.Getpagesize()) {
-		p.widen()
-		p.mustBeWide = true
 	}
 	return p, nil
 }
@@ -64,10 +61,21 @@ func (p *pipe) close() {
 	_ = unix.Close(p.out)
 }
 
-// resize says whether the pipe has that size now. A wide one of another size works as well.
-func (p *pipe) resize(size int) bool {
-	_, err := unix.FcntlInt(uintptr(p.out), unix.F_SETPIPE_SZ, size)
+// enlarge says whether the pipe has its full size now. One of another size works as well, but has no room for packets.
+func (p *pipe) enlarge() bool {
+	_, err := unix.FcntlInt(uintptr(p.out), unix.F_SETPIPE_SZ, pipeSize)
 	return err == nil
+}
+
+// signals says whether each write of an ordered pipe will send its signal to a thread.
+func (p *pipe) signals(thread int) bool {
+	owner := struct{ kind, id int32 }{0 /* F_OWNER_TID */, int32(thread)} //nolint:gosec // the number of a thread
+	_, _, err := unix.Syscall(unix.SYS_FCNTL, uintptr(p.out), unix.F_SETOWN_EX, uintptr(unsafe.Pointer(&owner)))
+	if err != 0 {
+		return false
+	}
+	_, failed := unix.FcntlInt(uintptr(p.out), unix.F_SETSIG, int(writeSignal))
+	return failed == nil
 }
 
 // size is how much is in the pipe.
@@ -79,51 +87,30 @@ func (p *pipe) size() int {
 	return size
 }
 
-// widenIfAlone counts a write of n bytes.
-func (p *pipe) widenIfAlone(n int) {
-	if p.isWide {
-		return
-	}
-	p.alone, p.aloneBytes = p.alone+1, p.aloneBytes+n
-	flags, err := unix.FcntlInt(uintptr(p.in), unix.F_GETFL, 0)
-	if err == nil && flags&unix.O_NONBLOCK != 0 {
-		p.isWide, p.mustBeWide = true, true // its flags are left alone: the command may change them at the same time
-		p.resize(wideSize)
-		return
-	}
-	if p.alone >= aloneWrites || p.aloneBytes >= aloneSize {
-		p.widen()
+// order begins or ends to keep writes apart, and to tell of each.
+func (p *pipe) order(on bool) {
+	p.ordered = on
+	setFlag(p.out, unix.O_ASYNC, on)
+	// The command may change flags of its end at the same time, to make it nonblocking or to take that back: then it is left alone.
+	if flags, err := unix.FcntlInt(uintptr(p.in), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK == 0 {
+		setFlag(p.in, unix.O_DIRECT, on)
 	}
 }
 
-// widen lets the pipe hold many writes, which may become one.
-func (p *pipe) widen() {
-	p.isWide = true
-	p.resize(wideSize)
-	p.setPackets(false)
-}
-
-// narrow makes the pipe hold one write again, if it is empty.
-func (p *pipe) narrow() {
-	if p.mustBeWide {
+func setFlag(fd, flag int, on bool) {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
 		return
 	}
-	p.setPackets(true)
-	if p.resize(os.Getpagesize()) {
-		p.isWide = false
-	} else {
-		p.setPackets(false)
-	}
-}
-
-func (p *pipe) setPackets(on bool) {
-	flags, err := unix.FcntlInt(uintptr(p.in), unix.F_GETFL, 0)
-	if err != nil || flags&unix.O_NONBLOCK != 0 {
-		return
-	}
-	flags &^= unix.O_DIRECT
+	flags &^= flag
 	if on {
-		flags |= unix.O_DIRECT
+		flags |= flag
 	}
-	_, _ = unix.FcntlInt(uintptr(p.in), unix.F_SETFL, flags)
+	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
+}
+
+// isAlone counts a write of n bytes, and says whether there have been many with none to another pipe.
+func (p *pipe) isAlone(n int) bool {
+	p.alone, p.aloneBytes = p.alone+1, p.aloneBytes+n
+	return p.alone >= aloneWrites || p.aloneBytes >= aloneSize
 }

@@ -59,15 +59,13 @@ func (s *supervisor) start(cmd Command) error {
 	attr := &syscall.ProcAttr{Env: os.Environ(), Files: files, Sys: processGroup(cmd)}
 	if s.pid, err = syscall.ForkExec(path, cmd.Args, attr); err != nil {
 		if s.pumps != nil {
-			s.pumps.close()
+			s.pumps.finish()
+			s.pumps.wait()
 		}
 		if _, missing := os.Stat(path); errors.Is(err, fs.ErrNotExist) && missing == nil {
 			err = fmt.Errorf("%w: the file is there, but not the interpreter that it names", err)
 		}
 		return &StartError{program, err}
-	}
-	if s.pumps != nil {
-		go s.pumps.run()
 	}
 	return nil
 }

@@ -70,8 +70,8 @@ func run(o options, names []string) error {
 		results.rows = append(results.rows, of.rows...)
 	}
 	fmt.Println(results.String())
-	if wrong := results.wrong(); wrong > 0 {
-		err = fmt.Errorf("%d runs were read wrongly", wrong)
+	if wrong := results.unknown(); wrong > 0 {
+		err = fmt.Errorf("%d runs were read wrongly, and it is not known why", wrong)
 	}
 	if o.write != "" {
 		err = errors.Join(err, results.writeTo(o.write))

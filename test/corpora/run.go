@@ -32,8 +32,8 @@ type bench struct {
 type outcome struct {
 	tool, output, suite, note string
 	code                      int
-	// wrong says what was read wrongly; empty if all is right.
-	wrong string
+	// wrong says what was read wrongly; empty if all is right. known says why it stays so; empty if nobody knew of it.
+	wrong, known string
 }
 
 // tooLong is when a suite that hangs is ended.
@@ -131,10 +131,7 @@ func truthOf(o output, s suite, code int, account account) (c counts, verdict v1
 	if code != 0 {
 		verdict = v1alpha1.VerdictFailed
 	}
-	want, given := s.want[o.name]
-	if !given {
-		want, given = s.want[""]
-	}
+	want, given := s.want.output(o.name)
 	switch {
 	case given:
 		text, other, _ := strings.Cut(want, " ")
@@ -163,7 +160,8 @@ func (out *outcome) judge(o output, s suite, message string, account account) er
 	for _, c := range report.Cases() {
 		shown[c.Name] = true
 	}
-	missing := slices.DeleteFunc(slices.Clone(s.names), func(name string) bool { return shown[name] })
+	names, _ := s.names.output(o.name)
+	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return shown[name] })
 	got, reason, says := testrun.VerdictOfEnd(v1alpha1.ResultsAuto, int32(out.code), message) //nolint:gosec // an exit code
 	switch {
 	case got != verdict:
@@ -172,6 +170,12 @@ func (out *outcome) judge(o output, s suite, message string, account account) er
 		out.wrong = fmt.Sprintf("%s %s passed/failing/skipped instead of %s, exit code %d", report.Format, read, truth, out.code)
 	case len(missing) > 0:
 		out.wrong = fmt.Sprintf("no case is named %q", missing)
+	}
+	switch known, given := s.known.output(o.name); {
+	case given && out.wrong == "":
+		out.wrong = "it is right, though known as wrong"
+	default:
+		out.known = known
 	}
 	return nil
 }

@@ -31,9 +31,14 @@ func (r *row) wrong() (wrong []outcome) {
 	return wrong
 }
 
-func (t *table) wrong() (n int) {
+// unknown counts what is wrong, and was not known to be.
+func (t *table) unknown() (n int) {
 	for _, r := range t.rows {
-		n += len(r.wrong())
+		for _, run := range r.wrong() {
+			if run.known == "" {
+				n++
+			}
+		}
 	}
 	return n
 }
@@ -50,7 +55,7 @@ func (t *table) lines() (rows, notes map[string][]string) {
 			}
 		}
 		for _, run := range wrong {
-			note(fmt.Sprintf("- %s, %s, wrong as %s: %s.\n", r.tool, run.suite, r.output, run.wrong))
+			note(fmt.Sprintf("- %s, %s, wrong as %s: %s.\n", r.tool, run.suite, r.output, join(run.wrong, run.known)))
 		}
 		for _, run := range r.runs {
 			if run.note != "" {
@@ -59,6 +64,13 @@ func (t *table) lines() (rows, notes map[string][]string) {
 		}
 	}
 	return rows, notes
+}
+
+func join(wrong, known string) string {
+	if known == "" {
+		return wrong
+	}
+	return wrong + ": " + known
 }
 
 const head = "| tool | version | read as | right | wrong |\n| --- | --- | --- | ---: | ---: |\n"

@@ -33,6 +33,16 @@ type account struct {
 	stdout, stderr []byte
 }
 
+// by is what holds for the outputs of these names; under an empty name, for all others.
+type by[T any] map[string]T
+
+func (b by[T]) output(name string) (value T, given bool) {
+	if value, given = b[name]; !given {
+		value, given = b[""]
+	}
+	return value, given
+}
+
 // suite is one thing to run.
 type suite struct {
 	// name says what it shows.
@@ -40,13 +50,15 @@ type suite struct {
 	// arguments are $SUITE.
 	arguments string
 	// want has what is right where the tool does not give it, or gives something else: "PASSED/FAILING/SKIPPED", or that and
-	// the verdict where it is not that of the exit code. Its key is the name of an output, or empty for all others.
-	want map[string]string
+	// the verdict where it is not that of the exit code.
+	want by[string]
 	// more is how many failing cases stand for what the tool does not count as a test: a package that cannot be built, a
 	// test that has not ended.
 	more int64
 	// names are cases that have to be shown under exactly these names.
-	names []string
+	names by[[]string]
 	// note says what is special about it, for the reader of the table.
 	note string
+	// known says why it is read wrongly, and stays so.
+	known by[string]
 }

@@ -12,4 +12,4 @@ func tools() []tool {
 var nothing = counted("0/0/0")
 
 // counted is right in all outputs.
-func counted(right string) map[string]string { return map[string]string{"": right} }
+func counted(right string) by[string] { return by[string]{"": right} }

@@ -2,7 +2,7 @@ package main
 
 // describeSuites are those of jest and vitest, which read the same files. Their own counts leave out what is no test, such as a
 // hook, or a file that cannot be loaded; want has what is right then, by the name of the suite.
-func describeSuites(want map[string]map[string]string) []suite {
+func describeSuites(want map[string]by[string]) []suite {
 	suites := describe()
 	for i := range suites {
 		suites[i].want = want[suites[i].name]
@@ -41,7 +41,7 @@ func jest() tool {
 			{"JUnit", command + "--reporters=default --reporters=jest-junit", jestNumbers},
 			{"TAP", command + "--reporters=jest-tap-reporter", jestNumbers},
 		},
-		suites: append(describeSuites(map[string]map[string]string{
+		suites: append(describeSuites(map[string]by[string]{
 			"skipped and todo":           {"JUnit": "2/0/2", "TAP": "1/0/2"},
 			"the last hook fails":        {"JUnit": "1/1/0", "TAP": "0/0/0"},
 			"exits with 0 in the middle": nothing,
@@ -66,17 +66,21 @@ func vitest() tool {
 			{"TAP, flat", command + "--reporter=tap-flat $SUITE", jestNumbers},
 			{"JUnit and TAP", command + "--reporter=junit --outputFile.junit=$TESTRUN_RESULTS/vitest.xml --reporter=tap-flat $SUITE", jestNumbers},
 		},
-		suites: append(describeSuites(map[string]map[string]string{
+		suites: append(describeSuites(map[string]by[string]{
 			"hooks fail":                {"JUnit": "2/3/2", "JUnit and TAP": "2/3/2"},
 			"the last hook fails":       {"JUnit": "1/1/0", "JUnit and TAP": "1/1/0"},
 			"throws while it is loaded": counted("0/1/0"),
 			"a syntax error":            counted("0/1/0"),
 			"no tests":                  counted("0/1/0"),
 			"no such file":              {"JUnit": "0/0/0", "": "0/0/1"},
+			// It writes a test without a body as ok, with # TODO.
+			"skipped and todo": {"TAP, flat": "2/0/2"},
+			// A file of which nothing runs is a skipped one in TAP.
+			"a filter that matches nothing": {"TAP": "0/0/1"},
 		}), []suite{
 			{name: "run again", arguments: "retried.vitest.test.js"},
 			{name: "run again and passed", arguments: "retried-passing.vitest.test.js"},
-			{name: "nothing is no failure", arguments: "--passWithNoTests nowhere.test.js"},
+			{name: "nothing is no failure", arguments: "--passWithNoTests nowhere.test.js", want: by[string]{"JUnit": "0/0/0", "": "0/0/1"}, note: planOfNone},
 		}...),
 	}
 }
@@ -171,7 +175,7 @@ func jasmine() tool {
 			{name: "skipped and pending", arguments: "skipped.js"},
 			{name: "hooks fail", arguments: "hooks.js"},
 			{name: "nested", arguments: "nested.js"},
-			{name: "odd names", arguments: "odd-names.js", want: map[string]string{"JUnit": "30/6/0", "TAP": "29/4/3"}, note: namesUnescaped},
+			{name: "odd names", arguments: "odd-names.js", want: by[string]{"JUnit": "30/6/0", "TAP": "29/4/3"}, note: namesUnescaped},
 		},
 	}
 }
