@@ -1,9 +1,5 @@
 package v1alpha1
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
-
 // Concurrency limits how many runs of a namespace that share a key run at once.
 type Concurrency struct {
 	// key is what the runs share, such as the name of an environment. It may hold params of the test as $(NAME); $$ stands
@@ -58,8 +54,7 @@ type Unique struct {
 	// Unset means that only runs that have not finished count.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	Window *metav1.Duration `json:"window,omitempty"`
+	Window *Duration `json:"window,omitempty"`
 
 	// onConflict says which of two is kept. Unset means KeepFirst.
 	//

@@ -1,9 +1,5 @@
 package v1alpha1
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
-
 // Retention says which finished runs are deleted, with their Jobs, pods and logs. A run that carries the annotation
 // testrun.dev/pinned is never deleted.
 //
@@ -46,30 +42,25 @@ type TTL struct {
 	// passed is how long a run is kept that passed, such as 0s, 30m or 24h. Unset means for ever.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	Passed *metav1.Duration `json:"passed,omitempty"`
+	Passed *Duration `json:"passed,omitempty"`
 
 	// failed is how long a run is kept whose test failed. Unset means for ever.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	Failed *metav1.Duration `json:"failed,omitempty"`
+	Failed *Duration `json:"failed,omitempty"`
 
 	// error is how long a run is kept that could not be run, or was lost. Unset means for ever.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	Error *metav1.Duration `json:"error,omitempty"`
+	Error *Duration `json:"error,omitempty"`
 
 	// timedOut is how long a run is kept that ran for too long. Unset means for ever.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	TimedOut *metav1.Duration `json:"timedOut,omitempty"`
+	TimedOut *Duration `json:"timedOut,omitempty"`
 
 	// cancelled is how long a run is kept that somebody cancelled. Unset means for ever.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	Cancelled *metav1.Duration `json:"cancelled,omitempty"`
+	Cancelled *Duration `json:"cancelled,omitempty"`
 }

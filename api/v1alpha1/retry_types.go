@@ -1,9 +1,5 @@
 package v1alpha1
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-)
-
 // Retry says how many attempts a run has, by the cause for which one ended. What is not the test's failure does not spend the
 // attempts that it has for failures, and the other way round.
 //
@@ -90,8 +86,7 @@ type Backoff struct {
 	// base is the time after the first attempt, such as 0s, 30s or 5m. Unset means 10s.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 90s or 5m: at most 99999h, no days, no fractions, not negative"
-	Base *metav1.Duration `json:"base,omitempty"`
+	Base *Duration `json:"base,omitempty"`
 
 	// factor is by how much the time grows with each further attempt. Unset means 2.
 	//
@@ -103,6 +98,5 @@ type Backoff struct {
 	// cap is the longest time. Unset means 5m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 90s or 5m: at most 99999h, no days, no fractions, not negative"
-	Cap *metav1.Duration `json:"cap,omitempty"`
+	Cap *Duration `json:"cap,omitempty"`
 }

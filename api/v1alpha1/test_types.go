@@ -147,29 +147,25 @@ type Timeouts struct {
 	// reason QueueTimeout. Unset means no limit.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions"
-	Queue *metav1.Duration `json:"queue,omitempty"`
+	Queue *PositiveDuration `json:"queue,omitempty"`
 
 	// start limits the time from the making of the attempt's Job until the test's container runs. A run that exceeds it ends
 	// with verdict Error and the reason that Kubernetes gave. Unset means 10m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions"
-	Start *metav1.Duration `json:"start,omitempty"`
+	Start *PositiveDuration `json:"start,omitempty"`
 
 	// run limits the time from the moment the node accepts the pod until the pod's end. A run that exceeds it is stopped and
 	// ends with verdict TimedOut; its pod and logs stay. Unset means 1h.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions"
-	Run *metav1.Duration `json:"run,omitempty"`
+	Run *PositiveDuration `json:"run,omitempty"`
 
 	// unreachable limits the time for which a node may be silent while the test runs on it. What happens then is said by
 	// retry.unreachable. Unset means 10m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions"
-	Unreachable *metav1.Duration `json:"unreachable,omitempty"`
+	Unreachable *PositiveDuration `json:"unreachable,omitempty"`
 }
 
 // Test is a definition that any number of TestRuns can refer to. It does nothing by itself. Changing or deleting it does

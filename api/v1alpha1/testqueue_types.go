@@ -90,8 +90,7 @@ type TestQueueSpec struct {
 	// duration such as 30s or 10m. Unset means 10m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions"
-	AgingInterval *metav1.Duration `json:"agingInterval,omitempty"`
+	AgingInterval *PositiveDuration `json:"agingInterval,omitempty"`
 }
 
 // StartRate is a number of starts in a time, such as 10 in 1m. So many may come at once; then it is one each 6s.
@@ -108,8 +107,7 @@ type StartRate struct {
 	// per is the time, such as 1s or 1m. Unset means 1m.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$') && duration(self) >= duration('1s')",message="write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions"
-	Per *metav1.Duration `json:"per,omitempty"`
+	Per *PositiveDuration `json:"per,omitempty"`
 }
 
 // NamespaceWeight is the weight of a namespace.

@@ -105,8 +105,7 @@ type TestRunSpec struct {
 	// is a duration such as 0s, 30m or 24h. Unset means what retention.ttl of the test says.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,5}(h|m|s)){1,3}$')",message="write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative"
-	TTLAfterFinished *metav1.Duration `json:"ttlAfterFinished,omitempty"`
+	TTLAfterFinished *Duration `json:"ttlAfterFinished,omitempty"`
 }
 
 // TestReference names a Test of the run's own namespace.
@@ -327,12 +326,12 @@ type Attempt struct {
 	// +kubebuilder:validation:Maximum=2147483647
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// cases is the number of cases that passed over the number of all, such as 41/42. Unset if the test reported none.
+	// summary is the number of cases that passed over the number of all, such as 41/42. Unset if the test reported none.
 	//
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=64
-	Cases string `json:"cases,omitempty"`
+	Summary string `json:"summary,omitempty"`
 
 	// verdict says how the attempt ended. Unset until it has.
 	//
@@ -352,7 +351,7 @@ type Attempt struct {
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:shortName=tr
+// +kubebuilder:resource:shortName=trun
 // +kubebuilder:selectablefield:JSONPath=`.status.phase`
 // +kubebuilder:selectablefield:JSONPath=`.status.verdict`
 // +kubebuilder:selectablefield:JSONPath=`.spec.testRef.name`

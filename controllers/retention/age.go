@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -49,7 +48,7 @@ func (c byAge) testOf(ctx context.Context, run *v1alpha1.TestRun) (*v1alpha1.Tes
 }
 
 // ttlOf returns how long the run is kept once it has finished; nil means for ever.
-func ttlOf(run *v1alpha1.TestRun, test *v1alpha1.Test) *metav1.Duration {
+func ttlOf(run *v1alpha1.TestRun, test *v1alpha1.Test) *v1alpha1.Duration {
 	if run.Spec.TTLAfterFinished != nil {
 		return run.Spec.TTLAfterFinished
 	}

@@ -5,14 +5,12 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
-func hours(n int) *metav1.Duration {
-	return &metav1.Duration{Duration: time.Duration(n) * time.Hour}
+func hours(n int) *v1alpha1.Duration {
+	return &v1alpha1.Duration{Duration: time.Duration(n) * time.Hour}
 }
 
 var ttlByVerdict = v1alpha1.TTL{Passed: hours(1), Failed: hours(2), Error: hours(3), TimedOut: hours(4), Cancelled: hours(5)}
@@ -25,7 +23,7 @@ func TestHowLongARunIsKept(t *testing.T) {
 	tests := map[string]struct {
 		run  *builders.TestRunBuilder
 		test *v1alpha1.Test
-		want *metav1.Duration
+		want *v1alpha1.Duration
 	}{
 		"a run that passed":                     {builders.TestRun("a").Of("suite").Finished(v1alpha1.VerdictPassed, ""), test, hours(1)},
 		"a run that failed":                     {builders.TestRun("a").Of("suite").Finished(v1alpha1.VerdictFailed, ""), test, hours(2)},

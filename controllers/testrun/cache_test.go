@@ -35,7 +35,7 @@ func TestTheCacheHoldsOfARunThatHasNotFinishedWhatItsQueueNeeds(t *testing.T) {
 	params := []v1alpha1.ParamSpec{{Name: "X", Default: ptr.To("1"), Enum: []string{"1", "2"}, Description: "an x"}}
 	inline := builders.TestSpec("true", params...)
 	inline.Queue, inline.Priority, inline.Retry.Failure = "slow", ptr.To[int32](3), ptr.To[int32](1)
-	inline.Timeouts.Start = &metav1.Duration{Duration: time.Minute}
+	inline.Timeouts.Start = &v1alpha1.PositiveDuration{Duration: time.Minute}
 	queued := inline
 	queued.Template, queued.Params = corev1.PodTemplateSpec{}, nil
 	keyed := queued
@@ -120,12 +120,12 @@ func TestTheCacheHoldsOfATestWhatIsNeededBeforeItsRunsStart(t *testing.T) {
 
 func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 	spec := builders.TestSpec("true")
-	spec.Retention.TTL.Passed = &metav1.Duration{Duration: time.Hour}
+	spec.Retention.TTL.Passed = &v1alpha1.Duration{Duration: time.Hour}
 	run := builders.TestRun("a").Running(spec).TTL(time.Minute).Finished(v1alpha1.VerdictPassed, "it passed").Build()
 	run.UID, run.ResourceVersion, run.Generation, run.CreationTimestamp = "u", "7", 2, metav1.NewTime(t0)
 	run.Labels = map[string]string{"app": "shop"}
 	run.Annotations = map[string]string{v1alpha1.AnnotationPinned: "true", "example.com/a": "b"}
-	run.Spec.Queue, run.Spec.Unique = "slow", v1alpha1.Unique{Key: "k", Window: &metav1.Duration{Duration: time.Hour}}
+	run.Spec.Queue, run.Spec.Unique = "slow", v1alpha1.Unique{Key: "k", Window: &v1alpha1.Duration{Duration: time.Hour}}
 	run.Status.ObservedGeneration, run.Status.Test = 1, "suite"
 	run.Status.Attempts = []v1alpha1.Attempt{
 		{Number: 1, Job: "a-1", Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonDisrupted},

@@ -103,7 +103,7 @@ func over(run *v1alpha1.TestRun) {
 }
 
 func refusedSince0(run *v1alpha1.TestRun) {
-	run.Spec.Timeouts.Start = &metav1.Duration{Duration: time.Minute}
+	run.Spec.Timeouts.Start = &v1alpha1.PositiveDuration{Duration: time.Minute}
 	run.Status.Attempts = []v1alpha1.Attempt{{Number: 1, CreateTime: ptr.To(after(0))}}
 	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonJobRefused, Message: "exceeded quota"}}
 }

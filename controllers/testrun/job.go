@@ -54,10 +54,10 @@ func definitionOf(seen observation) definition {
 	return def
 }
 
-func firstDuration(fallback time.Duration, candidates ...*metav1.Duration) time.Duration {
+func firstDuration[D v1alpha1.Duration | v1alpha1.PositiveDuration](fallback time.Duration, candidates ...*D) time.Duration {
 	for _, candidate := range candidates {
 		if candidate != nil {
-			return candidate.Duration
+			return metav1.Duration(*candidate).Duration
 		}
 	}
 	return fallback

@@ -18,7 +18,7 @@ func retrying(failure, disruption int32) func(*v1alpha1.TestRun) {
 	return func(run *v1alpha1.TestRun) {
 		run.Spec.Retry = v1alpha1.Retry{
 			Failure: &failure, Disruption: &disruption,
-			Backoff: v1alpha1.Backoff{Base: &metav1.Duration{Duration: time.Second}, Factor: 3, Cap: &metav1.Duration{Duration: 5 * time.Second}},
+			Backoff: v1alpha1.Backoff{Base: &v1alpha1.Duration{Duration: time.Second}, Factor: 3, Cap: &v1alpha1.Duration{Duration: 5 * time.Second}},
 
 			ExitCodes: v1alpha1.ExitCodes{Permanent: []int32{2}, Infrastructure: []int32{75}},
 		}
@@ -181,7 +181,7 @@ func TestBackoffGrowsUpToItsCap(t *testing.T) {
 func TestTheRunsRetryGoesBeforeTheTestsFieldByField(t *testing.T) {
 	own := v1alpha1.Retry{Failure: ptr.To[int32](0), Backoff: v1alpha1.Backoff{Factor: 1}}
 	own.ExitCodes.Infrastructure = []int32{75}
-	tests := v1alpha1.Retry{ExitCodes: v1alpha1.ExitCodes{Permanent: []int32{2}, Infrastructure: []int32{7}}, Failure: ptr.To[int32](3), Disruption: ptr.To[int32](4), Backoff: v1alpha1.Backoff{Factor: 5, Base: &metav1.Duration{Duration: time.Minute}}}
+	tests := v1alpha1.Retry{ExitCodes: v1alpha1.ExitCodes{Permanent: []int32{2}, Infrastructure: []int32{7}}, Failure: ptr.To[int32](3), Disruption: ptr.To[int32](4), Backoff: v1alpha1.Backoff{Factor: 5, Base: &v1alpha1.Duration{Duration: time.Minute}}}
 	want := retryPolicy{Failure: 0, Disruption: 4, Base: time.Minute, Factor: 1, Cap: 5 * time.Minute, Permanent: []int32{2}, Infrastructure: []int32{75}}
 	if got := resolveRetry(own, tests); !reflect.DeepEqual(got, want) {
 		t.Errorf("it is %+v, want %+v", got, want)

@@ -140,7 +140,7 @@ func nextAttempt(seen observation, end *state, now time.Time) v1alpha1.Attempt {
 	if end != nil {
 		attempt.FinishTime = finishTimeOf(seen, now)
 		attempt.Verdict, attempt.Reason = end.verdict, end.reason
-		attempt.Cases = resultsOf(seen.report).Summary
+		attempt.Summary = resultsOf(seen.report).Summary
 	}
 	return attempt
 }

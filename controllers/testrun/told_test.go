@@ -86,7 +86,7 @@ func TestWhatWasToldToStopHasNotFinishedWhateverItsExitCode(t *testing.T) {
 
 func toldScene(format v1alpha1.ResultsFormat, job func(*batchv1.Job), pod ...func(*corev1.Pod)) *scene {
 	seen := aRun(once, reading(format), func(run *v1alpha1.TestRun) {
-		run.Spec.Timeouts.Run = durationOf(10 * time.Second)
+		run.Spec.Timeouts.Run = &v1alpha1.PositiveDuration{Duration: 10 * time.Second}
 	}).withPod(pod...)
 	if job != nil {
 		job(seen.job)

@@ -208,5 +208,5 @@ func TestThePriorityOfARunIsTheFirstThatIsSet(t *testing.T) {
 }
 
 func queueTimeoutOf(limit time.Duration) func(*v1alpha1.TestRun) {
-	return func(run *v1alpha1.TestRun) { run.Spec.Timeouts.Queue = &metav1.Duration{Duration: limit} }
+	return func(run *v1alpha1.TestRun) { run.Spec.Timeouts.Queue = &v1alpha1.PositiveDuration{Duration: limit} }
 }

@@ -256,7 +256,7 @@ func checkSize(t *testing.T, message string) {
 			run.Status.Attempts = append(run.Status.Attempts, v1alpha1.Attempt{
 				Number: number + 1, Job: long(63), Pod: long(63), Node: long(253),
 				CreateTime: new(after(0)), StartTime: new(after(0)), FinishTime: new(after(0)),
-				ExitCode: new(int32(255)), Cases: "0/1000000", Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonInfrastructureFailed,
+				ExitCode: new(int32(255)), Summary: "0/1000000", Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonInfrastructureFailed,
 			})
 		}
 	}

@@ -30,7 +30,7 @@ Used in {{ range $i, $ref := .SortedReferences }}{{ if $i }}, {{ end }}{{ markdo
 | `{{ .Name }}` | {{ markdownRenderFieldDoc .Doc | trimSuffix "<br />" | trimPrefix $.Name | replace "<br />" " " }} |
 {{ end }}
 {{- end }}
-{{- if .Members }}
+{{- if and .Members (not (hasSuffix "Duration" .Name)) }}
 | Field | Type | Description |
 | --- | --- | --- |
 {{ if .GVK -}}
@@ -54,7 +54,7 @@ The standard object's metadata.
 {{- if has "Required: {}" .Validation }}{{ $rules = append $rules "required" }}{{ end -}}
 {{- if and .Default (not (hasPrefix "{" (trim .Default))) }}{{ $rules = append $rules (printf "default %s" .Default) }}{{ end -}}
 {{- range .Validation -}}
-{{- if not (regexMatch "^(Required|Optional|Enum|Minimum: -)|e[+]|: 0$" .) }}{{ $rules = append $rules . }}{{ end -}}
+{{- if not (regexMatch "^(Required|Optional|Enum|Type|Minimum: -)|e[+]|: 0$" .) }}{{ $rules = append $rules . }}{{ end -}}
 {{- end -}}
 {{- if $rules }} _({{ join ", " $rules }})_{{ end -}}
 {{- end -}}

@@ -85,12 +85,12 @@ func checkNotDescribed(t *testing.T, path string, node apiextensionsv1.JSONSchem
 
 func TestKubectlExplainReadsWell(t *testing.T) {
 	for field, want := range map[string][]string{
-		"testrun":                       {"TestRun is one job: one execution of a Test", "spec\t<Object> -required-"},
-		"testrun.spec":                  {"testRef names the Test to run.", "ttlAfterFinished is how long the run is kept", "cancel\t<boolean>"},
-		"testrun.status.phase":          {"phase is Pending, InProgress or Finished."},
-		"test.spec.params":              {"required means that every run must give a value."},
-		"test.spec.template.spec":       {"activeDeadlineSeconds\t<integer>"},
-		"tr.spec.testSpec.timeouts.run": {"Unset means 1h."},
+		"testrun":                         {"TestRun is one job: one execution of a Test", "spec\t<Object> -required-"},
+		"testrun.spec":                    {"testRef names the Test to run.", "ttlAfterFinished is how long the run is kept", "cancel\t<boolean>"},
+		"testrun.status.phase":            {"phase is Pending, InProgress or Finished."},
+		"test.spec.params":                {"required means that every run must give a value."},
+		"test.spec.template.spec":         {"activeDeadlineSeconds\t<integer>"},
+		"trun.spec.testSpec.timeouts.run": {"Unset means 1h."},
 	} {
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()

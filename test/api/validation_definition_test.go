@@ -42,8 +42,6 @@ const (
 	pathForFiles  = `SPEC.results: Invalid value: path says where JUnit files are: leave it out with format TAP, GoTest or None`
 	badPath       = `path is relative to $TESTRUN_RESULTS and stays below it: no leading /, no .., and no signs of patterns but * and ?`
 
-	badBackoff = `write whole hours, minutes and seconds, such as 0s, 90s or 5m: at most 99999h, no days, no fractions, not negative`
-
 	notInEnum = `SPEC.params[0]: Invalid value: default must be one of enum`
 )
 
@@ -137,18 +135,18 @@ var definitionRefusals = []definitionRefusal{
 	{refusal: refusal{"a queue timeout in days", `{POD, timeouts: {queue: 24h}}`, `{POD, timeouts: {queue: 1d}}`, `SPEC.timeouts.queue: Invalid value: "1d": ` + badTimeout}},
 	{refusal: refusal{"an unreachable timeout in days", `{POD, timeouts: {unreachable: 24h}}`, `{POD, timeouts: {unreachable: 1d}}`, `SPEC.timeouts.unreachable: Invalid value: "1d": ` + badTimeout}},
 	{refusal: refusal{"an unknown policy for silent nodes", `{POD, retry: {unreachable: Replace}}`, `{POD, retry: {unreachable: Retry}}`, `SPEC.retry.unreachable: Unsupported value: "Retry": supported values: "Wait", "Replace"`}},
-	{refusal: refusal{"a backoff in days", `{POD, retry: {backoff: {base: 0s}}}`, `{POD, retry: {backoff: {base: 1d}}}`, `SPEC.retry.backoff.base: Invalid value: "1d": ` + badBackoff}},
-	{refusal: refusal{"a backoff with a negative cap", `{POD, retry: {backoff: {cap: 1h30m}}}`, `{POD, retry: {backoff: {cap: -1m}}}`, `SPEC.retry.backoff.cap: Invalid value: "-1m": ` + badBackoff}},
+	{refusal: refusal{"a backoff in days", `{POD, retry: {backoff: {base: 0s}}}`, `{POD, retry: {backoff: {base: 1d}}}`, `SPEC.retry.backoff.base: Invalid value: "1d": ` + badDuration}},
+	{refusal: refusal{"a backoff with a negative cap", `{POD, retry: {backoff: {cap: 1h30m}}}`, `{POD, retry: {backoff: {cap: -1m}}}`, `SPEC.retry.backoff.cap: Invalid value: "-1m": ` + badDuration}},
 	{refusal: refusal{"too many attempts", `{POD, retry: {failure: 10}}`, `{POD, retry: {failure: 11}}`, `SPEC.retry.failure: Invalid value: 11: SPEC.retry.failure in body should be less than or equal to 10`}},
 	{refusal: refusal{"fewer attempts than none", `{POD, retry: {disruption: 0}}`, `{POD, retry: {disruption: -1}}`, `SPEC.retry.disruption: Invalid value: -1: SPEC.retry.disruption in body should be greater than or equal to 0`}},
 	{refusal: refusal{"exit code 0 as a failure", `{POD, retry: {exitCodes: {permanent: [1, 255]}}}`, `{POD, retry: {exitCodes: {permanent: [0]}}}`, `SPEC.retry.exitCodes.permanent[0]: Invalid value: 0: SPEC.retry.exitCodes.permanent[0] in body should be greater than or equal to 1`}},
 	{refusal: refusal{"an exit code twice", `{POD, retry: {exitCodes: {infrastructure: [75]}}}`, `{POD, retry: {exitCodes: {infrastructure: [75, 75]}}}`, `SPEC.retry.exitCodes.infrastructure[1]: Duplicate value: 75`}},
 
-	{refusal: refusal{"a ttl of passed runs in days", `{POD, retention: {ttl: {passed: 0s}}}`, `{POD, retention: {ttl: {passed: 7d}}}`, `SPEC.retention.ttl.passed: Invalid value: "7d": ` + badTTL}},
-	{refusal: refusal{"a negative ttl of failed runs", `{POD, retention: {ttl: {failed: 720h}}}`, `{POD, retention: {ttl: {failed: -1h}}}`, `SPEC.retention.ttl.failed: Invalid value: "-1h": ` + badTTL}},
-	{refusal: refusal{"a ttl of errors with a fraction", `{POD, retention: {ttl: {error: 1h30m}}}`, `{POD, retention: {ttl: {error: 1.5h}}}`, `SPEC.retention.ttl.error: Invalid value: "1.5h": ` + badTTL}},
-	{refusal: refusal{"a ttl of timed out runs of less than a second", `{POD, retention: {ttl: {timedOut: 1s}}}`, `{POD, retention: {ttl: {timedOut: 10ms}}}`, `SPEC.retention.ttl.timedOut: Invalid value: "10ms": ` + badTTL}},
-	{refusal: refusal{"a ttl of cancelled runs without a unit", `{POD, retention: {ttl: {cancelled: 0s}}}`, `{POD, retention: {ttl: {cancelled: "0"}}}`, `SPEC.retention.ttl.cancelled: Invalid value: "0": ` + badTTL}},
+	{refusal: refusal{"a ttl of passed runs in days", `{POD, retention: {ttl: {passed: 0s}}}`, `{POD, retention: {ttl: {passed: 7d}}}`, `SPEC.retention.ttl.passed: Invalid value: "7d": ` + badDuration}},
+	{refusal: refusal{"a negative ttl of failed runs", `{POD, retention: {ttl: {failed: 720h}}}`, `{POD, retention: {ttl: {failed: -1h}}}`, `SPEC.retention.ttl.failed: Invalid value: "-1h": ` + badDuration}},
+	{refusal: refusal{"a ttl of errors with a fraction", `{POD, retention: {ttl: {error: 1h30m}}}`, `{POD, retention: {ttl: {error: 1.5h}}}`, `SPEC.retention.ttl.error: Invalid value: "1.5h": ` + badDuration}},
+	{refusal: refusal{"a ttl of timed out runs of less than a second", `{POD, retention: {ttl: {timedOut: 1s}}}`, `{POD, retention: {ttl: {timedOut: 10ms}}}`, `SPEC.retention.ttl.timedOut: Invalid value: "10ms": ` + badDuration}},
+	{refusal: refusal{"a ttl of cancelled runs without a unit", `{POD, retention: {ttl: {cancelled: 0s}}}`, `{POD, retention: {ttl: {cancelled: "0"}}}`, `SPEC.retention.ttl.cancelled: Invalid value: "0": ` + badDuration}},
 	{refusal: refusal{"a ttl that says nothing", `{POD, retention: {ttl: {passed: 1h}}}`, `{POD, retention: {ttl: {}}}`, `SPEC.retention.ttl: Invalid value: 0: SPEC.retention.ttl in body should have at least 1 properties`}},
 	{refusal: refusal{"a retention that says nothing", `{POD}`, `{POD, retention: {}}`, `SPEC.retention: Invalid value: 0: SPEC.retention in body should have at least 1 properties`}},
 }

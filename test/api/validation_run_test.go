@@ -6,7 +6,7 @@ const (
 	badTimeout    = `write whole hours, minutes and seconds, such as 90s, 10m or 1h30m: at least 1s, at most 99999h, no days, no fractions`
 	thousandths   = `m stands for thousandths of a byte here: write Mi for mebibytes, such as 64Mi`
 	tinyMemory    = `nothing runs in less than 1Mi of memory; a number without a unit is bytes: write Mi for mebibytes, such as 64Mi`
-	badTTL        = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative`
+	badDuration   = `write whole hours, minutes and seconds, such as 0s, 30m or 24h: at most 99999h, no days, no fractions, not negative`
 	notOneOfThree = `spec: Invalid value: set exactly one of testRef (the name of a Test), testSpec (a definition of its own) and rerunOf (the name of a run to repeat)`
 	asItWas       = `spec: Invalid value: rerunOf repeats a run as that was asked for: leave out params, timeouts and retry`
 	badRunName    = `no TestRun can have this name: use lower case letters, digits, - and ., as in the name of the run`
@@ -123,9 +123,9 @@ var runRefusals = []refusal{
 		`spec.params: Invalid value: 0: spec.params in body should have at least 1 items`,
 	},
 
-	{"a backoff of the run in days", ref(`, retry: {backoff: {base: 1s}}`), ref(`, retry: {backoff: {base: 1d}}`), `spec.retry.backoff.base: Invalid value: "1d": ` + badBackoff},
+	{"a backoff of the run in days", ref(`, retry: {backoff: {base: 1s}}`), ref(`, retry: {backoff: {base: 1d}}`), `spec.retry.backoff.base: Invalid value: "1d": ` + badDuration},
 	{"an unreachable timeout of the run in days", ref(`, timeouts: {unreachable: 1s}`), ref(`, timeouts: {unreachable: 1d}`), `spec.timeouts.unreachable: Invalid value: "1d": ` + badTimeout},
-	{"a cap of the run in days", ref(`, retry: {backoff: {cap: 1s}}`), ref(`, retry: {backoff: {cap: 1d}}`), `spec.retry.backoff.cap: Invalid value: "1d": ` + badBackoff},
+	{"a cap of the run in days", ref(`, retry: {backoff: {cap: 1s}}`), ref(`, retry: {backoff: {cap: 1d}}`), `spec.retry.backoff.cap: Invalid value: "1d": ` + badDuration},
 	{
 		"a negative start timeout", ref(`, timeouts: {start: 5m}`), ref(`, timeouts: {start: -5m}`),
 		`spec.timeouts.start: Invalid value: "-5m": ` + badTimeout,
@@ -172,25 +172,25 @@ var runRefusals = []refusal{
 	},
 	{
 		"a negative ttl", ref(`, ttlAfterFinished: 0s`), ref(`, ttlAfterFinished: -1s`),
-		`spec.ttlAfterFinished: Invalid value: "-1s": ` + badTTL,
+		`spec.ttlAfterFinished: Invalid value: "-1s": ` + badDuration,
 	},
 	{
 		"a ttl of less than a second", ref(`, ttlAfterFinished: 1s`), ref(`, ttlAfterFinished: 10ms`),
-		`spec.ttlAfterFinished: Invalid value: "10ms": ` + badTTL,
+		`spec.ttlAfterFinished: Invalid value: "10ms": ` + badDuration,
 	},
 	{
 		"a ttl in days", ref(`, ttlAfterFinished: 168h`), ref(`, ttlAfterFinished: 7d`),
-		`spec.ttlAfterFinished: Invalid value: "7d": ` + badTTL,
+		`spec.ttlAfterFinished: Invalid value: "7d": ` + badDuration,
 	},
 	{
 		"a ttl of zero without a unit", ref(`, ttlAfterFinished: 0m`), ref(`, ttlAfterFinished: "0"`),
-		`spec.ttlAfterFinished: Invalid value: "0": ` + badTTL,
+		`spec.ttlAfterFinished: Invalid value: "0": ` + badDuration,
 	},
 	{
 		"a number of runs to keep of an inline test", `{testSpec: {POD, retention: {ttl: {passed: 1h}}}}`, `{testSpec: {POD, retention: {keep: {passed: 10}}}}`,
 		`spec.testSpec: Invalid value: retention.keep counts the runs of a Test, and an inline definition has only this one: use testRef, or set retention.ttl`,
 	},
-	{"a unique window in days", ref(`, unique: {key: a, window: 24h}`), ref(`, unique: {key: a, window: 1d}`), `spec.unique.window: Invalid value: "1d": ` + badTTL},
+	{"a unique window in days", ref(`, unique: {key: a, window: 24h}`), ref(`, unique: {key: a, window: 1d}`), `spec.unique.window: Invalid value: "1d": ` + badDuration},
 	{"runAfter in words", ref(`, runAfter: "2026-01-31T10:00:00.5+01:00"`), ref(`, runAfter: tomorrow`), `spec.runAfter: Invalid value: "tomorrow": write a time such as 2026-01-31T10:00:00Z`},
 	{"runAfter without a time zone", ref(`, runAfter: "2024-02-29T23:59:59Z"`), ref(`, runAfter: "2026-01-31 10:00:00"`), `spec.runAfter: Invalid value: "2026-01-31 10:00:00": write a time such as 2026-01-31T10:00:00Z`},
 	{"a timeout of more hours than can be written", ref(`, timeouts: {run: 99999h}`), ref(`, timeouts: {run: 100000h}`), `spec.timeouts.run: Invalid value: "100000h": ` + badTimeout},

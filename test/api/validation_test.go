@@ -101,7 +101,7 @@ func TestANameMustLeaveRoomForWhatIsMadeOfIt(t *testing.T) {
 	}
 }
 
-const badDuration = `status.duration: Invalid value: "a while": must be a duration in whole seconds`
+const badRunDuration = `status.duration: Invalid value: "a while": must be a duration in whole seconds`
 
 // Only the operator writes a status; yet one that Go cannot read would break the list of all runs.
 func TestADurationThatGoCannotReadIsRefused(t *testing.T) {
@@ -109,7 +109,7 @@ func TestADurationThatGoCannotReadIsRefused(t *testing.T) {
 	if err := apiserver.Client.Create(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	for duration, want := range map[string][]string{"1m3s": nil, "0s": nil, "2400h0m0s": nil, "a while": {badDuration}} {
+	for duration, want := range map[string][]string{"1m3s": nil, "0s": nil, "2400h0m0s": nil, "a while": {badRunDuration}} {
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"status": {"duration": "`+duration+`"}}`))
 		sameSentences(t, complaints(t, apiserver.Client.Status().Patch(t.Context(), run.DeepCopy(), patch)), want...)
 	}
@@ -177,6 +177,6 @@ func expectedSentences() []string {
 	}
 	add("TestRun", runNameTooLong)
 	add("Test", testNameTooLong)
-	add("TestRun", badDuration)
+	add("TestRun", badRunDuration)
 	return expected
 }

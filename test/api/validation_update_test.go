@@ -90,7 +90,7 @@ var changes = []struct {
 	{name: "ttl changed", before: ref(`, ttlAfterFinished: 1h`), after: ref(`, ttlAfterFinished: 0s`)},
 	{name: "ttl removed", before: ref(`, ttlAfterFinished: 1h`), after: ref(``)},
 	{name: "ttl changed of a cancelled run", before: ref(`, ttlAfterFinished: 1h, cancel: true`), after: ref(`, ttlAfterFinished: 2h, cancel: true`)},
-	{name: "ttl changed to a negative one", before: ref(`, ttlAfterFinished: 1h`), after: ref(`, ttlAfterFinished: -1h`), want: `spec.ttlAfterFinished: Invalid value: "-1h": ` + badTTL},
+	{name: "ttl changed to a negative one", before: ref(`, ttlAfterFinished: 1h`), after: ref(`, ttlAfterFinished: -1h`), want: `spec.ttlAfterFinished: Invalid value: "-1h": ` + badDuration},
 }
 
 func TestARunIsImmutableButForCancelAndTTL(t *testing.T) {

@@ -61,19 +61,19 @@ func (b *TestRunBuilder) Param(name, value string) *TestRunBuilder {
 
 // StartTimeout sets timeouts.start.
 func (b *TestRunBuilder) StartTimeout(d time.Duration) *TestRunBuilder {
-	b.Spec.Timeouts.Start = &metav1.Duration{Duration: d}
+	b.Spec.Timeouts.Start = &v1alpha1.PositiveDuration{Duration: d}
 	return b
 }
 
 // QueueTimeout sets timeouts.queue.
 func (b *TestRunBuilder) QueueTimeout(d time.Duration) *TestRunBuilder {
-	b.Spec.Timeouts.Queue = &metav1.Duration{Duration: d}
+	b.Spec.Timeouts.Queue = &v1alpha1.PositiveDuration{Duration: d}
 	return b
 }
 
 // RunTimeout sets timeouts.run.
 func (b *TestRunBuilder) RunTimeout(d time.Duration) *TestRunBuilder {
-	b.Spec.Timeouts.Run = &metav1.Duration{Duration: d}
+	b.Spec.Timeouts.Run = &v1alpha1.PositiveDuration{Duration: d}
 	return b
 }
 
@@ -103,7 +103,7 @@ func (b *TestRunBuilder) Unique(key string, policy v1alpha1.UniquePolicy) *TestR
 
 // UnreachableTimeout sets timeouts.unreachable.
 func (b *TestRunBuilder) UnreachableTimeout(d time.Duration) *TestRunBuilder {
-	b.Spec.Timeouts.Unreachable = &metav1.Duration{Duration: d}
+	b.Spec.Timeouts.Unreachable = &v1alpha1.PositiveDuration{Duration: d}
 	return b
 }
 
@@ -117,7 +117,7 @@ func (b *TestRunBuilder) Replacing() *TestRunBuilder {
 func (b *TestRunBuilder) Retry(failure, disruption int32) *TestRunBuilder {
 	b.Spec.Retry = v1alpha1.Retry{
 		Failure: &failure, Disruption: &disruption,
-		Backoff: v1alpha1.Backoff{Base: &metav1.Duration{Duration: time.Second}, Factor: 1},
+		Backoff: v1alpha1.Backoff{Base: &v1alpha1.Duration{Duration: time.Second}, Factor: 1},
 	}
 	return b
 }
@@ -127,7 +127,7 @@ func (b *TestRunBuilder) Once() *TestRunBuilder { return b.Retry(0, 0) }
 
 // TTL sets ttlAfterFinished.
 func (b *TestRunBuilder) TTL(d time.Duration) *TestRunBuilder {
-	b.Spec.TTLAfterFinished = &metav1.Duration{Duration: d}
+	b.Spec.TTLAfterFinished = &v1alpha1.Duration{Duration: d}
 	return b
 }
 

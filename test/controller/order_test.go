@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -34,7 +33,7 @@ func TestPriorityDecidesAndMayChangeWhileARunWaits(t *testing.T) {
 // Within a namespace one step of priority is worth one interval of waiting.
 func TestARunThatHasWaitedLongGoesBeforeOneOfHigherPriority(t *testing.T) {
 	w := withController(t)
-	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 1, AgingInterval: &metav1.Duration{Duration: time.Second}})
+	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 1, AgingInterval: &v1alpha1.PositiveDuration{Duration: time.Second}})
 	w.create(builders.TestRun("first").Waiting(queue).Build())
 	pod := w.execute("first")
 	w.create(builders.TestRun("old").Waiting(queue).Build())
@@ -53,7 +52,7 @@ func TestARunThatHasWaitedLongGoesBeforeOneOfHigherPriority(t *testing.T) {
 func TestStartsAreNoFasterThanTheRateOfTheQueue(t *testing.T) {
 	w := withController(t)
 	const starts, per = 2, 6 * time.Second
-	queue := w.queue(v1alpha1.TestQueueSpec{StartRate: v1alpha1.StartRate{Starts: starts, Per: &metav1.Duration{Duration: per}}})
+	queue := w.queue(v1alpha1.TestQueueSpec{StartRate: v1alpha1.StartRate{Starts: starts, Per: &v1alpha1.PositiveDuration{Duration: per}}})
 	names := []string{"a", "b", "c", "d"}
 	for _, name := range names {
 		w.create(builders.TestRun(name).Waiting(queue).Build())

@@ -305,7 +305,7 @@ func TestAUniqueKeyAndWhichRunIsKept(t *testing.T) {
 		stop := w.startController()
 		unique := func(name string) *v1alpha1.TestRun {
 			run := builders.TestRun(name).Unique("nightly", "").Build()
-			run.Spec.Unique.Window = &metav1.Duration{Duration: time.Hour}
+			run.Spec.Unique.Window = &v1alpha1.Duration{Duration: time.Hour}
 			return run
 		}
 		w.create(unique("a"))

@@ -98,7 +98,7 @@ func keep(passed, notPassed int32) v1alpha1.Retention {
 }
 
 func ttlOfPassed(d time.Duration) v1alpha1.Retention {
-	return v1alpha1.Retention{TTL: v1alpha1.TTL{Passed: &metav1.Duration{Duration: d}}}
+	return v1alpha1.Retention{TTL: v1alpha1.TTL{Passed: &v1alpha1.Duration{Duration: d}}}
 }
 
 func ofSuite(name string) *builders.TestRunBuilder { return builders.TestRun(name).Of("suite") }
@@ -111,13 +111,13 @@ func pinned(run *builders.TestRunBuilder) *builders.TestRunBuilder {
 func TestTheTTLOfAVerdictDeletesARunUnlessItHasItsOwn(t *testing.T) {
 	w := newWorld(t)
 	w.suite(v1alpha1.Retention{TTL: v1alpha1.TTL{
-		Passed: &metav1.Duration{}, Failed: &metav1.Duration{Duration: 3 * time.Hour}, TimedOut: &metav1.Duration{Duration: time.Hour},
+		Passed: &v1alpha1.Duration{}, Failed: &v1alpha1.Duration{Duration: 3 * time.Hour}, TimedOut: &v1alpha1.Duration{Duration: time.Hour},
 	}})
 	inline := builders.TestSpec("true")
 	inline.Retention = ttlOfPassed(time.Hour)
 	w.store(ofSuite("passed"), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.store(ofSuite("passed-with-its-own"), v1alpha1.VerdictPassed, 2*time.Hour)
-	w.change("passed-with-its-own", func(run *v1alpha1.TestRun) { run.Spec.TTLAfterFinished = &metav1.Duration{Duration: 3 * time.Hour} })
+	w.change("passed-with-its-own", func(run *v1alpha1.TestRun) { run.Spec.TTLAfterFinished = &v1alpha1.Duration{Duration: 3 * time.Hour} })
 	w.store(pinned(ofSuite("passed-and-pinned")), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.store(ofSuite("failed"), v1alpha1.VerdictFailed, 2*time.Hour)
 	w.store(ofSuite("failed-with-its-own").TTL(time.Hour), v1alpha1.VerdictFailed, 2*time.Hour)

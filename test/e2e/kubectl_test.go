@@ -49,7 +49,7 @@ func TestKubectlGetShowsWhatAUserAsksFor(t *testing.T) {
 		`^red +suite +Finished +Failed +TestFailed +\d+s +\d+s$`,
 		`^green +Finished +Passed +TestPassed +\d+s +\d+s$`,
 		`^stuck +Pending +Unschedulable +\d+s$`)
-	shows(t, "kubectl get tr -o wide", w.mustKubectl("get", "tr", "--output=wide"),
+	shows(t, "kubectl get trun -o wide", w.mustKubectl("get", "trun", "--output=wide"),
 		`^NAME .* AGE +ATTEMPTS +NODE +RERUN OF +MESSAGE$`, `^red .* 1 +\S+ +The test ended with exit code 1$`, `^stuck .* 1 .*nodes are available`)
 	for selector, want := range map[string]string{
 		"status.phase=Pending": "testrun.testrun.dev/stuck", "status.verdict=Failed": "testrun.testrun.dev/red",

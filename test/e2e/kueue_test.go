@@ -147,7 +147,7 @@ func TestARunThatKueuePreemptsIsTriedAgainAsItWasRendered(t *testing.T) {
 	priority := func(class string) func(*v1alpha1.TestRun) {
 		return func(run *v1alpha1.TestRun) {
 			run.Spec.TestSpec.Template.Labels["kueue.x-k8s.io/priority-class"] = w.namespace + class
-			run.Spec.Retry.Backoff.Base = &metav1.Duration{Duration: time.Second}
+			run.Spec.Retry.Backoff.Base = &v1alpha1.Duration{Duration: time.Second}
 		}
 	}
 	w.create(forKueue("low", localQueue, "1", "sleep 12", priority("-low")))
@@ -177,7 +177,7 @@ func TestARunThatKueueDoesNotAdmitSaysWhyAndCanBeCancelled(t *testing.T) {
 func TestARunThatWaitsForKueueEndsAtItsLimit(t *testing.T) {
 	w := inKueue(newWorld(t))
 	w.create(forKueue("waiting", localQueue, "3", "true", func(run *v1alpha1.TestRun) {
-		run.Spec.Timeouts.Queue = &metav1.Duration{Duration: 8 * time.Second}
+		run.Spec.Timeouts.Queue = &v1alpha1.PositiveDuration{Duration: 8 * time.Second}
 	}))
 	w.finished("waiting", v1alpha1.VerdictError, v1alpha1.ReasonQueueTimeout, "timeouts.queue")
 	w.nothingCounts()

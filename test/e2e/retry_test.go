@@ -33,7 +33,7 @@ func TestATestThatFailsAtItsFirstAttemptAndPassesAtItsSecondIsFlaky(t *testing.T
 	w := newWorld(t)
 	w.create(builders.TestRun("flaky").Running(builders.TestSpec(`echo 1..1; test $TESTRUN_ATTEMPT = 2 || printf 'not '; echo ok 1`)).Retry(1, 0).Build())
 	w.bothAttempts("flaky", v1alpha1.ReasonCasesFailed, true)
-	if cases := w.run("flaky").Status.Attempts[0].Cases; cases != "0/1" {
+	if cases := w.run("flaky").Status.Attempts[0].Summary; cases != "0/1" {
 		t.Errorf("the first attempt had %q cases", cases)
 	}
 }

@@ -93,7 +93,7 @@ func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
 func TestAnEvictedTestThatExitsWithZeroGetsAnotherAttempt(t *testing.T) {
 	w := newWorld(t)
 	run := builders.TestRun("evicted").Running(builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 && exit 0; `+exitsWithZero)).Retry(0, 1)
-	run.Spec.Retry.Backoff.Base = &metav1.Duration{Duration: time.Second}
+	run.Spec.Retry.Backoff.Base = &v1alpha1.Duration{Duration: time.Second}
 	w.create(run.Build())
 	w.inProgress("evicted")
 	w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod("evicted"), &policyv1.Eviction{}))

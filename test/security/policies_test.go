@@ -161,7 +161,7 @@ func TestTheTenantsPolicyHoldsInTheNamespacesThatCarryItsLabel(t *testing.T) {
 		"a high priority":         {builders.TestRun("urgent").In(restricted).Of("suite").Priority(101).Build(), "priority is at most 100"},
 		"a long run":              {builders.TestRun("long").In(restricted).Of("suite").RunTimeout(5 * time.Hour).Build(), "timeouts.run is at most"},
 		"a long test": {restrictedTest(restricted, func(spec *v1alpha1.TestSpec) {
-			spec.Timeouts.Run = &metav1.Duration{Duration: 5 * time.Hour}
+			spec.Timeouts.Run = &v1alpha1.PositiveDuration{Duration: 5 * time.Hour}
 		}), "timeouts.run is at most"},
 		"another ServiceAccount": {restrictedTest(restricted, func(spec *v1alpha1.TestSpec) {
 			spec.Template.Spec.ServiceAccountName = "deployer"
