@@ -30,6 +30,7 @@ import (
 	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/queueing"
 )
 
 // version is set by the build.
@@ -124,7 +125,7 @@ func run(ctx context.Context, opts options) error {
 	if err != nil {
 		return fmt.Errorf("making the manager: %w", err)
 	}
-	queues := testqueue.New(clock.RealClock{}, opts.defaultQueueLimit)
+	queues := queueing.New(clock.RealClock{}, opts.defaultQueueLimit)
 	metrics.Registry.MustRegister(queues)
 	reconciler := &testrun.Reconciler{
 		Client:           mgr.GetClient(),

@@ -1,15 +1,12 @@
+// Package testqueue hands the settings of TestQueues to the queueing service, and writes their status.
 package testqueue
 
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/queueing"
 )
 
 // What the controller may do, beside what the controller of the runs may.
@@ -27,15 +25,12 @@ import (
 // +kubebuilder:rbac:groups=testrun.dev,resources=testqueues,verbs=get;list;watch
 // +kubebuilder:rbac:groups=testrun.dev,resources=testqueues/status,verbs=patch
 
-// statusEvery is how often the status of a queue is written at most.
-const statusEvery = 5 * time.Second
-
 // Reconciler takes over the settings of TestQueues and writes their status.
 type Reconciler struct {
 	Client client.Client
 	// APIReader reads from the API server itself: that a TestQueue does not exist is not believed of a cache.
 	APIReader client.Reader
-	Queues    *Queues
+	Queues    *queueing.Service
 }
 
 // SetupWithManager registers the controller.
@@ -54,7 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("testqueue").
 		Watches(&v1alpha1.TestQueue{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(settings)).
-		WatchesRawSource(source.Func(r.Queues.queuesSource)).
+		WatchesRawSource(source.Func(r.Queues.QueuesSource)).
 		Complete(r)
 }
 
@@ -73,54 +68,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, fmt.Errorf("reading the TestQueue: %w", err)
 	}
 	r.Queues.SetQueue(request.Name, &queue.Spec)
-	status := r.Queues.statusOf(request.Name)
+	status := r.Queues.StatusOf(request.Name)
 	if equality.Semantic.DeepEqual(queue.Status, status) {
 		return reconcile.Result{}, nil
 	}
 	next := queue.DeepCopy()
 	next.Status = status
 	return reconcile.Result{}, client.IgnoreNotFound(r.Client.Status().Patch(ctx, next, client.MergeFrom(queue)))
-}
-
-// SetQueue takes over the settings of a TestQueue; nil if it does not exist.
-func (q *Queues) SetQueue(name string, spec *v1alpha1.TestQueueSpec) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	before, exists := q.settings[name]
-	if exists == (spec != nil) && (!exists || equality.Semantic.DeepEqual(before.spec, *spec)) {
-		return
-	}
-	q.setQueue(name, spec)
-	q.decide()
-}
-
-func (q *Queues) statusOf(name string) v1alpha1.TestQueueStatus {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	seen, _ := q.engine.Status(name)
-	status := v1alpha1.TestQueueStatus{Running: ptr.To(int32(seen.Running)), Pending: ptr.To(int32(seen.Waiting))}
-	if !seen.Oldest.IsZero() {
-		status.OldestPending = ptr.To(metav1.NewTime(seen.Oldest).Rfc3339Copy())
-	}
-	return status
-}
-
-// queuesSource lets the controller of the queues know whose status may have changed.
-func (q *Queues) queuesSource(_ context.Context, queue workQueue) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.queues = queue
-	return nil
-}
-
-// wakeQueues has the status of those TestQueues looked at, in a while. A work queue holds each but once.
-func (q *Queues) wakeQueues(names []string) {
-	if q.queues == nil {
-		return
-	}
-	for _, name := range names {
-		if _, exists := q.settings[name]; exists {
-			q.queues.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, statusEvery)
-		}
-	}
 }

@@ -10,7 +10,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/internal/admission"
 	"github.com/testrun-dev/testrun/test/builders"
 )
@@ -30,7 +29,7 @@ func aRun(change ...func(*v1alpha1.TestRun)) *scene {
 	for _, change := range change {
 		change(run)
 	}
-	return &scene{observation{run: run, asked: run.Spec, turn: testqueue.Turn{Action: admission.Start}, testGracePeriod: 30 * time.Second}}
+	return &scene{observation{run: run, asked: run.Spec, turn: admission.Turn{Action: admission.Start}, testGracePeriod: 30 * time.Second}}
 }
 
 func (s *scene) withJob(conditions ...batchv1.JobCondition) *scene {

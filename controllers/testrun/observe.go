@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testqueue"
+	"github.com/testrun-dev/testrun/internal/admission"
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
@@ -47,7 +47,7 @@ type observation struct {
 	// workload is what Kueue says of the Job; nil if it says nothing, or was not asked.
 	workload *workload
 	// turn is what the run's queue has decided about it.
-	turn testqueue.Turn
+	turn admission.Turn
 	// testGracePeriod is how long the run waits for its Test, and queueGracePeriod for its TestQueue.
 	testGracePeriod, queueGracePeriod time.Duration
 	// runner is what reads a test's results.

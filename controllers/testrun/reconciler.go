@@ -23,7 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testqueue"
+	"github.com/testrun-dev/testrun/internal/queueing"
 )
 
 // Reconciler moves TestRuns forward.
@@ -45,7 +45,7 @@ type Reconciler struct {
 	// CreateTimeout is how long the creation of a Job may take. It has to end before another controller can lead.
 	CreateTimeout time.Duration
 	// Queues say whose turn it is.
-	Queues *testqueue.Queues
+	Queues *queueing.Service
 	// Runner is what reads a test's results.
 	Runner Runner
 

@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
@@ -185,20 +184,20 @@ func waiting(seen observation) (entry admission.Run, ok bool) {
 }
 
 // reportToQueue tells the queue of the run as it is seen, and asks what is decided about it.
-func (r *Reconciler) reportToQueue(seen observation) testqueue.Turn {
+func (r *Reconciler) reportToQueue(seen observation) admission.Turn {
 	run := seen.run
 	begun := seen.job != nil || len(run.Status.Attempts) > 0
 	entry, ok := waiting(seen)
 	switch {
 	case run.Status.Phase == v1alpha1.PhaseFinished:
 		r.leavesQueue(seen)
-		return testqueue.Turn{}
+		return admission.Turn{}
 	case begun && ok: // the Job was refused, so that no Job keeps its place
 		entry.State = admission.Running
 	case begun:
 		entry = entryOf(run, placeKept(cmp.Or(seen.job, seen.lastJob), run), admission.Running)
 	case !ok:
-		return testqueue.Turn{}
+		return admission.Turn{}
 	}
 	return r.Queues.Report(entry)
 }
@@ -220,7 +219,7 @@ var endings = map[admission.Cause]struct {
 }
 
 // endedByQueue says what the run ends with, and because of which other run.
-func endedByQueue(turn testqueue.Turn) *state {
+func endedByQueue(turn admission.Turn) *state {
 	ending := endings[turn.Cause]
 	end := finished(ending.verdict, ending.reason, ending.message)
 	if turn.By.Name != "" {

@@ -9,20 +9,19 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
 // withTurn gives the scene what its queue has decided.
-func (s *scene) withTurn(turn testqueue.Turn) *scene {
+func (s *scene) withTurn(turn admission.Turn) *scene {
 	s.turn = turn
 	return s
 }
 
 func TestTheQueueDecidesWhatBecomesOfARunThatHasNotStarted(t *testing.T) {
-	waits := testqueue.Turn{Wait: testqueue.Wait{Reason: v1alpha1.ReasonQueued, Message: "Waits in queue default"}}
-	ends := func(action admission.Action, cause admission.Cause) testqueue.Turn {
-		return testqueue.Turn{Action: action, Cause: cause, By: admission.Key{Name: "other"}}
+	waits := admission.Turn{Wait: admission.Pending{Reason: v1alpha1.ReasonQueued, Message: "Waits in queue default"}}
+	ends := func(action admission.Action, cause admission.Cause) admission.Turn {
+		return admission.Turn{Action: action, Cause: cause, By: admission.Key{Name: "other"}}
 	}
 	tests := map[string]struct {
 		seen      *scene
@@ -58,19 +57,19 @@ func TestTheQueueDecidesWhatBecomesOfARunThatHasNotStarted(t *testing.T) {
 }
 
 func TestWhatStopsARunKeepsInWhoseFavor(t *testing.T) {
-	end := endedByQueue(testqueue.Turn{Action: admission.Cancel, Cause: admission.Replaced, By: admission.Key{Name: "other"}})
+	end := endedByQueue(admission.Turn{Action: admission.Cancel, Cause: admission.Replaced, By: admission.Key{Name: "other"}})
 	if kept := stopRequest(withStopRequest(nil, end)); *kept != *end {
 		t.Errorf("it is %+v, want %+v", kept, end)
 	}
 }
 
 func TestARunDoesNotWaitForEver(t *testing.T) {
-	missing := func(since time.Duration) testqueue.Turn {
-		return testqueue.Turn{Wait: testqueue.Wait{
+	missing := func(since time.Duration) admission.Turn {
+		return admission.Turn{Wait: admission.Pending{
 			Reason: v1alpha1.ReasonQueueNotFound, Message: "There is no TestQueue", MissingSince: t0.Add(since),
 		}}
 	}
-	queued := testqueue.Turn{Wait: testqueue.Wait{Reason: v1alpha1.ReasonQueued, Message: "Waits in queue default: others come first"}}
+	queued := admission.Turn{Wait: admission.Pending{Reason: v1alpha1.ReasonQueued, Message: "Waits in queue default: others come first"}}
 	limited := queueTimeoutOf(time.Minute)
 	later := func(run *v1alpha1.TestRun) { run.Spec.RunAfter = new(after(time.Hour)) }
 	tests := map[string]struct {

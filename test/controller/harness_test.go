@@ -22,7 +22,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
-	"github.com/testrun-dev/testrun/controllers/testqueue"
+	"github.com/testrun-dev/testrun/internal/queueing"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
@@ -42,7 +42,7 @@ type world struct {
 	requests  requests
 	// api is what the controller reaches the API server by.
 	api    *rest.Config
-	queues *testqueue.Queues
+	queues *queueing.Service
 	// adjustRetention, if it is set, changes the controllers that delete before they start.
 	adjustRetention func(*retention.Controllers)
 	// adjustRuns, if it is set, changes the controller of the runs before it starts.

@@ -19,6 +19,7 @@ import (
 	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/queueing"
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
 
@@ -55,7 +56,7 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 	if err != nil {
 		return nil, err
 	}
-	queues := testqueue.New(clock.RealClock{}, 0)
+	queues := queueing.New(clock.RealClock{}, 0)
 	return &Operator{
 		Manager: mgr,
 		Runs: &testrun.Reconciler{

@@ -1,4 +1,4 @@
-package testqueue
+package queueing
 
 import (
 	"k8s.io/apimachinery/pkg/types"
@@ -21,7 +21,7 @@ type share struct{ queue, namespace string }
 // Ends tells that a run is gone, or has finished; end is how it still counts for a unique key, nil if it does not. If it may remain,
 // which is what the caller does not know to have ended, a run that counts as running keeps its slot until LetGo is called with the
 // name of that slot.
-func (q *Queues) Ends(uid types.UID, end *admission.Run, mayRemain bool) (slot types.UID, keeps bool) {
+func (q *Service) Ends(uid types.UID, end *admission.Run, mayRemain bool) (slot types.UID, keeps bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if run, counts := q.engine.Running(uid); counts && mayRemain {
@@ -43,7 +43,7 @@ func (q *Queues) Ends(uid types.UID, end *admission.Run, mayRemain bool) (slot t
 }
 
 // Claim tells of a Job or pod that has not ended, and whose run is not known. It takes the slot of that name until LetGo is called.
-func (q *Queues) Claim(slot types.UID, run admission.Run) {
+func (q *Service) Claim(slot types.UID, run admission.Run) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.left[slot] != nil {
@@ -56,7 +56,7 @@ func (q *Queues) Claim(slot types.UID, run admission.Run) {
 }
 
 // LetGo gives the slot free: all that remained has ended.
-func (q *Queues) LetGo(slot types.UID) {
+func (q *Service) LetGo(slot types.UID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	left := q.left[slot]
@@ -70,7 +70,7 @@ func (q *Queues) LetGo(slot types.UID) {
 }
 
 // IsGone says whether the run was said to be gone, or to have ended without having started.
-func (q *Queues) IsGone(uid types.UID) bool {
+func (q *Service) IsGone(uid types.UID) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	_, gone := q.gone.Get(uid)
@@ -79,7 +79,7 @@ func (q *Queues) IsGone(uid types.UID) bool {
 
 // countClaim has the engine count a claim, unless its namespace could not have got that far with runs: then it waits among the
 // surplus until others of the namespace have ended. The caller holds mu, as for all below.
-func (q *Queues) countClaim(slot types.UID) {
+func (q *Service) countClaim(slot types.UID) {
 	left := q.left[slot]
 	of := share{left.run.Queue, left.run.Namespace}
 	if !q.hasRoom(of) {
@@ -93,7 +93,7 @@ func (q *Queues) countClaim(slot types.UID) {
 	q.engine.SetRun(left.run)
 }
 
-func (q *Queues) uncount(slot types.UID, left *leftover) {
+func (q *Service) uncount(slot types.UID, left *leftover) {
 	if left.counted {
 		q.engine.RemoveRun(slot)
 		left.counted = false
@@ -107,7 +107,7 @@ func (q *Queues) uncount(slot types.UID, left *leftover) {
 }
 
 // hasRoom says whether one more run of the namespace could run in the queue. A queue that does not exist limits nobody.
-func (q *Queues) hasRoom(of share) bool {
+func (q *Service) hasRoom(of share) bool {
 	settings, exists := q.settings[of.queue]
 	if !exists {
 		return true
@@ -121,7 +121,7 @@ func (q *Queues) hasRoom(of share) bool {
 }
 
 // recountClaims counts the claims anew that a change of the queue's settings may let count, or not.
-func (q *Queues) recountClaims(queue string) {
+func (q *Service) recountClaims(queue string) {
 	var claims []types.UID
 	for slot, left := range q.left {
 		if left.claimed && left.run.Queue == queue {
@@ -135,7 +135,7 @@ func (q *Queues) recountClaims(queue string) {
 }
 
 // countSurplus counts claims for which there is room now. Almost always there are none.
-func (q *Queues) countSurplus() {
+func (q *Service) countSurplus() {
 	for of, slots := range q.surplus {
 		for slot := range slots {
 			if !q.hasRoom(of) {

@@ -1,4 +1,4 @@
-package testqueue
+package queueing
 
 import (
 	"encoding/json"
@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/admission"
@@ -38,7 +41,7 @@ type RunView struct {
 const mostShown = 100
 
 // Handler shows the queues as they are now: /queues, /queues/QUEUE and /queues/QUEUE/NAMESPACE/RUN.
-func (q *Queues) Handler() http.Handler {
+func (q *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /queues", func(w http.ResponseWriter, _ *http.Request) { answer(w, q.views(), true) })
 	mux.HandleFunc("GET /queues/{queue}", func(w http.ResponseWriter, r *http.Request) {
@@ -61,7 +64,7 @@ func answer(w http.ResponseWriter, view any, found bool) {
 	_ = json.NewEncoder(w).Encode(view) // whoever has gone needs no answer
 }
 
-func (q *Queues) views() []QueueView {
+func (q *Service) views() []QueueView {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var views []QueueView
@@ -72,7 +75,7 @@ func (q *Queues) views() []QueueView {
 }
 
 // names are those of the queues that exist, sorted. The caller holds mu, as for all below.
-func (q *Queues) names() []string {
+func (q *Service) names() []string {
 	names := slices.Collect(maps.Keys(q.settings))
 	if !slices.Contains(names, v1alpha1.DefaultQueue) {
 		names = append(names, v1alpha1.DefaultQueue)
@@ -82,7 +85,7 @@ func (q *Queues) names() []string {
 }
 
 // glance is a queue without its runs.
-func (q *Queues) glance(name string) QueueView {
+func (q *Service) glance(name string) QueueView {
 	status, _ := q.engine.Status(name)
 	view := QueueView{Name: name, Suspended: status.Suspended, Running: status.Running, Pending: status.Waiting, Delayed: status.Delayed}
 	if !status.Oldest.IsZero() {
@@ -91,7 +94,7 @@ func (q *Queues) glance(name string) QueueView {
 	return view
 }
 
-func (q *Queues) view(name string) (QueueView, bool) {
+func (q *Service) view(name string) (QueueView, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !slices.Contains(q.names(), name) {
@@ -107,13 +110,13 @@ func (q *Queues) view(name string) (QueueView, bool) {
 	return view, true
 }
 
-func (q *Queues) show(run admission.Run, position int) RunView {
+func (q *Service) show(run admission.Run, position int) RunView {
 	why := q.whyWaits(run)
 	return RunView{Namespace: run.Namespace, Name: run.Name, Position: position, Reason: why.Reason, Message: why.Message}
 }
 
 // runView shows a run that waits. One whose time has not come, or whose queue does not exist, has no position.
-func (q *Queues) runView(queue, namespace, name string) (RunView, bool) {
+func (q *Service) runView(queue, namespace, name string) (RunView, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, run := range q.waiting {
@@ -122,4 +125,16 @@ func (q *Queues) runView(queue, namespace, name string) (RunView, bool) {
 		}
 	}
 	return RunView{}, false
+}
+
+// StatusOf is the status of the TestQueue of that name.
+func (q *Service) StatusOf(name string) v1alpha1.TestQueueStatus {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	seen, _ := q.engine.Status(name)
+	status := v1alpha1.TestQueueStatus{Running: ptr.To(int32(seen.Running)), Pending: ptr.To(int32(seen.Waiting))}
+	if !seen.Oldest.IsZero() {
+		status.OldestPending = ptr.To(metav1.NewTime(seen.Oldest).Rfc3339Copy())
+	}
+	return status
 }

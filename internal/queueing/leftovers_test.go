@@ -1,4 +1,4 @@
-package testqueue
+package queueing
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func in(namespace string, run admission.Run) admission.Run {
 	return run
 }
 
-func wantTurn(t *testing.T, q *Queues, run admission.Run, starts bool) {
+func wantTurn(t *testing.T, q *Service, run admission.Run, starts bool) {
 	t.Helper()
 	if turn := q.Report(run); (turn.Action == admission.Start) != starts {
 		t.Errorf("the turn of %s is %+v, want that it starts: %v", run.Name, turn, starts)
@@ -31,7 +31,7 @@ func TestWhatRemainsOfARunKeepsItsSlotUntilItIsLetGo(t *testing.T) {
 		t.Fatal("nothing keeps its slot")
 	}
 	q.Report(entry("a", admission.Running)) // a stale cache does not bring it back
-	if status := q.statusOf(v1alpha1.DefaultQueue); *status.Running != 1 {
+	if status := q.StatusOf(v1alpha1.DefaultQueue); *status.Running != 1 {
 		t.Errorf("%d run, want what remains", *status.Running)
 	}
 	wantTurn(t, q, entry("b", admission.Waiting), false)
@@ -71,7 +71,7 @@ func TestAClaimCountsAsFarAsItsNamespaceCouldHaveGotWithRuns(t *testing.T) {
 		run.Queue = "shared"
 		return run
 	}
-	if status := q.statusOf("shared"); *status.Running != 2 {
+	if status := q.StatusOf("shared"); *status.Running != 2 {
 		t.Errorf("%d claims count, want 2", *status.Running)
 	}
 	wantTurn(t, q, shared("a"), true)
@@ -82,7 +82,7 @@ func TestAClaimCountsAsFarAsItsNamespaceCouldHaveGotWithRuns(t *testing.T) {
 	for i := range 98 { // the surplus takes the place of those that end
 		q.LetGo(types.UID(fmt.Sprint("forger", i)))
 	}
-	if status := q.statusOf("shared"); *status.Running != 3 {
+	if status := q.StatusOf("shared"); *status.Running != 3 {
 		t.Errorf("%d run, want the 2 claims that are left and 1 run", *status.Running)
 	}
 	q.LetGo("forger98")
@@ -91,7 +91,7 @@ func TestAClaimCountsAsFarAsItsNamespaceCouldHaveGotWithRuns(t *testing.T) {
 		t.Errorf("the surplus is %v", q.surplus)
 	}
 	q.SetQueue("shared", &v1alpha1.TestQueueSpec{MaxRunning: 10})
-	if status := q.statusOf("shared"); *status.Running != 10 {
+	if status := q.StatusOf("shared"); *status.Running != 10 {
 		t.Errorf("%d run once the queue takes everybody, want 10", *status.Running)
 	}
 }
@@ -118,7 +118,7 @@ func TestARunCountsWhereItStarted(t *testing.T) {
 	wantTurn(t, q, entry("b", admission.Waiting), false)
 	q.SetQueue(v1alpha1.DefaultQueue, &v1alpha1.TestQueueSpec{MaxRunning: 1, Namespaces: []string{"elsewhere"}})
 	q.Report(entry("a", admission.Waiting)) // by a cache that is behind
-	if status := q.statusOf(v1alpha1.DefaultQueue); *status.Running != 1 {
+	if status := q.StatusOf(v1alpha1.DefaultQueue); *status.Running != 1 {
 		t.Errorf("%d run in the queue, want 1", *status.Running)
 	}
 }

@@ -1,16 +1,15 @@
-// Package testqueue decides whose turn it is. It holds the queues in memory: what runs and what waits is reported to it by the
-// controller of the runs, and can be reported anew at any time, since all of it follows from objects.
-package testqueue
+// Package queueing is the one service that the controllers ask about queues. It holds the engine of package admission behind a lock.
+// The controller of the runs reports what runs and what waits; the controller of the queues reports their settings. Nothing is
+// stored: all of it can be reported again at any time.
+package queueing
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
@@ -21,32 +20,11 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// Turn is what has been decided about a run.
-type Turn struct {
-	// Action is Start for a run that may start, or has started; Finish and Cancel for one that is to end; empty for one that waits.
-	Action admission.Action
-	// Cause is why the run is to end.
-	Cause admission.Cause
-	// By is the other run, where there is one, because of which the run is to end.
-	By admission.Key
-	// Wait is why it waits.
-	Wait Wait
-}
-
-// Wait is why a run waits, in words of the API.
-type Wait struct {
-	Reason, Message string
-	// MissingSince is since when the TestQueue of the run is known not to exist; zero for one that exists.
-	MissingSince time.Time
-}
-
-type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-
 // goneRemembered bounds how many runs are remembered that are gone: as many as a cache may be behind.
 const goneRemembered = 16384
 
-// Queues are all queues. Its methods may be called from any goroutine. It must be made by New.
-type Queues struct {
+// Service holds all queues. Its methods may be called from any goroutine. It must be made by New.
+type Service struct {
 	clock clock.Clock
 
 	mu     sync.Mutex
@@ -78,8 +56,8 @@ type Queues struct {
 
 // New makes the queues. defaultLimit is how many runs of the queue default may run at once while there is no object of that name;
 // 0 is any number.
-func New(clock clock.Clock, defaultLimit int) *Queues {
-	q := &Queues{
+func New(clock clock.Clock, defaultLimit int) *Service {
+	q := &Service{
 		clock: clock, engine: admission.New(), gone: lru.New(goneRemembered), defaultLimit: defaultLimit,
 		settings: map[string]settings{}, waiting: map[types.UID]admission.Run{}, decided: map[types.UID]admission.Decision{},
 		waitingIn: map[string]map[types.UID]bool{}, missing: map[string]time.Time{},
@@ -91,7 +69,7 @@ func New(clock clock.Clock, defaultLimit int) *Queues {
 }
 
 // Open says that every run which has started has been reported, so that others may start.
-func (q *Queues) Open() {
+func (q *Service) Open() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.open = true
@@ -99,14 +77,14 @@ func (q *Queues) Open() {
 }
 
 // IsOpen says whether Open has been called.
-func (q *Queues) IsOpen() bool {
+func (q *Service) IsOpen() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.open
 }
 
 // Report tells of a run as it is seen, which may be stale, and returns what is decided about it.
-func (q *Queues) Report(run admission.Run) Turn {
+func (q *Service) Report(run admission.Run) admission.Turn {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if decision, ok := q.decided[run.UID]; ok && decision.Action == admission.Finish {
@@ -118,32 +96,32 @@ func (q *Queues) Report(run admission.Run) Turn {
 		return turnOf(decision)
 	}
 	if run.State != admission.Waiting {
-		return Turn{Action: admission.Start}
+		return admission.Turn{Action: admission.Start}
 	}
-	return Turn{Wait: q.whyWaits(run)}
+	return admission.Turn{Wait: q.whyWaits(run)}
 }
 
 // Gone tells that a run does not exist any more, or has ended without having started.
-func (q *Queues) Gone(uid types.UID) {
+func (q *Service) Gone(uid types.UID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.remove(uid)
 	q.decide()
 }
 
-func (q *Queues) remove(uid types.UID) {
+func (q *Service) remove(uid types.UID) {
 	q.gone.Add(uid, nil)
 	q.engine.RemoveRun(uid)
 	q.waitsNoMore(uid)
 	delete(q.decided, uid)
 }
 
-func turnOf(decision admission.Decision) Turn {
-	return Turn{Action: decision.Action, Cause: decision.Cause, By: decision.By}
+func turnOf(decision admission.Decision) admission.Turn {
+	return admission.Turn{Action: decision.Action, Cause: decision.Cause, By: decision.By}
 }
 
 // setRun gives the run to the engine; without a queue if it may not use the one that it names.
-func (q *Queues) setRun(run admission.Run) {
+func (q *Service) setRun(run admission.Run) {
 	if _, gone := q.gone.Get(run.UID); gone {
 		return
 	}
@@ -165,7 +143,7 @@ func (q *Queues) setRun(run admission.Run) {
 	q.engine.SetRun(run)
 }
 
-func (q *Queues) waits(run admission.Run) {
+func (q *Service) waits(run admission.Run) {
 	q.waiting[run.UID] = run
 	if q.waitingIn[run.Queue] == nil {
 		q.waitingIn[run.Queue] = map[types.UID]bool{}
@@ -174,7 +152,7 @@ func (q *Queues) waits(run admission.Run) {
 	q.waitingIn[run.Queue][run.UID] = true
 }
 
-func (q *Queues) waitsNoMore(uid types.UID) {
+func (q *Service) waitsNoMore(uid types.UID) {
 	run, ok := q.waiting[uid]
 	if !ok {
 		return
@@ -188,20 +166,20 @@ func (q *Queues) waitsNoMore(uid types.UID) {
 }
 
 // noteMissing notes since when the queue does not exist, unless it does, or nobody waits in it. The queue default always exists.
-func (q *Queues) noteMissing(name string) {
+func (q *Service) noteMissing(name string) {
 	_, exists := q.settings[name]
 	if !exists && name != v1alpha1.DefaultQueue && q.waitingIn[name] != nil {
 		q.missing[name] = q.clock.Now()
 	}
 }
 
-func (q *Queues) isForbidden(run admission.Run) bool {
+func (q *Service) isForbidden(run admission.Run) bool {
 	settings, exists := q.settings[run.Queue]
 	return exists && len(settings.namespaces) > 0 && !settings.namespaces[run.Namespace]
 }
 
 // decide asks the engine and remembers its decisions. Whoever they concern is looked at again, but for those that are being looked at.
-func (q *Queues) decide(lookedAt ...types.UID) {
+func (q *Service) decide(lookedAt ...types.UID) {
 	if !q.open {
 		return
 	}
@@ -225,15 +203,8 @@ func (q *Queues) decide(lookedAt ...types.UID) {
 	}
 }
 
-func (q *Queues) wakeRun(run admission.Key, priority int) {
-	if q.runs != nil {
-		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}}
-		q.runs.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
-	}
-}
-
 // Start decides again whenever time alone makes a difference. It returns when ctx ends.
-func (q *Queues) Start(ctx context.Context) error {
+func (q *Service) Start(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -247,15 +218,4 @@ func (q *Queues) Start(ctx context.Context) error {
 }
 
 // NeedLeaderElection keeps the queues of a replica that does not lead at rest.
-func (q *Queues) NeedLeaderElection() bool { return true }
-
-// RunsSource lets the controller of the runs know which of them are to be looked at.
-func (q *Queues) RunsSource(_ context.Context, queue workQueue) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var ok bool
-	if q.runs, ok = queue.(priorityqueue.PriorityQueue[reconcile.Request]); !ok {
-		return errors.New("the controller of the runs has no priority queue")
-	}
-	return nil
-}
+func (q *Service) NeedLeaderElection() bool { return true }

@@ -1,9 +1,10 @@
-package testqueue
+package queueing
 
 import (
 	"maps"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -24,9 +25,21 @@ type settings struct {
 	namespaces map[string]bool
 }
 
+// SetQueue takes over the settings of a TestQueue; nil if it does not exist.
+func (q *Service) SetQueue(name string, spec *v1alpha1.TestQueueSpec) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	before, exists := q.settings[name]
+	if exists == (spec != nil) && (!exists || equality.Semantic.DeepEqual(before.spec, *spec)) {
+		return
+	}
+	q.setQueue(name, spec)
+	q.decide()
+}
+
 // setQueue takes over the settings of a TestQueue; nil if it does not exist. Who waits in it is reported anew, since which
 // namespaces may use it can have changed.
-func (q *Queues) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
+func (q *Service) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
 	delete(q.settings, name)
 	switch {
 	case spec != nil:

@@ -1,4 +1,4 @@
-package testqueue
+package queueing
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +13,7 @@ var (
 )
 
 // Describe and Collect make the queues a prometheus.Collector: a scrape shows them as they are.
-func (q *Queues) Describe(descriptions chan<- *prometheus.Desc) {
+func (q *Service) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- runningDesc
 	descriptions <- pendingDesc
 	descriptions <- delayedDesc
@@ -21,7 +21,7 @@ func (q *Queues) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (q *Queues) Collect(metrics chan<- prometheus.Metric) {
+func (q *Service) Collect(metrics chan<- prometheus.Metric) {
 	now := q.clock.Now()
 	for _, view := range q.views() {
 		oldest := 0.0

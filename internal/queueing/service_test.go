@@ -1,4 +1,4 @@
-package testqueue
+package queueing
 
 import (
 	"encoding/json"
@@ -19,7 +19,7 @@ import (
 
 var t0 = time.Date(2026, time.January, 31, 10, 0, 0, 0, time.UTC)
 
-func queues(limit int) *Queues {
+func queues(limit int) *Service {
 	q := New(clocktesting.NewFakeClock(t0.Add(time.Minute)), limit)
 	q.Open()
 	return q

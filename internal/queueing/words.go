@@ -1,4 +1,4 @@
-package testqueue
+package queueing
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // whyWaits says why a run waits, and what would let it go. What changes as the queue moves on is one reason for the API: a
 // status is not written for that.
-func (q *Queues) whyWaits(run admission.Run) Wait {
+func (q *Service) whyWaits(run admission.Run) admission.Pending {
 	if q.isForbidden(run) {
 		return wait(v1alpha1.ReasonQueueForbidden,
 			"TestQueue %s does not take runs of namespace %s: whoever looks after it can add it to spec.namespaces", run.Queue, run.Namespace)
@@ -43,12 +43,12 @@ func (q *Queues) whyWaits(run admission.Run) Wait {
 	}
 }
 
-func queued(run admission.Run, why string) Wait {
+func queued(run admission.Run, why string) admission.Pending {
 	return wait(v1alpha1.ReasonQueued, "Waits in queue %s: %s", run.Queue, why)
 }
 
-func wait(reason, message string, values ...any) Wait {
-	return Wait{Reason: reason, Message: fmt.Sprintf(message, values...)}
+func wait(reason, message string, values ...any) admission.Pending {
+	return admission.Pending{Reason: reason, Message: fmt.Sprintf(message, values...)}
 }
 
 // mostNames is how many runs a message names: fewer than an explanation has, so that it can say that there are more.

@@ -1,0 +1,22 @@
+package admission
+
+import "time"
+
+// Turn is what has been decided about a run.
+type Turn struct {
+	// Action is Start for a run that may start, or has started; Finish and Cancel for one that has to end; empty for one that waits.
+	Action Action
+	// Cause is why the run has to end.
+	Cause Cause
+	// By is the other run, where there is one, because of which the run has to end.
+	By Key
+	// Wait is why the run waits.
+	Wait Pending
+}
+
+// Pending is why a run waits, in words of the API.
+type Pending struct {
+	Reason, Message string
+	// MissingSince is since when the TestQueue of the run is known not to exist; zero for one that exists.
+	MissingSince time.Time
+}
