@@ -90,7 +90,7 @@ bench-scale: build envtest-binaries ## Measure the operator while finished runs 
 
 .PHONY: bench-readers
 bench-readers: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
-	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./cmd/runner
+	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./internal/runner/program
 
 FUZZTIME ?= 10m
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 // Runner is the program that runs a test's command as process 1 of its container and reads the results: where it is, and
@@ -57,19 +58,11 @@ func formatToRead(spec *v1alpha1.TestSpec) v1alpha1.ResultsFormat {
 
 // addTo puts the runner into the pod, in front of the command of the test's container.
 func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, results v1alpha1.ResultsSpec, format v1alpha1.ResultsFormat) {
-	command := []string{
-		path.Join(runnerDir, runnerProgram), "run", "--format=" + string(format), "--grace=" + runnerGrace(pod).String(),
+	options := runner.Options{
+		Format: string(format), Grace: runnerGrace(pod), StopSignal: stopSignalOf(test),
+		Path: literal(results.Path), Report: literal(test.TerminationMessagePath), Command: test.Command,
 	}
-	if signal := stopSignalOf(test); signal != "" {
-		command = append(command, "--stop-signal="+signal)
-	}
-	if results.Path != "" {
-		command = append(command, "--path="+literal(results.Path))
-	}
-	if test.TerminationMessagePath != "" {
-		command = append(command, "--report="+literal(test.TerminationMessagePath))
-	}
-	test.Command = slices.Concat(command, []string{"--"}, test.Command)
+	test.Command = append([]string{path.Join(runnerDir, runnerProgram)}, options.Args()...)
 	r.mount(pod, test)
 }
 
@@ -117,7 +110,7 @@ func (r Runner) installer(test *corev1.Container) corev1.Container {
 	security.Capabilities = &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}
 	return corev1.Container{
 		Name: runnerVolume, Image: r.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-		Command:         []string{"/" + runnerProgram, "install", path.Join(runnerDir, runnerProgram)},
+		Command:         []string{"/" + runnerProgram, runner.Install, path.Join(runnerDir, runnerProgram)},
 		Resources:       *test.Resources.DeepCopy(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: runnerVolume, MountPath: runnerDir}},
 		SecurityContext: security,

@@ -16,6 +16,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/testrun"
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 // bench is where suites run.
@@ -96,7 +97,8 @@ func (b *bench) run(ctx context.Context, prepared string, t tool, o output, s su
 		return out, err
 	}
 	report, truth := filepath.Join(kept, "report"), filepath.Join(kept, "truth")
-	cmd := exec.CommandContext(ctx, b.runner, "run", "--format=Auto", "--grace=1s", "--report="+report, "--", "sh", "-c", o.command)
+	options := runner.Options{Format: runner.Auto, Grace: time.Second, Report: report, Command: []string{"sh", "-c", o.command}}
+	cmd := exec.CommandContext(ctx, b.runner, options.Args()...)
 	cmd.Dir = work
 	cmd.Env = b.environment("SUITE="+s.arguments, "TRUTH="+truth, "OUTPUT="+o.name, v1alpha1.EnvResults+"="+filepath.Join(kept, "results"))
 	var stdout, stderr bytes.Buffer

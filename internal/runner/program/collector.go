@@ -1,8 +1,9 @@
 //go:build linux
 
-package main
+package program
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results/gotest"
 	"github.com/testrun-dev/testrun/internal/results/junit"
 	"github.com/testrun-dev/testrun/internal/results/tap"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 // collector reads the results of a test: from its streams while it runs, and from its files when it has ended. Its methods may
@@ -46,8 +48,8 @@ type streamReader interface {
 	Recognized() bool
 }
 
-func newCollector(opts options) *collector {
-	c := &collector{format: opts.format, pattern: opts.pattern}
+func newCollector(opts runner.Options) *collector {
+	c := &collector{format: opts.Format, pattern: cmp.Or(opts.Path, runner.DefaultPath)}
 	if c.mayBe(results.GoTest) {
 		summary := &results.Summary{}
 		c.streams = append(c.streams, stream{results.GoTest, gotest.New(summary), summary})
@@ -60,7 +62,7 @@ func newCollector(opts options) *collector {
 }
 
 func (c *collector) mayBe(format results.Format) bool {
-	return c.format == string(format) || c.format == formatAuto
+	return c.format == string(format) || c.format == runner.Auto
 }
 
 func (c *collector) readsStreams() bool { return len(c.streams) > 0 }
@@ -75,9 +77,9 @@ func (c *collector) prepare(dir string) error {
 	switch {
 	case err == nil:
 	case c.format == string(results.JUnit) && errors.Is(err, errNotOurs):
-		return fmt.Errorf("the folder of $%s cannot be used: %s: %w", envResults, dir, err)
+		return fmt.Errorf("the folder of $%s cannot be used: %s: %w", runner.EnvResults, dir, err)
 	case c.format == string(results.JUnit):
-		return fmt.Errorf("the folder of $%s cannot be made (in a read-only file system, mount an empty volume at /tmp): %w", envResults, err)
+		return fmt.Errorf("the folder of $%s cannot be made (in a read-only file system, mount an empty volume at /tmp): %w", runner.EnvResults, err)
 	case errors.Is(err, errNotOurs):
 		c.refused = true
 		c.noteFiles(fmt.Sprintf("%s is not read: %v", dir, err))
@@ -135,7 +137,7 @@ func (c *collector) recognized() []stream {
 		all = append(all, stream{format: results.JUnit, summary: &c.files})
 	}
 	for _, s := range c.streams {
-		if c.format != formatAuto || s.reader.Recognized() {
+		if c.format != runner.Auto || s.reader.Recognized() {
 			all = append(all, s)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package program
 
 import (
 	"os"
@@ -53,7 +53,7 @@ func TestARunnerThatIsKilledAfterItsTestWasToldToStopHasReportedThat(t *testing.
 }
 
 // hasBegun says whether the script has made the file that says so.
-func (r *runner) hasBegun() bool {
+func (r *running) hasBegun() bool {
 	_, err := os.Stat(filepath.Join(r.resultsDir, "begun"))
 	return err == nil
 }

@@ -1,54 +1,34 @@
 //go:build linux
 
-package main
+package program
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/internal/runner"
 	"github.com/testrun-dev/testrun/internal/supervise"
 )
-
-// formatAuto is v1alpha1.ResultsAuto: whichever format is there.
-const formatAuto = "Auto"
-
-// envResults names the folder for JUnit files: see v1alpha1.EnvResults.
-const envResults = "TESTRUN_RESULTS"
-
-type options struct {
-	format     string
-	pattern    string
-	reportFile string
-	grace      time.Duration
-	stopSignal string
-}
 
 // exitCannotRun is the exit code of shells for a command that cannot be executed.
 const exitCannotRun = 126
 
 // runTest runs the command, reports, and returns the command's exit code, or one that is not 0 if it cannot report. The error is
 // for the log.
-func runTest(opts options, command []string) (int, error) {
-	formats := []string{formatAuto, string(results.TAP), string(results.JUnit), string(results.GoTest)}
-	if !slices.Contains(formats, opts.format) {
-		return exitUsage, fmt.Errorf("--format is %q: it is one of %s", opts.format, strings.Join(formats, ", "))
-	}
-	stopSignal := unix.SignalNum(opts.stopSignal)
-	if stopSignal == 0 && opts.stopSignal != "" {
-		return exitUsage, fmt.Errorf("--stop-signal is %q: it is the name of a signal, SIGUSR1 for one", opts.stopSignal)
+func runTest(opts runner.Options) (int, error) {
+	stopSignal := unix.SignalNum(opts.StopSignal)
+	if stopSignal == 0 && opts.StopSignal != "" {
+		return exitUsage, fmt.Errorf("--stop-signal is %q: it is the name of a signal, SIGUSR1 for one", opts.StopSignal)
 	}
 	collector := newCollector(opts)
 	kills := newMemoryKills("/proc/self")
-	reports := &reporting{to: openTerminationMessage(opts.reportFile), collect: func() *results.Report {
+	reports := &reporting{to: openTerminationMessage(cmp.Or(opts.Report, runner.DefaultReport)), collect: func() *results.Report {
 		report := collector.report()
 		report.MemoryKills = kills.count()
 		return report
@@ -58,12 +38,12 @@ func runTest(opts options, command []string) (int, error) {
 		stdout.Tee = func(output []byte) { collector.stdout(output); reports.changed() }
 		stderr.Tee = collector.stderr
 	}
-	dir := os.Getenv(envResults)
+	dir := os.Getenv(runner.EnvResults)
 	if err := collector.prepare(dir); err != nil {
 		return exitCannotRun, errors.Join(err, reports.end(&results.Report{NotStarted: err.Error()}))
 	}
 	result, err := supervise.Run(supervise.Command{
-		Args: command, Grace: opts.grace, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
+		Args: opts.Command, Grace: opts.Grace, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
 		StopSignal: stopSignal, OnStop: func(signal syscall.Signal) { reports.stopped(nameOf(signal)) },
 	})
 	var notStarted *supervise.StartError

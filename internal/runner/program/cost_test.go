@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package program
 
 import (
 	"bufio"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 // size is how much the tests of memory print; 1024 shows it for a GiB.
@@ -38,7 +39,7 @@ func generate(format string, mib int) error {
 	}
 	out := bufio.NewWriterSize(os.Stdout, 1<<16)
 	if format == string(results.JUnit) {
-		file, err := os.Create(filepath.Join(os.Getenv(envResults), "a.xml"))
+		file, err := os.Create(filepath.Join(os.Getenv(runner.EnvResults), "a.xml"))
 		if err != nil {
 			return err
 		}
@@ -81,7 +82,7 @@ func generateFiles(n int) error {
 		if i%1000 == 999 {
 			suite = fmt.Sprintf(`<testcase name="case %d"><failure message="no"/></testcase>`, i)
 		}
-		if err := os.WriteFile(filepath.Join(os.Getenv(envResults), fmt.Sprintf("TEST-shop.Basket%d.xml", i)), []byte(suite), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(os.Getenv(runner.EnvResults), fmt.Sprintf("TEST-shop.Basket%d.xml", i)), []byte(suite), 0o666); err != nil {
 			return err
 		}
 	}
@@ -92,7 +93,7 @@ func generateFiles(n int) error {
 func build(tb testing.TB) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "runner")
-	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
+	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/testrun-dev/testrun/cmd/runner")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, output)
@@ -126,7 +127,7 @@ func measure(t *testing.T, program, input string) (peak int, report *results.Rep
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), program, "run", "--report="+filepath.Join(dir, "report"), "--", os.Args[0], "-size="+strconv.Itoa(*size))
-	cmd.Env = append(os.Environ(), asGenerator+"="+input, envResults+"="+filepath.Join(dir, "results"))
+	cmd.Env = append(os.Environ(), asGenerator+"="+input, runner.EnvResults+"="+filepath.Join(dir, "results"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package program
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 const asRunner = "RUNNER_TEST_AS_RUNNER"
@@ -24,7 +25,7 @@ const asRunner = "RUNNER_TEST_AS_RUNNER"
 func TestMain(m *testing.M) {
 	if os.Getenv(asRunner) != "" {
 		os.Unsetenv(asRunner)
-		main()
+		os.Exit(Main(os.Args[1:]))
 	}
 	if format := os.Getenv(asGenerator); format != "" {
 		flag.Parse()
@@ -44,7 +45,7 @@ type ended struct {
 }
 
 // runner is one that has been started on a shell script.
-type runner struct {
+type running struct {
 	t              *testing.T
 	cmd            *exec.Cmd
 	stdout, stderr bytes.Buffer
@@ -52,13 +53,13 @@ type runner struct {
 	reportFile     string
 }
 
-func startRunner(t *testing.T, script string, flags ...string) *runner {
+func startRunner(t *testing.T, script string, flags ...string) *running {
 	t.Helper()
 	dir := t.TempDir()
-	r := &runner{t: t, resultsDir: filepath.Join(dir, "results"), reportFile: filepath.Join(dir, "report")}
+	r := &running{t: t, resultsDir: filepath.Join(dir, "results"), reportFile: filepath.Join(dir, "report")}
 	args := append([]string{"run", "--report=" + r.reportFile}, flags...)
 	r.cmd = exec.CommandContext(t.Context(), os.Args[0], append(args, "--", "sh", "-c", script)...)
-	r.cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"="+r.resultsDir)
+	r.cmd.Env = append(os.Environ(), asRunner+"=1", runner.EnvResults+"="+r.resultsDir)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	r.cmd.WaitDelay = 20 * time.Second // whoever keeps the streams open after that is a hang
 	if err := r.cmd.Start(); err != nil {
@@ -67,7 +68,7 @@ func startRunner(t *testing.T, script string, flags ...string) *runner {
 	return r
 }
 
-func (r *runner) end() ended {
+func (r *running) end() ended {
 	r.t.Helper()
 	var exit *exec.ExitError
 	if err := r.cmd.Wait(); err != nil && !errors.As(err, &exit) {
@@ -77,7 +78,7 @@ func (r *runner) end() ended {
 }
 
 // reported reads the report; nil if there is none. A runner that has just made the file has not reported yet.
-func (r *runner) reported() *results.Report {
+func (r *running) reported() *results.Report {
 	r.t.Helper()
 	message, err := os.ReadFile(r.reportFile)
 	if err != nil || len(message) == 0 {
@@ -212,7 +213,7 @@ func almostOver(t *testing.T) <-chan time.Time {
 }
 
 // signalWhen waits for what the test or the runner brings about, and then sends the runner a signal.
-func (r *runner) signalWhen(sig syscall.Signal, what string, holds func() bool) {
+func (r *running) signalWhen(sig syscall.Signal, what string, holds func() bool) {
 	r.t.Helper()
 	tooLate := almostOver(r.t)
 	for !holds() {
@@ -276,7 +277,7 @@ func TestWithoutAFolderForFilesATestRunsUnlessItHasToLeaveSome(t *testing.T) {
 		stdout string
 	}{"Auto": {0, "it runs\n"}, "JUnit": {exitCannotRun, ""}} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "run", "--format="+format, "--report="+filepath.Join(t.TempDir(), "report"), "--", "echo", "it runs")
-		cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"=/dev/null/results")
+		cmd.Env = append(os.Environ(), asRunner+"=1", runner.EnvResults+"=/dev/null/results")
 		stdout, err := cmd.Output()
 		if cmd.ProcessState.ExitCode() != want.code || string(stdout) != want.stdout {
 			t.Errorf("%s: exit code %d, %q (%v), want %d, %q", format, cmd.ProcessState.ExitCode(), stdout, err, want.code, want.stdout)

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package program
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 const (
@@ -192,7 +193,7 @@ func TestATestWhoseFolderIsNotOursRunsUnlessItHasToLeaveFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "run", "--format="+format, "--report="+reportFile, "--", "sh", "-c", "echo 1..1; echo ok 1; echo '"+badSuite+"' > $TESTRUN_RESULTS/a.xml")
-		cmd.Env = append(os.Environ(), asRunner+"=1", envResults+"="+link)
+		cmd.Env = append(os.Environ(), asRunner+"=1", runner.EnvResults+"="+link)
 		_ = cmd.Run() // the report says more than its exit code
 		encoded, err := os.ReadFile(reportFile)
 		if err != nil {
@@ -226,7 +227,7 @@ func TestFilesAreReadInTheOrderOfTheirNames(t *testing.T) {
 	for _, name := range []string{"b", "a/z", "d/e/f"} {
 		write(name)
 	}
-	c := newCollector(options{format: formatAuto, pattern: "**/*.xml"})
+	c := newCollector(runner.Options{Format: runner.Auto})
 	c.end(dir, 1)
 	report := c.report()
 	if report.Failed != 3*keptAtOnce+3 || report.Defect != "" {
