@@ -3,7 +3,6 @@ package results
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -132,9 +131,8 @@ func TestAFailureThatThereIsNoRoomForStaysOne(t *testing.T) {
 
 func TestAFlakyCaseShowsItsFirstFailureAndGivesItsPlaceToTheNext(t *testing.T) {
 	var s Summary
-	var each []string
-	s.Each = func(c Case) { each = append(each, fmt.Sprint(c.Name, c.Outcome, c.Flaky)) }
-	a := NewAttempts(&s)
+	all := &Recorder{}
+	a := NewAttempts(both{t, &s, all})
 	key := KeyOf("shop", "till")
 	a.Add(key, Case{Suite: "shop", Name: "till", Outcome: Failed, Message: "stuck", Location: "till.go:9", Duration: 2})
 	a.Add(KeyOf("shop", "cart"), Case{Suite: "shop", Name: "cart", Outcome: Failed})
@@ -147,8 +145,8 @@ func TestAFlakyCaseShowsItsFirstFailureAndGivesItsPlaceToTheNext(t *testing.T) {
 	if before[0].Name != "till" || before[0].Outcome != Failed || s.Duration != 3 {
 		t.Errorf("before it showed %+v, and it took %d", before, s.Duration)
 	}
-	if want := []string{"tillFailedfalse", "cartFailedfalse", "tillPassedtrue"}; !slices.Equal(each, want) {
-		t.Errorf("each is %v, want %v", each, want)
+	if till := all.Cases[0]; len(all.Cases) != 2 || len(till) != 2 || till[0].Message != "stuck" || till[1].Outcome != Passed {
+		t.Errorf("recorded are %+v", all.Cases)
 	}
 }
 
@@ -158,7 +156,8 @@ func TestCountsStayConsistentWhateverComes(t *testing.T) {
 	for seed := range uint64(3000) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		var s Summary
-		a := NewAttempts(&s)
+		all := &Recorder{}
+		a := NewAttempts(both{t, &s, all})
 		last := map[string]Outcome{}
 		for range random.IntN(60) {
 			c := Case{Name: fmt.Sprint(random.IntN(5)), Outcome: outcomes[random.IntN(len(outcomes))]}
@@ -176,6 +175,9 @@ func TestCountsStayConsistentWhateverComes(t *testing.T) {
 			if random.IntN(50) == 0 {
 				a.Distrust()
 			}
+		}
+		if got := all.Count(); got != [...]int64{s.Passed, s.Failed + s.Errored, s.Skipped, s.Flaky} {
+			t.Fatalf("seed %d: recorded are %v, and counted %s", seed, got, counted(&s))
 		}
 		kept := map[Outcome]int64{}
 		flaky := int64(0)
@@ -195,30 +197,5 @@ func TestCountsStayConsistentWhateverComes(t *testing.T) {
 				t.Fatalf("seed %d: %s ended with %s, and no case says so: %+v", seed, name, outcome, s.Cases())
 			}
 		}
-	}
-}
-
-func TestAFilterKnowsWhatWasAddedAndSeldomMore(t *testing.T) {
-	var f filter
-	const many = 50_000
-	key := func(i int) Key { return KeyOf("suite", fmt.Sprintf("case %d", i)) }
-	for i := range many {
-		f.add(key(i))
-	}
-	mistaken := 0
-	for i := range many {
-		if !f.has(key(i)) {
-			t.Fatalf("it has forgotten %d", i)
-		}
-		if f.has(key(many + i)) {
-			mistaken++
-		}
-	}
-	if mistaken > many/500 {
-		t.Errorf("it takes %d of %d others for one of them", mistaken, many)
-	}
-	f.clear()
-	if f.has(key(0)) {
-		t.Error("it has not forgotten")
 	}
 }

@@ -35,7 +35,7 @@ func TestAReportArrivesAsItWasSent(t *testing.T) {
 		t.Errorf("sent %+v\ngot %+v", sent.Cases(), got.Cases())
 	}
 	for _, report := range []*Report{sent, got} {
-		report.failing, report.flaky, report.others = nil, nil, nil
+		report.added, report.failing, report.flaky, report.others = 0, nil, nil, nil
 	}
 	if !reflect.DeepEqual(got, sent) {
 		t.Errorf("sent %+v\ngot %+v", sent, got)

@@ -1,5 +1,5 @@
-// Package results is the model of what a test reports: cases, counted in constant memory however many there are. Its
-// folders tap, junit and gotest read the formats that test tools speak.
+// Package results is the model of what a test reports: cases, a Sink for them, and a Summary that counts them in constant memory,
+// however many there are. Its folders tap, junit and gotest read the formats that test tools speak.
 package results
 
 import (
@@ -53,7 +53,7 @@ type Case struct {
 	Flaky bool
 	// Nested means that the case is a part of another one, whose duration holds its own.
 	Nested bool
-	// Details is what a Summary does not keep. Readers gather it only for a Summary with a function Each; else it is nil.
+	// Details is nil unless the Sink takes them.
 	Details *Details
 }
 
@@ -102,53 +102,94 @@ type Summary struct {
 	// Defect is the gravest one that was noted, the first of several alike; empty if there is none. DefectMessage explains it.
 	Defect        Defect
 	DefectMessage string
-	// Each, if set, is called with each case as it is added, whole and with its details. A case that turns out to be flaky comes
-	// twice: failed, and then flaky, with the same suite and name.
-	Each func(Case)
-
-	failing, flaky, others []*Case
+	// added is how many cases were added.
+	added                  ID
+	failing, flaky, others []*keptCase
 }
 
-// Add counts a case, and keeps it if there is room. An outcome that is none of the four counts as Errored. It returns the case
-// as it is kept, for those who learn later why it did not pass; nil if it is only counted.
-func (s *Summary) Add(c Case) *Case {
-	kept := &s.others
+// keptCase is a case that there was room for. It is counted under its number, or under none.
+type keptCase struct {
+	Case
+	id ID
+}
+
+// Add counts a case, and keeps it if there is room. An outcome that is none of the four counts as Errored.
+func (s *Summary) Add(c Case) (id ID, kept bool) {
+	s.added++
+	return s.added, s.count(s.added, c)
+}
+
+func (s *Summary) count(id ID, c Case) (kept bool) {
+	list := &s.others
 	c.Flaky = c.Flaky && c.Outcome == Passed
 	switch c.Outcome {
 	case Passed:
 		s.Passed++
 		if c.Flaky {
 			s.Flaky++
-			kept = &s.flaky
+			list = &s.flaky
 		}
 	case Skipped:
 		s.Skipped++
 	case Failed:
 		s.Failed++
-		kept = &s.failing
+		list = &s.failing
 	default:
 		c.Outcome = Errored
 		s.Errored++
-		kept = &s.failing
+		list = &s.failing
 	}
-	if !c.Nested {
-		s.took(c.Duration)
-	}
-	if s.Each != nil {
-		s.Each(c)
-	}
-	if len(*kept) == MaxCases {
-		return nil
+	s.took(c.ownDuration())
+	if len(*list) == MaxCases {
+		return false
 	}
 	c.Name, c.Suite = Cut(c.Name, MaxName), Cut(c.Suite, MaxName)
 	c.Message, c.Location, c.Details = Cut(c.Message, MaxMessage), Cut(c.Location, MaxLocation), nil
-	added := new(c) // not &c, which would put every case on the heap
-	*kept = append(*kept, added)
-	return added
+	*list = append(*list, new(keptCase{c, id}))
+	return true
 }
 
-// Explain replaces the message.
-func (c *Case) Explain(message string) { c.Message = Cut(message, MaxMessage) }
+// Explain replaces the message and the location, if the case is kept.
+func (s *Summary) Explain(id ID, message, location string) {
+	if kept := s.find(id); kept != nil {
+		kept.Message, kept.Location = Cut(message, MaxMessage), Cut(location, MaxLocation)
+	}
+}
+
+// Timed adds to the duration, and cuts the names that are kept.
+func (s *Summary) Timed(first, last ID, total time.Duration) {
+	for _, list := range [...][]*keptCase{s.failing, s.flaky, s.others} {
+		for _, kept := range list {
+			if title, took, ok := CutTime(kept.Name); ok && first <= kept.id && kept.id <= last {
+				kept.Name, kept.Duration = Cut(title, MaxName), took
+			}
+		}
+	}
+	s.took(total)
+}
+
+// Takes is CountOnly as soon as as many cases failed as there is room for.
+func (s *Summary) Takes() Extent {
+	if s.Failed+s.Errored < MaxCases {
+		return Texts
+	}
+	return CountOnly
+}
+
+// find returns a case that is kept; nil if it is not.
+func (s *Summary) find(id ID) *keptCase {
+	if id == 0 {
+		return nil
+	}
+	for _, list := range [...][]*keptCase{s.failing, s.flaky, s.others} {
+		for _, kept := range list {
+			if kept.id == id {
+				return kept
+			}
+		}
+	}
+	return nil
+}
 
 // took adds to the duration, which stays at the longest that there is rather than turn negative.
 func (s *Summary) took(d time.Duration) {
@@ -180,21 +221,21 @@ func (s *Summary) Total() int64 { return s.Passed + s.Failed + s.Errored + s.Ski
 // that were skipped, then those that passed; each kind in the order in which they were added.
 func (s *Summary) Cases() []Case {
 	others := slices.Clone(s.others)
-	slices.SortStableFunc(others, func(a, b *Case) int { return -cmp.Compare(a.Outcome, b.Outcome) })
+	slices.SortStableFunc(others, func(a, b *keptCase) int { return -cmp.Compare(a.Outcome, b.Outcome) })
 	kept := firstCases(slices.Concat(s.failing, s.flaky, others))
 	cases := make([]Case, len(kept))
 	for i, c := range kept {
-		cases[i] = *c
+		cases[i] = c.Case
 	}
 	return cases
 }
 
-func copies(cases []*Case) []*Case {
-	copied := make([]*Case, len(cases))
+func copies(cases []*keptCase) []*keptCase {
+	copied := make([]*keptCase, len(cases))
 	for i, c := range cases {
 		copied[i] = new(*c)
 	}
 	return copied
 }
 
-func firstCases(cases []*Case) []*Case { return cases[:min(len(cases), MaxCases)] }
+func firstCases(cases []*keptCase) []*keptCase { return cases[:min(len(cases), MaxCases)] }

@@ -47,14 +47,20 @@ func TestASummaryKeepsFailingCasesFirstAndForgetsPassedOnes(t *testing.T) {
 
 func TestACaseThatIsKeptCanBeExplainedLater(t *testing.T) {
 	var s Summary
-	s.Add(Case{Name: "a", Outcome: Failed, Message: "no"}).Explain(strings.Repeat("x", 2*MaxMessage))
-	if message := s.Cases()[0].Message; !strings.HasPrefix(message, "xxx") || Size(message) > MaxMessage {
-		t.Errorf("it says %.20q in %d bytes", message, Size(message))
+	id, _ := s.Add(Case{Name: "a", Outcome: Failed, Message: "no", Location: "a.go:1"})
+	s.Explain(id, strings.Repeat("x", 2*MaxMessage), "a.go:2")
+	if c := s.Cases()[0]; !strings.HasPrefix(c.Message, "xxx") || Size(c.Message) > MaxMessage || c.Location != "a.go:2" {
+		t.Errorf("it says %.20q in %d bytes, of %s", c.Message, Size(c.Message), c.Location)
 	}
 	for range MaxCases {
-		if kept := s.Add(Case{Outcome: Failed}); (kept == nil) != (s.Total() > MaxCases) {
-			t.Errorf("case %d: kept is %v", s.Total(), kept)
+		id, kept := s.Add(Case{Outcome: Failed})
+		if kept != (s.Total() <= MaxCases) || int64(id) != s.Total() {
+			t.Errorf("case %d: its number is %d, kept is %t", s.Total(), id, kept)
 		}
+		s.Explain(id, "late", "")
+	}
+	if last := s.Cases()[MaxCases-1]; last.Message != "late" {
+		t.Errorf("the last says %q", last.Message)
 	}
 }
 
@@ -86,18 +92,24 @@ func TestFlakyCasesArePassedAndShownBehindFailingOnes(t *testing.T) {
 	}
 }
 
-func TestWhoAsksForEachCaseGetsItWhole(t *testing.T) {
-	var got []Case
-	s := Summary{Each: func(c Case) { got = append(got, c) }}
-	long := strings.Repeat("x", 2*MaxMessage)
-	for range MaxCases + 1 {
-		s.Add(Case{Outcome: Failed, Message: long, Details: &Details{Output: long}})
-	}
-	if last := got[MaxCases]; last.Message != long || last.Details.Output != long {
-		t.Errorf("the last has a message of %d bytes", len(last.Message))
-	}
+func TestASummaryKeepsNoDetails(t *testing.T) {
+	var s Summary
+	s.Add(Case{Outcome: Failed, Details: &Details{Output: "long"}})
 	if s.Cases()[0].Details != nil {
 		t.Error("the summary keeps the details")
+	}
+}
+
+func TestASummaryTakesTextsWhileThereIsRoomForFailures(t *testing.T) {
+	var s Summary
+	for range MaxCases {
+		if got := s.Takes(); got != Texts {
+			t.Errorf("after %d failures it takes %d", s.Failed, got)
+		}
+		s.Add(Case{Outcome: Failed})
+	}
+	if got := s.Takes(); got != CountOnly {
+		t.Errorf("it takes %d", got)
 	}
 }
 
@@ -144,7 +156,7 @@ func TestMergingIsAddingOneAfterTheOther(t *testing.T) {
 	other.Note(BailedOut, "over")
 	both.Note(BailedOut, "over")
 	one.Merge(&other)
-	other.failing[0].Explain("what is learned later is told to one of them")
+	other.Explain(other.failing[0].id, "what is learned later is told to one of them", "")
 	if one.Total() != both.Total() || one.Flaky != both.Flaky || one.Duration != both.Duration || one.Defect != both.Defect || !slices.Equal(one.Cases(), both.Cases()) {
 		t.Errorf("merged: %+v\nadded: %+v", one, both)
 	}

@@ -24,12 +24,12 @@ const (
 	unnamed = "(name not kept)"
 )
 
-// Reader reads the output of a test as it comes, in constant memory, and adds its cases to a summary. A case is what has an end
+// Reader reads the output of a test as it comes, in constant memory, and adds its cases to a Sink. A case is what has an end
 // of its own: a test or subtest, an example, a fuzz test, a benchmark. A package is none, unless it fails for another reason
 // than its tests. A package that has failed and starts again repeats its tests: what is in it are further attempts. It is not
 // safe for concurrent use.
 type Reader struct {
-	sink           *results.Summary
+	sink           results.Sink
 	attempts       *results.Attempts
 	stdout, stderr stream
 	recognized     bool
@@ -59,7 +59,7 @@ type Reader struct {
 }
 
 // New returns a reader that adds to sink.
-func New(sink *results.Summary) *Reader {
+func New(sink results.Sink) *Reader {
 	r := &Reader{
 		sink: sink, attempts: results.NewAttempts(sink),
 		packages: map[string]*progress{}, failed: map[results.Key]struct{}{},
@@ -168,7 +168,7 @@ func (r *Reader) beginTest(p *progress, name string) {
 	r.serial++
 	r.tests++
 	begun := &test{name: name, serial: r.serial}
-	if r.sink.Each != nil {
+	if r.sink.Takes() == results.WithDetails {
 		begun.details = &results.Details{}
 	}
 	p.tests[name] = begun
@@ -227,7 +227,7 @@ func (r *Reader) add(p *progress, c results.Case) {
 
 // locate finds the place of a case that would be kept.
 func (r *Reader) locate(c *results.Case) {
-	if c.Message != "" && (r.sink.Failed+r.sink.Errored < results.MaxCases || r.sink.Each != nil) {
+	if c.Message != "" && r.sink.Takes() != results.CountOnly {
 		c.Location = results.LocationIn(c.Message, "")
 	}
 }

@@ -310,6 +310,19 @@ func TestCasesTellSuiteDurationAndNesting(t *testing.T) {
 	}
 }
 
+// recorder keeps every case with its details.
+type recorder struct {
+	results.Summary
+	cases []results.Case
+}
+
+func (r *recorder) Add(c results.Case) (results.ID, bool) {
+	r.cases = append(r.cases, c)
+	return r.Summary.Add(c)
+}
+
+func (r *recorder) Takes() results.Extent { return results.WithDetails }
+
 func TestDetailsAreReadForWhoAsksForThem(t *testing.T) {
 	events := lines(
 		event{Action: "run", Package: "p", Test: "A"},
@@ -320,14 +333,14 @@ func TestDetailsAreReadForWhoAsksForThem(t *testing.T) {
 		event{Action: "pass", Package: "p", Test: "A"},
 		event{Action: "pass", Package: "p"},
 	)
-	var got []results.Case
-	reader := New(&results.Summary{Each: func(c results.Case) { got = append(got, c) }})
+	var sink recorder
+	reader := New(&sink)
 	_, _ = reader.Write([]byte(events))
 	reader.Close()
 	want := &results.Details{
 		Output: "it opens\n", Properties: []results.Property{{Name: "owner", Value: "till"}}, Attachments: []string{"/tmp/p/A"},
 	}
-	if len(got) != 1 || !reflect.DeepEqual(got[0].Details, want) {
+	if got := sink.cases; len(got) != 1 || !reflect.DeepEqual(got[0].Details, want) {
 		t.Errorf("it has %+v", got)
 	}
 	if c := read(events, "", 100).Cases()[0]; c.Details != nil {

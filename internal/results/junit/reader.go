@@ -17,7 +17,7 @@ const (
 
 // Reader reads the files of one test, and counts what several of them tell once, in constant memory.
 type Reader struct {
-	sink     *results.Summary
+	sink     results.Sink
 	attempts *results.Attempts
 	files    int
 	// suites are the files in which suites were seen first, failed the cases that have failed in any.
@@ -28,7 +28,7 @@ type Reader struct {
 }
 
 // New returns a reader that adds to the sink. Files at the top of a folder are read before those in folders below.
-func New(sink *results.Summary) *Reader {
+func New(sink results.Sink) *Reader {
 	return &Reader{
 		sink: sink, attempts: results.NewAttempts(sink),
 		suites: map[results.Key]int{}, failed: map[results.Key]struct{}{}, folders: map[results.Key]struct{}{},
@@ -36,7 +36,7 @@ func New(sink *results.Summary) *Reader {
 }
 
 // Read reads a file of a test that has no other.
-func Read(in io.Reader, file string, sink *results.Summary) bool {
+func Read(in io.Reader, file string, sink results.Sink) bool {
 	return New(sink).Read(in, file, true)
 }
 
@@ -63,7 +63,7 @@ func (r *Reader) begin(name string) *file {
 	r.files++
 	r.attempts.Forget()
 	folder := path.Dir(name)
-	f := &file{Reader: r, number: r.files, name: name, folder: results.KeyOf(folder), details: r.sink.Each != nil}
+	f := &file{Reader: r, number: r.files, name: name, folder: results.KeyOf(folder), details: r.sink.Takes() == results.WithDetails}
 	if reportsOfTestNG[path.Base(folder)] {
 		_, f.copied = r.folders[results.KeyOf(path.Dir(folder))]
 	}

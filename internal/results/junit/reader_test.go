@@ -170,16 +170,30 @@ func TestWhereACaseIs(t *testing.T) {
 	}
 }
 
+// recorder keeps every case with its details.
+type recorder struct {
+	results.Summary
+	cases []results.Case
+}
+
+func (r *recorder) Add(c results.Case) (results.ID, bool) {
+	r.cases = append(r.cases, c)
+	return r.Summary.Add(c)
+}
+
+func (r *recorder) Takes() results.Extent { return results.WithDetails }
+
 func TestDetailsAreReadForWhoAsksForThem(t *testing.T) {
 	const xml = `<testsuite><properties><property name="of the suite" value="1"/></properties>
 		<testcase name="a"><properties><property name="owner" value="till"/><property name="attachment" value="a/log.txt"/></properties>
 		<system-out><![CDATA[it <opens>
 [[ATTACHMENT|a/screen.png]] [[ATTACHMENT|a/not closed]]></system-out><system-err>no</system-err></testcase>
 		<testcase name="b"><failure>x</failure></testcase></testsuite>`
-	var got []results.Case
-	sum := results.Summary{Each: func(c results.Case) { got = append(got, c) }}
-	if !Read(strings.NewReader(xml), "a.xml", &sum) || sum.Defect != "" || len(got) != 2 {
-		t.Fatalf("%d cases, %s", len(got), sum.DefectMessage)
+	var sink recorder
+	read := Read(strings.NewReader(xml), "a.xml", &sink)
+	got := sink.cases
+	if !read || sink.Defect != "" || len(got) != 2 {
+		t.Fatalf("%d cases, %s", len(got), sink.DefectMessage)
 	}
 	details := got[0].Details
 	if want := "it <opens>\n[[ATTACHMENT|a/screen.png]] [[ATTACHMENT|a/not closed"; details.Output != want {

@@ -85,8 +85,7 @@ func (p *parser) location(a attributes) string {
 
 // locate finds where a case failed that would be kept, if no attribute names the line.
 func (p *parser) locate(c *results.Case) {
-	sum := p.file.sink
-	if c.Message == "" || hasLine(c.Location) || sum.Failed+sum.Errored+sum.Flaky > results.MaxCases && sum.Each == nil {
+	if c.Message == "" || hasLine(c.Location) || p.file.sink.Takes() == results.CountOnly {
 		return
 	}
 	if found := results.LocationIn(c.Message, c.Suite); found != "" {

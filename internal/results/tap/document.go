@@ -128,14 +128,14 @@ func (r *Reader) topLevel(h *held, number uint64, failed bool, blame string) {
 	case failed:
 		c.Outcome, c.Message = results.Failed, blame
 	}
-	var kept *results.Case
+	var id results.ID
 	if failed {
-		kept = r.queue.add(&result{Case: c, own: h.failure(), parts: r.parts})
+		id = r.queue.add(&result{Case: c, own: h.failure(), parts: r.parts})
 	} else {
-		kept = r.sink.Add(c)
+		id, _ = r.sink.Add(c)
 	}
 	r.parts = nil
-	r.doc.timing.add(kept, h, r.levels[0].early)
+	r.doc.timing.add(id, h, r.levels[0].early)
 }
 
 // failure returns what is known about why the point failed.

@@ -34,8 +34,8 @@ type failure struct {
 // result is a case, and what is known about why it failed.
 type result struct {
 	results.Case
-	// kept is the case in the sink.
-	kept  *results.Case
+	// id is the case in the sink.
+	id    results.ID
 	own   failure
 	parts []failure
 	// died is the file whose end this is; empty for a case of its own. words are what it wrote last to its standard error,

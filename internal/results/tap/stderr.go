@@ -9,6 +9,8 @@ import (
 )
 
 const (
+	// maxWaiting is how many failing cases wait for what explains them. Those that have waited longest give up.
+	maxWaiting = 128
 	// maxBlocks is how many blocks of diagnostics are kept that no failing point has been seen for.
 	maxBlocks = 64
 	// maxTail is how many other lines of the standard error are kept, and maxTailLine how much of each.
@@ -84,16 +86,16 @@ func (b *block) add(line []byte) {
 
 // queue brings failing cases and what explains them together, whichever comes first.
 type queue struct {
-	sink *results.Summary
-	// waiting are failing cases that the sink keeps and that may still be explained.
+	sink results.Sink
+	// waiting are failing cases that the sink keeps and that may still be explained, at most maxWaiting.
 	waiting []*result
 	// begun is a block whose end has not been seen, blocks are those that no case has claimed yet.
 	begun  *block
 	blocks []*block
 }
 
-// add hands a failing case on. It returns it as the sink keeps it, nil if it is only counted.
-func (q *queue) add(res *result) *results.Case {
+// add hands a failing case on, and returns its number.
+func (q *queue) add(res *result) results.ID {
 	q.blocks = slices.DeleteFunc(q.blocks, func(b *block) bool {
 		point := res.awaits(b)
 		if point != nil {
@@ -101,11 +103,14 @@ func (q *queue) add(res *result) *results.Case {
 		}
 		return point != nil
 	})
-	res.kept = q.sink.Add(res.complete())
-	if res.kept != nil && !res.explained() {
+	id, kept := q.sink.Add(res.complete())
+	if res.id = id; kept && !res.explained() {
+		if len(q.waiting) == maxWaiting {
+			q.waiting = slices.Delete(q.waiting, 0, 1)
+		}
 		q.waiting = append(q.waiting, new(*res))
 	}
-	return res.kept
+	return id
 }
 
 // endBlock gives the block that has begun to the first case that awaits it.
@@ -152,8 +157,7 @@ func (q *queue) close(t *tail) {
 // explain tells what is known of a case that waits, which it does no longer if that is all.
 func (q *queue) explain(res *result) {
 	known := res.complete()
-	res.kept.Explain(known.Message)
-	res.kept.Location = results.Cut(known.Location, results.MaxLocation)
+	q.sink.Explain(res.id, known.Message, known.Location)
 	if res.explained() {
 		q.waiting = slices.DeleteFunc(q.waiting, func(other *result) bool { return other == res })
 	}

@@ -19,7 +19,7 @@ const (
 
 // Reader reads one or more TAP documents from what a test prints.
 type Reader struct {
-	sink           *results.Summary
+	sink           results.Sink
 	stdout, stderr results.Lines
 	// plain is where lines are put without their colors.
 	plain []byte
@@ -73,7 +73,7 @@ type document struct {
 }
 
 // New returns a reader that adds the cases to the sink.
-func New(sink *results.Summary) *Reader {
+func New(sink results.Sink) *Reader {
 	r := &Reader{sink: sink}
 	r.stdout.Each = r.line
 	r.stderr.Each = r.stderrLine

@@ -2,68 +2,41 @@ package tap
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // timing reads what bats --timing puts behind the title of each case, " in 12ms". A title may end so by itself: it is a time
-// only if every case of the document has one, and there are several. So the names are cut when the document has ended.
+// only if every case of the document has one, and there are several. So the sink is told when the document has ended.
 type timing struct {
 	// off means that a case had none.
-	off   bool
-	cases int
-	total time.Duration
-	named []timed
-}
-
-// timed is a case that the sink keeps.
-type timed struct {
-	kept *results.Case
-	name string
-	took time.Duration
+	off         bool
+	cases       int
+	total       time.Duration
+	first, last results.ID
 }
 
 // add looks at a case. Bats writes its plan first, numbers and no dash.
-func (t *timing) add(kept *results.Case, h *held, early uint64) {
+func (t *timing) add(id results.ID, h *held, early uint64) {
 	if t.off {
 		return
 	}
-	name, took, ok := cutTiming(h.description)
+	_, took, ok := results.CutTime(h.description)
 	if t.off = !ok || h.dashed || !h.numbered || h.duration > 0 || early > 0; t.off {
-		t.named = nil
 		return
 	}
-	t.cases++
-	t.total += min(took, math.MaxInt64-t.total)
-	if kept != nil {
-		t.named = append(t.named, timed{kept, name, took})
+	if t.cases == 0 {
+		t.first = id
 	}
+	t.cases++
+	t.last = id
+	t.total += min(took, math.MaxInt64-t.total)
 }
 
 // close ends the document.
-func (t *timing) close(sink *results.Summary) {
-	if t.off || t.cases < 2 {
-		return
+func (t *timing) close(sink results.Sink) {
+	if !t.off && t.cases > 1 {
+		sink.Timed(t.first, t.last, t.total)
 	}
-	for _, n := range t.named {
-		n.kept.Duration = n.took
-		n.kept.Name = results.Cut(n.name, results.MaxName)
-	}
-	sink.Duration += min(t.total, math.MaxInt64-sink.Duration)
-	t.named = nil
-}
-
-func cutTiming(description string) (name string, took time.Duration, ok bool) {
-	i := strings.LastIndex(description, " in ")
-	if i < 0 {
-		return description, 0, false
-	}
-	number, ok := strings.CutSuffix(description[i+len(" in "):], "ms")
-	if !ok || digits([]byte(number)) != len(number) {
-		return description, 0, false
-	}
-	took, ok = parseNumberOf(time.Millisecond, []byte(number))
-	return description[:i], took, ok
 }

@@ -40,7 +40,7 @@ type files struct {
 	root    *os.Root
 	pattern []string
 	reader  *junit.Reader
-	sink    *results.Summary
+	sink    results.Sink
 	// found means that something was read, or noted.
 	found bool
 	// entries counts what was looked at. known are the files that were read, by their inodes, and links those that come last.
