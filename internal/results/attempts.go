@@ -1,6 +1,6 @@
 package results
 
-// maxFailed is how many failed cases are remembered, so that a further attempt of one is known. A failure beyond that stays one.
+// maxFailed is how many failed cases are remembered, to recognize a further attempt. A failure beyond that stays a failure.
 const maxFailed = 4096
 
 // Attempts adds cases to a Sink, and says which of them are further attempts of one case: it failed if none passed, and is flaky
@@ -34,7 +34,7 @@ func (a *Attempts) Add(key Key, c Case) {
 	}
 }
 
-// Retry takes a case of a run that repeats an earlier one. What was there before is the same case, and its last attempt decides.
+// Retry takes a case of a run that repeats an earlier run. If its key is known, it is a further attempt of the same case.
 func (a *Attempts) Retry(key Key, c Case) {
 	switch r := a.failed[key]; {
 	case r != nil:
@@ -68,11 +68,10 @@ func (a *Attempts) Repeat(key Key, c Case, unique bool) {
 // Failed says whether a case is known to have failed.
 func (a *Attempts) Failed(key Key) bool { return a.failed[key] != nil }
 
-// Forget says that keys of cases that have passed will not come again.
+// Forget drops the keys of passed cases. Call it when they will not come again.
 func (a *Attempts) Forget() { a.passed.clear() }
 
-// Distrust takes the attempts of flaky cases for cases of their own. It is for a test that ends with a failure that no other
-// case explains.
+// Distrust counts the attempts of flaky cases as cases of their own. Call it if the test failed and no other case explains why.
 func (a *Attempts) Distrust() {
 	for _, r := range a.failed {
 		if r.Flaky {

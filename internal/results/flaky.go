@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Retry counts the attempts of a case as one case. A flaky one shows why it failed first.
+// Retry counts all attempts of a case as one case. A flaky case shows why its first attempt failed.
 func (s *Summary) Retry(was Standing, c Case) {
 	passed := c.Outcome == Passed
 	if was.Failures == 0 || c.Outcome == Skipped || passed == was.Flaky {
@@ -43,11 +43,11 @@ func (s *Summary) Separate(was Standing) {
 	if len(s.failing) < MaxCases {
 		s.failing = append(s.failing, new(keptCase{failed, was.ID}))
 	}
-	failed.Message = "" // only the first one's is known
+	failed.Message = "" // only the message of the first one was kept
 	s.failing = with(s.failing, failed, was.Failures-1)
 }
 
-// with adds so many copies of a case, as far as there is room.
+// with adds n copies of a case, or as many as there is room for.
 func with(cases []*keptCase, c Case, n int32) []*keptCase {
 	for ; n > 0 && len(cases) < MaxCases; n-- {
 		cases = append(cases, new(keptCase{Case: c}))
@@ -55,7 +55,7 @@ func with(cases []*keptCase, c Case, n int32) []*keptCase {
 	return cases
 }
 
-// uncount takes back that so many cases failed.
+// uncount subtracts n cases from those that failed or errored.
 func (s *Summary) uncount(errored bool, n int64) {
 	if errored {
 		s.Errored -= n
@@ -64,7 +64,7 @@ func (s *Summary) uncount(errored bool, n int64) {
 	s.Failed -= n
 }
 
-// ownDuration is what the case adds to the duration of all.
+// ownDuration is what the case adds to the total duration.
 func (c *Case) ownDuration() time.Duration {
 	if c.Nested {
 		return 0
@@ -72,7 +72,7 @@ func (c *Case) ownDuration() time.Duration {
 	return c.Duration
 }
 
-// without returns the cases but that one. It leaves the slice as it is, since a copy of the summary may hold it.
+// without returns the cases except one. It does not change the slice, which a copy of the summary may share.
 func without(cases []*keptCase, one *keptCase) []*keptCase {
 	i := slices.Index(cases, one)
 	if one == nil || i < 0 {

@@ -3,9 +3,9 @@ package results
 // Key identifies a case: a hash of its file, suite and name.
 type Key uint64
 
-// KeyOf returns the key of a case that is told from others by these parts.
+// KeyOf returns the key of a case that these parts identify.
 func KeyOf(parts ...string) Key {
-	// FNV-1a, with a byte that is in no UTF-8 behind each part.
+	// FNV-1a. After each part comes a byte that UTF-8 never contains.
 	h := uint64(14695981039346656037)
 	for _, part := range parts {
 		for i := range len(part) {
@@ -16,10 +16,11 @@ func KeyOf(parts ...string) Key {
 	return Key(h)
 }
 
-// filterBits is the size of a filter. It knows 50,000 keys with an error of one in a thousand, and 100,000 with one in a hundred.
+// filterBits is the size of a filter. With 50,000 keys it is wrong about one key in a thousand, with 100,000 about one in a
+// hundred.
 const filterBits = 1 << 20
 
-// filter is a Bloom filter: it knows each key that was added, and may take others for one of them, the sooner the more there are.
+// filter is a Bloom filter. It recognizes every key that was added, and sometimes one that was not.
 type filter struct{ bits []uint64 }
 
 func (f *filter) add(key Key) {

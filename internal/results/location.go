@@ -14,9 +14,9 @@ var (
 	frame = regexp.MustCompile(`(?m)^[ \t]*at (?:[^\s(/]*/)*([^\s(/]+)\(([^\s():]+:[0-9]{1,7})\)`)
 )
 
-// LocationIn finds where a case failed in what it says of its failure: the first file:line at the beginning of a line, or the first
-// place in a stack trace that is the test's own: of JavaScript that is no package, and of a Java virtual machine that is in the
-// class. It is empty if there is none.
+// LocationIn finds where a case failed in the text of its failure: the first file:line at the beginning of a line, or else the
+// first line of a stack trace that belongs to the test. For Java that is a method of the class, for JavaScript a file that is not
+// below node_modules. It returns "" if there is none.
 func LocationIn(text, class string) string {
 	if found := atLineStart.FindStringSubmatch(text); found != nil {
 		return found[1]

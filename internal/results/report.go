@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// Report is what the runner says of a test when it has ended, and now and then before.
+// Report is what the runner says about a test: once when it has ended, and from time to time before that.
 type Report struct {
 	Summary
 	// Format is the format that was read; empty if none was found.
 	Format Format
-	// Also says what failed in another format than that one; empty if nothing did. It fails the run like a failing case.
+	// Also says what failed in other formats; empty if nothing did. It fails the run like a failing case.
 	Also string
-	// Final is false for a report that was made while the test ran: all there is, if the runner was killed.
+	// Final is false for a report that was made while the test ran. It is the last one if the runner was killed.
 	Final bool
 	// NotStarted says why the command could not be executed; empty if it was.
 	NotStarted string
 	// Stopped names the signal that told the test to stop before it had ended, SIGTERM for one; empty if none did.
 	Stopped string
-	// MemoryKills is how many processes of the container the kernel killed while the test ran, for want of memory.
+	// MemoryKills is how many processes of the container the kernel killed because memory ran out.
 	MemoryKills int64
 }
 
-// ExitNotReported is the exit code of a runner that could not leave its report, if the test's own is 0: what nobody can read
-// has not passed.
+// ExitNotReported is the runner's exit code if it could not write its report and the test's own exit code is 0. A test whose
+// results nobody can read has not passed.
 const ExitNotReported = 121
 
-// Encoding of a report. It has to fit into a container's termination message, of which a kubelet keeps 4096 bytes, and less
-// in a pod of more than three containers. So the first line is a header in JSON; the second holds the cases, as lines of JSON
-// too, compressed by DEFLATE (RFC 1951) and then written in base64. The most important come first, and what was cut off at the
-// end does not hide what is before it.
+// Encoding of a report. It has to fit into a container's termination message. A kubelet keeps 4096 bytes of that, and less in a
+// pod with more than three containers. The first line is a header in JSON. The second line has the cases: lines of JSON,
+// compressed with DEFLATE (RFC 1951), in base64. The most important cases come first, and they can be read even if the end was
+// cut off.
 type header struct {
 	Version       int    `json:"testrun"`
 	Final         bool   `json:"final,omitempty"`
@@ -73,16 +73,16 @@ const (
 	maxSignalName = 32
 	// maxCasesSize bounds the cases, in bytes before they are compressed.
 	maxCasesSize = 10 << 10
-	// minShare is the room that a failing or flaky case gets for itself and its message, even if the next ones then have none.
+	// minShare is the least room for a failing or flaky case with its message, even if nothing is left for the next ones.
 	minShare = 160
-	// minMessage is the length below which a message says too little to be worth its place.
+	// minMessage is the least length of a message. A shorter one says too little to be worth its place.
 	minMessage = 16
 )
 
 var encoding = base64.RawStdEncoding
 
-// Encode writes the report in at most limit bytes, which are at least 2048. Cases that do not fit are left out, the least
-// important first; the messages of failing cases share the room.
+// Encode writes the report in at most limit bytes; limit is at least 2048. If not all cases fit, the least important are left out.
+// The messages of failing cases share the room.
 func (r *Report) Encode(limit int) []byte {
 	head := jsonLine(header{
 		Version: encodingVersion, Final: r.Final, NotStarted: Cut(r.NotStarted, maxHeaderMessage), Format: r.Format,
@@ -111,7 +111,7 @@ func encodeCases(cases []Case, size int) []byte {
 	for i, c := range cases {
 		encoded := encodedCase{c.Outcome, c.Suite, c.Name, c.Duration.Milliseconds(), c.Location, c.Flaky, ""}
 		bare := len(jsonLine(encoded)) + len(`,"m":""`)
-		// Each failing or flaky case may take an equal share of what is left. What it does not take is for the next ones.
+		// Each failing or flaky case gets an equal share of the room that is left. What it does not need goes to the next ones.
 		left := size - len(out)
 		if room := min(left, max(minShare, left/max(1, telling-i))) - bare; room >= minMessage {
 			encoded.Message = Cut(c.Message, room)
@@ -151,7 +151,7 @@ func deflate(plain []byte) []byte {
 // inflate returns as much as it can of what was deflated and put into base64, at most maxCasesSize bytes.
 func inflate(packed string) []byte {
 	in := flate.NewReader(base64.NewDecoder(encoding, strings.NewReader(packed)))
-	plain, _ := io.ReadAll(io.LimitReader(in, maxCasesSize)) // an error is the end of what can be read
+	plain, _ := io.ReadAll(io.LimitReader(in, maxCasesSize)) // after an error nothing more can be read
 	return plain
 }
 
@@ -199,7 +199,7 @@ func decodeCases(packed string) (kept Summary) {
 		if json.Unmarshal(line, &c) != nil {
 			break
 		}
-		// What is written without the escapes that Encode uses is longer than it looks.
+		// Another writer may not escape what Encode escapes. So the text may be larger than the bytes that were read.
 		if size += Size(c.Suite) + Size(c.Name) + Size(c.Location) + Size(c.Message); size > maxCasesSize {
 			break
 		}

@@ -14,13 +14,13 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Passed means that the case succeeded, or failed as it is expected to.
+	// Passed means that the case succeeded, or failed as expected.
 	Passed Outcome = "Passed"
 	// Failed means that the case ran and did not succeed.
 	Failed Outcome = "Failed"
 	// Errored means that the case could not be run to its end.
 	Errored Outcome = "Errored"
-	// Skipped means that the case was not run, or that its failing is expected for now.
+	// Skipped means that the case was not run, or that it is known to fail for now.
 	Skipped Outcome = "Skipped"
 )
 
@@ -45,13 +45,13 @@ type Case struct {
 	Outcome Outcome
 	// Duration is how long the case took; 0 if nothing says so.
 	Duration time.Duration
-	// Message says why the case did not pass; of a flaky one, why its first attempt did not. Empty for most that passed.
+	// Message says why the case did not pass. For a flaky case it says why the first attempt failed. Most passed cases have none.
 	Message string
 	// Location is where in the source the case stands or failed: a file, or file:line. Empty if nothing says so.
 	Location string
 	// Flaky means that the case passed after an earlier attempt in the same run had failed.
 	Flaky bool
-	// Nested means that the case is a part of another one, whose duration holds its own.
+	// Nested means that the case is a part of another one, whose duration includes it.
 	Nested bool
 	// Details is nil unless the Sink takes them.
 	Details *Details
@@ -69,7 +69,7 @@ type Details struct {
 // Property is a name and a value that a test gives to a case.
 type Property struct{ Name, Value string }
 
-// Bounds of what is kept, in bytes as Size counts them; MaxCases in cases.
+// Limits of what is kept. MaxCases counts cases, the others bytes as Size counts them.
 const (
 	MaxCases    = 50
 	MaxName     = 256
@@ -77,14 +77,14 @@ const (
 	MaxMessage  = 1024
 )
 
-// Defect says why results are not whole, so that they cannot be called passed whatever the cases say.
+// Defect says why the results are not whole. A test with a defect has not passed, whatever its cases say.
 type Defect string
 
-// The defects, from the least to the gravest.
+// The defects. Each is worse than the one before.
 const (
 	// Incomplete means that the results break off or cannot be read to their end.
 	Incomplete Defect = "Incomplete"
-	// PlanNotReached means that the cases are not those that the results announce.
+	// PlanNotReached means that the results announce a number of cases and have another.
 	PlanNotReached Defect = "PlanNotReached"
 	// BailedOut means that the test gave up.
 	BailedOut Defect = "BailedOut"
@@ -92,14 +92,14 @@ const (
 
 var gravity = map[Defect]int{Incomplete: 1, PlanNotReached: 2, BailedOut: 3}
 
-// Summary is what is kept of a stream of cases. Its zero value has seen none. It takes up constant memory.
+// Summary is a Sink that counts cases and keeps the most important ones, in constant memory. Its zero value is empty.
 type Summary struct {
 	Passed, Failed, Errored, Skipped int64
 	// Flaky is the number of those passed cases that are flaky.
 	Flaky int64
 	// Duration is the time that the cases took, added up.
 	Duration time.Duration
-	// Defect is the gravest one that was noted, the first of several alike; empty if there is none. DefectMessage explains it.
+	// Defect is the worst one that was noted, and the first of equals; empty if there is none. DefectMessage explains it.
 	Defect        Defect
 	DefectMessage string
 	// added is how many cases were added.
@@ -107,7 +107,7 @@ type Summary struct {
 	failing, flaky, others []*keptCase
 }
 
-// keptCase is a case that there was room for. It is counted under its number, or under none.
+// keptCase is a case with its number. The number is 0 for a copy that nobody will ask for.
 type keptCase struct {
 	Case
 	id ID
@@ -168,7 +168,7 @@ func (s *Summary) Timed(first, last ID, total time.Duration) {
 	s.took(total)
 }
 
-// Takes is CountOnly as soon as as many cases failed as there is room for.
+// Takes returns CountOnly once there is no room for another failure.
 func (s *Summary) Takes() Extent {
 	if s.Failed+s.Errored < MaxCases {
 		return Texts
@@ -191,7 +191,7 @@ func (s *Summary) find(id ID) *keptCase {
 	return nil
 }
 
-// took adds to the duration, which stays at the longest that there is rather than turn negative.
+// took adds to the duration. It stops at the longest duration that Go can hold, instead of becoming negative.
 func (s *Summary) took(d time.Duration) {
 	s.Duration += min(max(0, d), math.MaxInt64-s.Duration)
 }
@@ -203,7 +203,7 @@ func (s *Summary) Note(defect Defect, message string) {
 	}
 }
 
-// Merge adds what another summary has seen by now.
+// Merge adds what another summary has so far.
 func (s *Summary) Merge(other *Summary) {
 	s.Passed, s.Failed, s.Errored, s.Skipped = s.Passed+other.Passed, s.Failed+other.Failed, s.Errored+other.Errored, s.Skipped+other.Skipped
 	s.Flaky += other.Flaky
@@ -217,8 +217,8 @@ func (s *Summary) Merge(other *Summary) {
 // Total is the number of cases.
 func (s *Summary) Total() int64 { return s.Passed + s.Failed + s.Errored + s.Skipped }
 
-// Cases returns the cases that are kept, at most MaxCases: first those that failed or errored, then the flaky ones, then those
-// that were skipped, then those that passed; each kind in the order in which they were added.
+// Cases returns at most MaxCases of the cases: first those that failed or errored, then the flaky, the skipped and the passed
+// ones. Cases of one kind are in the order in which they were added.
 func (s *Summary) Cases() []Case {
 	others := slices.Clone(s.others)
 	slices.SortStableFunc(others, func(a, b *keptCase) int { return -cmp.Compare(a.Outcome, b.Outcome) })

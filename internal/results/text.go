@@ -13,7 +13,7 @@ const mark = "…"
 // feeds and tabs, without blank ends, and of a Size of at most limit. What is too long ends with a mark. limit is at least
 // the size of the mark.
 func Cut(text string, limit int) string {
-	// What is far beyond the limit need not be looked at. A character that is halved here is cut away below.
+	// Do not look at text far beyond the limit. A character that is split here is removed below.
 	if reach := 16 * (limit + 64); len(text) > reach {
 		text = text[:reach]
 	}
@@ -72,7 +72,7 @@ func clean(text string) string {
 	return out.String()
 }
 
-// isUnclean says so of U+FFFD too, since that is what invalid UTF-8 reads as.
+// isUnclean includes U+FFFD, since invalid UTF-8 reads as that.
 func isUnclean(r rune) bool {
 	return r == utf8.RuneError || r != '\n' && r != '\t' && (unicode.IsControl(r) || isBidiControl(r))
 }

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// maxTiming is longer than a case runs. What claims to have taken longer is no time.
+// maxTiming is longer than any case runs. A longer time is not believed.
 const maxTiming = 1000 * time.Hour
 
-// CutTime parts a name that ends with the time that the case took, as bats --timing writes it: "adds numbers in 12ms". ok is
-// false if it does not.
+// CutTime splits a name that ends with the time that the case took, as bats --timing writes it: "adds numbers in 12ms". ok is
+// false if the name has no such end.
 func CutTime(name string) (title string, took time.Duration, ok bool) {
 	i := strings.LastIndex(name, " in ")
 	if i < 0 {

@@ -18,8 +18,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/runner"
 )
 
-// collector reads the results of a test: from its streams while it runs, and from its files when it has ended. Its methods may
-// be called from any goroutine.
+// collector reads the results of a test: its streams while it runs, and its files when it has ended. Its methods may be called
+// from any goroutine.
 type collector struct {
 	format  string
 	pattern string
@@ -27,7 +27,8 @@ type collector struct {
 	mu      sync.Mutex
 	streams []stream
 	files   results.Summary
-	// hasFiles says that a JUnit file was found, or something to note about the files; refused, that their folder is not ours.
+	// hasFiles means that there was a JUnit file, or something to note about the files. refused means that the folder for them
+	// belongs to somebody else.
 	hasFiles, refused bool
 }
 
@@ -44,7 +45,7 @@ type streamReader interface {
 	Stderr() io.Writer
 	// Close ends both.
 	Close()
-	// Recognized says whether something was there that only this format says.
+	// Recognized says whether the output had something that only this format has.
 	Recognized() bool
 }
 
@@ -67,8 +68,8 @@ func (c *collector) mayBe(format results.Format) bool {
 
 func (c *collector) readsStreams() bool { return len(c.streams) > 0 }
 
-// prepare makes the folder for the test's files. Without it a test that has to leave files cannot run. Any other runs, and if
-// the folder is somebody else's, its results are not complete.
+// prepare makes the folder for the test's files. If that fails, a test with format JUnit cannot run. Any other test runs; if the
+// folder belongs to somebody else, its results are incomplete.
 func (c *collector) prepare(dir string) error {
 	if dir == "" || !c.mayBe(results.JUnit) {
 		return nil
@@ -108,8 +109,7 @@ func (c *collector) stderr(output []byte) {
 	}
 }
 
-// end reads what there is to read once the test has ended with that exit code. dir is the folder for its files; empty if there is
-// none.
+// end reads the rest when the test has ended with an exit code. dir is the folder for its files; empty if there is none.
 func (c *collector) end(dir string, code int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,8 +148,8 @@ func (s stream) failed() bool {
 	return s.summary.Failed+s.summary.Errored > 0 || s.summary.Defect != ""
 }
 
-// report says what has been read so far: the first format with cases, or else the first with a defect, or else the first. What
-// failed in another one is said too, so that no format hides another.
+// report returns what has been read so far, in one format: the first one with cases, or else the first with a defect, or else the
+// first. It also says what failed in the others, so that no format hides another.
 func (c *collector) report() *results.Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()

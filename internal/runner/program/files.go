@@ -20,21 +20,21 @@ import (
 	"github.com/testrun-dev/testrun/internal/results/junit"
 )
 
-// Bounds of the folder for JUnit files, so that the runner's memory has one.
+// Limits for the folder with JUnit files, so that the runner's memory is limited.
 const (
 	// maxEntries is how many files and folders are looked at.
 	maxEntries = 100_000
-	// maxDepth is how deep folders nest.
+	// maxDepth is how deep folders may nest.
 	maxDepth = 50
-	// readAtOnce is how many entries of a folder are read at a time, and keptAtOnce how many names of them are kept.
+	// readAtOnce is how many entries of a folder are read at a time. keptAtOnce is how many names are in memory.
 	readAtOnce = 256
 	keptAtOnce = 1024
-	// maxKnown is how many files are known not to be read again by another name.
+	// maxKnown is how many files are remembered, so that they are not read again under another name.
 	maxKnown = 4096
 )
 
-// files reads the JUnit files of a test: those in a folder whose path matches a pattern. It never leaves the folder, and notes what
-// it leaves out.
+// files reads the JUnit files of a test: all files below a folder whose path matches a pattern. It never leaves the folder, and
+// notes what it does not read.
 type files struct {
 	dir     string
 	root    *os.Root
@@ -43,7 +43,7 @@ type files struct {
 	sink    results.Sink
 	// found means that something was read, or noted.
 	found bool
-	// entries counts what was looked at. known are the files that were read, by their inodes, and links those that come last.
+	// entries counts the files and folders that were looked at. known are the files that were read, by inode. links are read last.
 	entries int
 	known   map[uint64]bool
 	links   []string
@@ -82,7 +82,7 @@ func (f *files) note(format string, a ...any) {
 	f.sink.Note(results.Incomplete, fmt.Sprintf(format, a...))
 }
 
-// folder reads the files of a folder and then those of the folders in it, each in the order of their names.
+// folder reads the files in a folder and then its subfolders, both in the order of their names.
 func (f *files) folder(name string, depth int) {
 	if depth > maxDepth {
 		f.note("the folder %s is not read: folders nest deeper than %d", name, maxDepth)
@@ -102,8 +102,8 @@ func (f *files) folder(name string, depth int) {
 	})
 }
 
-// each calls do with the path of each entry of a folder that is no folder itself, or of each that is one. Not more than keptAtOnce
-// names are in memory at a time: a folder of more is read as many times.
+// each calls do with the path of each file in a folder, or of each subfolder if plain is false. At most keptAtOnce names are in
+// memory at a time: a larger folder is read several times.
 func (f *files) each(folder string, plain bool, do func(entry string, kind fs.FileMode)) {
 	after, last := "", false
 	for first := true; !last && f.entries <= maxEntries; first = false {
@@ -125,7 +125,7 @@ type entry struct {
 	kind fs.FileMode
 }
 
-// batch returns the next keptAtOnce entries behind a name, in order. counting says to count what there is.
+// batch returns the next keptAtOnce entries after a name, in order. If counting is set, it counts the entries.
 func (f *files) batch(folder, after string, plain, counting bool) ([]entry, error) {
 	dir, err := f.root.Open(folder)
 	if err != nil {
@@ -163,8 +163,8 @@ func (f *files) batch(folder, after string, plain, counting bool) ([]entry, erro
 	}
 }
 
-// isPlain says whether an entry is no folder. A link to one in the folder of all counts as one where the pattern names it, so that
-// links never lead round in a circle: below ** they are not followed.
+// isPlain says whether an entry is not a folder. A link to a folder below the root counts as a folder only where the pattern has a
+// name for it. Links below ** are not followed, so that they cannot form a loop.
 func (f *files) isPlain(name string, kind fs.FileMode) bool {
 	if kind&fs.ModeSymlink == 0 {
 		return !kind.IsDir()
@@ -177,7 +177,7 @@ func (f *files) isPlain(name string, kind fs.FileMode) bool {
 	return err != nil || !target.IsDir()
 }
 
-// leadsInto says whether files that match may be in a folder.
+// leadsInto says whether a folder may have files that match.
 func (f *files) leadsInto(folder string, depth int) bool {
 	names := strings.Split(folder, "/")
 	for i, name := range names {
@@ -203,7 +203,7 @@ func (f *files) matches(name string) bool {
 	return err == nil && matched
 }
 
-// expected says whether a file is one of XML by its name, or because the pattern names it and no other.
+// expected says whether a file should be XML: by its name, or because the pattern is its name.
 func (f *files) expected(name string) bool {
 	return strings.EqualFold(path.Ext(name), ".xml") || !strings.ContainsAny(strings.Join(f.pattern, "/"), "*?")
 }
@@ -219,13 +219,13 @@ func (f *files) file(name string, kind fs.FileMode) {
 	}
 }
 
-// link reads a file behind a link that stays in the folder, unless it has been read.
+// link reads the file that a link leads to, if it is below the root and has not been read.
 func (f *files) link(name string) {
 	target, err := f.root.Stat(name)
 	switch {
 	case err == nil && target.Mode().IsRegular():
 		f.open(name)
-	case err == nil && target.IsDir(): // what is in it has its own names
+	case err == nil && target.IsDir(): // its files are found under their own names
 	case err == nil:
 		f.note("%s is not read: it is a link to what is no ordinary file", name)
 	case errors.Is(err, fs.ErrNotExist):
@@ -235,7 +235,7 @@ func (f *files) link(name string) {
 	}
 }
 
-// outside notes a link to a folder outside, in which there may be reports.
+// outside notes a link to a folder outside the root, since it may have reports.
 func (f *files) outside(name string) {
 	if _, err := f.root.Stat(name); err == nil || errors.Is(err, fs.ErrNotExist) {
 		return
@@ -245,7 +245,7 @@ func (f *files) outside(name string) {
 	}
 }
 
-// open reads a file. Nothing is waited for, if it has become a pipe.
+// open reads a file. It does not block if the file has become a pipe.
 func (f *files) open(name string) {
 	file, err := f.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -274,8 +274,8 @@ func (f *files) open(name string) {
 // errNotOurs is why the folder for files is not used.
 var errNotOurs = errors.New("it was there before and is no folder of this user's: somebody else may have made it")
 
-// makeFolder makes the folder for files, which all users may write into: a test may run its parts as others. Its name is known
-// beforehand, so that somebody else may have put a link or a folder there. Then it is left as it is.
+// makeFolder makes the folder for files. All users may write to it, since a test may run parts of itself as other users. Its name
+// can be guessed, so somebody else may have put a link or a folder there. That is left as it is.
 func makeFolder(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return err

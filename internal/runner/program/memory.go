@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// memoryKills counts the processes of a container that the kernel kills for want of memory. The kernel counts them in the
-// container's control group, of either version: see its manual, cgroup-v2 (memory.events) and cgroup-v1 (memory.oom_control).
+// memoryKills counts the processes of a container that the kernel kills because memory ran out. The kernel has the count in the
+// container's control group: see its manual, cgroup-v2 (memory.events) and cgroup-v1 (memory.oom_control).
 type memoryKills struct {
 	// file holds the count; empty if it cannot be found.
 	file   string
@@ -28,7 +28,7 @@ func newMemoryKills(proc string) memoryKills {
 	return memoryKills{}
 }
 
-// count is how many there have been since. It is 0 too where nobody counts.
+// count is the number since then. It is 0 if the kernel does not count.
 func (m memoryKills) count() int64 {
 	count, ok := readKills(m.file)
 	if !ok {
@@ -87,7 +87,7 @@ func killCounters(proc string) []string {
 	return files
 }
 
-// groupOf is the group of this process in the tree that has the controller; the second version's has no name.
+// groupOf is the group of this process in the tree with that controller. Version 2 has one tree, without a name.
 func groupOf(groups, controller string) string {
 	for line := range strings.Lines(groups) {
 		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)

@@ -13,7 +13,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// reporter takes a report to where it is read. The last of several counts.
+// reporter writes a report to where it is read. The last report counts.
 type reporter interface {
 	report(*results.Report) error
 }
@@ -21,15 +21,15 @@ type reporter interface {
 // maxReport is how much of a container's termination message a kubelet keeps, in bytes.
 const maxReport = 4096
 
-// terminationMessage is the file whose content a kubelet puts into the status of the pod when the container has ended.
+// terminationMessage is a file. The kubelet copies its content into the pod's status when the container has ended.
 type terminationMessage struct {
 	file *os.File
 	// err says why the file could not be opened.
 	err error
 }
 
-// openTerminationMessage opens the file before the test can put another one in its place, and asks the file system for the
-// room of a report: another process may fill the disk meanwhile.
+// openTerminationMessage opens the file before the test can replace it. It also reserves room for a report, in case another
+// process fills the disk.
 func openTerminationMessage(path string) terminationMessage {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
 	m := terminationMessage{file, err}
@@ -44,8 +44,8 @@ func (m terminationMessage) reserve() {
 	_ = unix.Fallocate(int(m.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, maxReport)
 }
 
-// report replaces the file's content. It is written before what is left of a longer one is cut off, so that a runner that is
-// killed in between leaves a report.
+// report replaces the file's content. It writes first and cuts off the rest of a longer report afterwards, so that a runner that
+// is killed in between still leaves a report.
 func (m terminationMessage) report(report *results.Report) error {
 	err := m.err
 	if err == nil {
@@ -62,10 +62,10 @@ func (m terminationMessage) report(report *results.Report) error {
 	return nil
 }
 
-// reportEvery is how often a test that runs is reported, for the case that the runner is killed.
+// reportEvery is how often there is a report while the test runs, in case the runner is killed.
 const reportEvery = time.Second
 
-// reporting reports now and then while the test runs, and once more when it has ended.
+// reporting writes reports from time to time while the test runs, and the last one when it has ended.
 type reporting struct {
 	to      reporter
 	collect func() *results.Report
@@ -107,7 +107,7 @@ func (r *reporting) stopped(signal string) {
 	r.report(report)
 }
 
-// report makes a report that is not the last one. The last one says what is wrong.
+// report makes a report that is not the last one. Its error does not matter: the last report will fail in the same way.
 func (r *reporting) report(report *results.Report) {
 	report.Stopped = r.signal
 	_ = r.to.report(report)

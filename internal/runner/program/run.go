@@ -19,8 +19,8 @@ import (
 // exitCannotRun is the exit code of shells for a command that cannot be executed.
 const exitCannotRun = 126
 
-// runTest runs the command, reports, and returns the command's exit code, or one that is not 0 if it cannot report. The error is
-// for the log.
+// runTest runs the command, writes the report and returns the command's exit code. If it cannot report, the exit code is not 0. The
+// error is for the log.
 func runTest(opts runner.Options) (int, error) {
 	stopSignal := unix.SignalNum(opts.StopSignal)
 	if stopSignal == 0 && opts.StopSignal != "" {
@@ -52,7 +52,7 @@ func runTest(opts runner.Options) (int, error) {
 	}
 	collector.end(dir, result.ExitCode)
 	if err := reports.end(reports.collect()); err != nil {
-		// The test's own exit code says more, unless it says that all is well.
+		// The test's own exit code says more, unless it is 0.
 		return cmp.Or(result.ExitCode, results.ExitNotReported), err
 	}
 	return result.ExitCode, err
