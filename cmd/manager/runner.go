@@ -8,7 +8,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
 // mountAuto leaves it to the server's version how the runner gets into a pod.
@@ -17,13 +17,13 @@ const mountAuto = "auto"
 // imageVolumesSince is the first Kubernetes with image volumes that nobody has to turn on.
 var imageVolumesSince = utilversion.MajorMinor(1, 35)
 
-func newRunner(config *rest.Config, opts options) (testrun.Runner, error) {
-	runner := testrun.Runner{Image: opts.runnerImage, Mount: testrun.RunnerMount(opts.runnerMount)}
+func newRunner(config *rest.Config, opts options) (jobspec.Runner, error) {
+	runner := jobspec.Runner{Image: opts.runnerImage, Mount: jobspec.RunnerMount(opts.runnerMount)}
 	if runner.Image == "" {
 		return runner, errors.New("--runner-image is not set: it names the image of the runner, which reads the results of tests")
 	}
 	switch opts.runnerMount {
-	case string(testrun.ImageVolume), string(testrun.InitContainer):
+	case string(jobspec.ImageVolume), string(jobspec.InitContainer):
 		return runner, nil
 	case mountAuto:
 		server, err := serverVersion(config)
@@ -33,15 +33,15 @@ func newRunner(config *rest.Config, opts options) (testrun.Runner, error) {
 		runner.Mount = mountFor(server)
 		return runner, nil
 	default:
-		return runner, fmt.Errorf("--runner-mount is %q: it is %s, %s or %s", opts.runnerMount, mountAuto, testrun.ImageVolume, testrun.InitContainer)
+		return runner, fmt.Errorf("--runner-mount is %q: it is %s, %s or %s", opts.runnerMount, mountAuto, jobspec.ImageVolume, jobspec.InitContainer)
 	}
 }
 
-func mountFor(server *utilversion.Version) testrun.RunnerMount {
+func mountFor(server *utilversion.Version) jobspec.RunnerMount {
 	if server.LessThan(imageVolumesSince) {
-		return testrun.InitContainer
+		return jobspec.InitContainer
 	}
-	return testrun.ImageVolume
+	return jobspec.ImageVolume
 }
 
 func serverVersion(config *rest.Config) (*utilversion.Version, error) {

@@ -5,17 +5,17 @@ import (
 
 	utilversion "k8s.io/apimachinery/pkg/util/version"
 
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
 func TestTheServersVersionDecidesHowTheRunnerIsMounted(t *testing.T) {
-	for server, want := range map[string]testrun.RunnerMount{
-		"v1.34.9":              testrun.InitContainer,
-		"v1.35.0":              testrun.ImageVolume,
-		"v1.35.2-gke.1234":     testrun.ImageVolume,
-		"v1.36.0+k3s1":         testrun.ImageVolume,
-		"v2.0.0-alpha.1":       testrun.ImageVolume,
-		"v1.9.11-eks-a1b2c3d4": testrun.InitContainer,
+	for server, want := range map[string]jobspec.RunnerMount{
+		"v1.34.9":              jobspec.InitContainer,
+		"v1.35.0":              jobspec.ImageVolume,
+		"v1.35.2-gke.1234":     jobspec.ImageVolume,
+		"v1.36.0+k3s1":         jobspec.ImageVolume,
+		"v2.0.0-alpha.1":       jobspec.ImageVolume,
+		"v1.9.11-eks-a1b2c3d4": jobspec.InitContainer,
 	} {
 		if got := mountFor(utilversion.MustParseGeneric(server)); got != want {
 			t.Errorf("%s: %s, want %s", server, got, want)

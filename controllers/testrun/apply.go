@@ -14,49 +14,41 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
-
-// refusal is the API server's no to the attempt's Job. It is final when asking again cannot help.
-type refusal struct {
-	reason string
-	final  bool
-	err    error
-}
-
-func (r *refusal) Error() string { return r.err.Error() }
-func (r *refusal) Unwrap() error { return r.err }
 
 // afterRefusal asks the API server again, more and more seldom, until timeouts.start is over. A final refusal has ended the run. That
 // somebody's quota is full is no error of ours: the transition has been announced, and the rest is for those who look closer.
-func afterRefusal(ctx context.Context, seen observation, status v1alpha1.TestRunStatus, refused *refusal, now time.Time) reconcile.Result {
-	if refused.final {
+func afterRefusal(ctx context.Context, seen lifecycle.Observation, status v1alpha1.TestRunStatus, refused *jobspec.Refusal, now time.Time) reconcile.Result {
+	if refused.Final {
 		return reconcile.Result{}
 	}
-	log.FromContext(ctx).V(1).Info("The API server has refused the Job", "reason", refused.reason, "cause", refused.Error())
+	log.FromContext(ctx).V(1).Info("The API server has refused the Job", "reason", refused.Reason, "cause", refused.Error())
 	wait := lastRetry
-	if since := currentAttempt(status).CreateTime; since != nil {
+	if since := lifecycle.CurrentAttempt(status).CreateTime; since != nil {
 		wait = min(max(now.Sub(since.Time), firstRefusalRetry), lastRetry)
 	}
-	if deadline, _ := startDeadline(seen); !deadline.IsZero() {
+	if deadline, _ := lifecycle.StartDeadline(seen); !deadline.IsZero() {
 		wait = min(wait, max(deadline.Sub(now), firstRetry))
 	}
 	return reconcile.Result{RequeueAfter: wait}
 }
 
 // apply does what the plan says to the children of the run, and to nothing else.
-func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) error {
-	if plan.leaveKueue != nil {
-		if err := r.leaveKueue(ctx, plan.leaveKueue); err != nil {
+func (r *Reconciler) apply(ctx context.Context, seen lifecycle.Observation, plan lifecycle.Plan) error {
+	if plan.LeaveKueue != nil {
+		if err := r.patch(ctx, "taking the stopped Job out of Kueue's queue", plan.LeaveKueue, lifecycle.WithoutPods(plan.LeaveKueue)); err != nil {
 			return err
 		}
 	}
 	switch {
-	case plan.create != 0:
-		return r.createJob(ctx, seen, plan.create)
-	case plan.stop != nil:
-		return r.stop(ctx, seen, plan.stop)
-	case plan.stopHelpers:
-		return r.stopHelpers(ctx, seen.pod)
+	case plan.Create != 0:
+		return r.createJob(ctx, seen, plan.Create)
+	case plan.Stop != nil:
+		return r.stop(ctx, seen, plan.Stop)
+	case plan.StopHelpers:
+		return r.patch(ctx, "stopping the helpers", seen.Pod, lifecycle.PodWithoutHelpers(seen.Pod))
 	default:
 		return nil
 	}
@@ -64,16 +56,16 @@ func (r *Reconciler) apply(ctx context.Context, seen observation, plan plan) err
 
 // createJob creates the Job of an attempt, once. The name is the same for whoever tries, so a second creation is refused
 // by the API server; and whether the attempt is still to be made is asked of the API server right before, not of a cache.
-func (r *Reconciler) createJob(ctx context.Context, seen observation, attempt int32) error {
+func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, attempt int32) error {
 	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
 	defer cancel()
-	defer r.leftovers.beginCreation(seen.run.UID)()
-	run := seen.run
+	defer r.leftovers.beginCreation(seen.Run.UID)()
+	run := seen.Run
 	whole, err := r.readWhole(ctx, seen)
 	if err != nil {
 		return err
 	}
-	job, err := render(whole, attempt)
+	job, err := jobspec.Render(whole.Request, whole.Runner, attempt)
 	if err != nil {
 		return err
 	}
@@ -82,18 +74,18 @@ func (r *Reconciler) createJob(ctx context.Context, seen observation, attempt in
 	case err == nil:
 		r.jobsSeen.Add(attemptOf(run), nil)
 		log.FromContext(ctx).Info("Created the Job", "job", job.Name)
-		if job.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(firstAttempt) { // the next ones are the same
+		if job.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(jobspec.FirstAttempt) { // the next ones are the same
 			r.warnOfReferences(run, job)
 		}
 		return nil
 	case apierrors.IsAlreadyExists(err):
 		return r.whoseJob(ctx, run, job.Name)
 	case apierrors.IsInvalid(err), apierrors.IsRequestEntityTooLargeError(err):
-		return &refusal{v1alpha1.ReasonJobInvalid, true, err}
+		return &jobspec.Refusal{Reason: v1alpha1.ReasonJobInvalid, Final: true, Err: err}
 	case apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
-		return &refusal{reasonOfRefusal(err.Error(), v1alpha1.ReasonJobRefused), false, err}
+		return &jobspec.Refusal{Reason: lifecycle.ReasonOfRefusal(err.Error(), v1alpha1.ReasonJobRefused), Final: false, Err: err}
 	case apierrors.IsInternalError(err): // an admission webhook that does not answer, Kueue's for one
-		return &refusal{v1alpha1.ReasonJobRefused, false, err}
+		return &jobspec.Refusal{Reason: v1alpha1.ReasonJobRefused, Final: false, Err: err}
 	default:
 		return fmt.Errorf("creating the Job: %w", err)
 	}
@@ -112,11 +104,11 @@ func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name s
 		r.jobsSeen.Add(attemptOf(run), nil)
 		return fmt.Errorf("the run has its Job: %w", errStale)
 	case owner != nil && owner.Kind == "TestRun" && owner.Name == run.Name:
-		return &refusal{v1alpha1.ReasonJobNameTaken, false, fmt.Errorf("the name %s still belongs to the Job of a deleted run of the same name", name)}
+		return &jobspec.Refusal{Reason: v1alpha1.ReasonJobNameTaken, Final: false, Err: fmt.Errorf("the name %s still belongs to the Job of a deleted run of the same name", name)}
 	default:
-		return &refusal{
-			v1alpha1.ReasonJobNameTaken, true,
-			fmt.Errorf("the name %s belongs to a Job that is not this run's: delete it, or give the run another name", name),
+		return &jobspec.Refusal{
+			Reason: v1alpha1.ReasonJobNameTaken, Final: true,
+			Err: fmt.Errorf("the name %s belongs to a Job that is not this run's: delete it, or give the run another name", name),
 		}
 	}
 }

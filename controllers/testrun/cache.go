@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 var (
@@ -179,7 +180,7 @@ func stripPod(obj any) (any, error) {
 	if !ok {
 		return obj, nil
 	}
-	forgotten := hasStopped(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer)
+	forgotten := lifecycle.HasStopped(pod) && !slices.Contains(pod.Finalizers, batchv1.JobTrackingFinalizer)
 	isOfJob := ownedByItsJob(pod)
 	pod.ManagedFields, pod.OwnerReferences, pod.Finalizers = nil, nil, nil
 	pod.Labels = only(pod.Labels, v1alpha1.LabelRun, batchv1.ControllerUidLabel)
@@ -224,16 +225,6 @@ func withPreStopHook(containers []corev1.Container) []corev1.Container {
 	return hooked
 }
 
-func hasStopped(pod *corev1.Pod) bool {
-	isRunning := func(status corev1.ContainerStatus) bool { return status.State.Running != nil }
-	return podHasEnded(pod) && !slices.ContainsFunc(pod.Status.ContainerStatuses, isRunning)
-}
-
-// isForgotten says that the cache may have dropped how the pod ended. Almost always its run has finished by then.
-func isForgotten(pod *corev1.Pod) bool {
-	return podHasEnded(pod) && len(pod.Status.ContainerStatuses) == 0
-}
-
 // changesWhatIsHeld lets an update pass that changes what the cache holds of the object, unless it only forgets how a pod ended. Most
 // updates of Jobs change their counts of pods.
 var changesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
@@ -243,7 +234,7 @@ var changesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEven
 	}
 	before.SetResourceVersion(update.ObjectNew.GetResourceVersion())
 	pod, isPod := before.(*corev1.Pod)
-	if after, ok := update.ObjectNew.(*corev1.Pod); ok && isPod && hasStopped(pod) && isForgotten(after) {
+	if after, ok := update.ObjectNew.(*corev1.Pod); ok && isPod && lifecycle.HasStopped(pod) && lifecycle.IsForgotten(after) {
 		pod.Status = after.Status
 	}
 	return !equality.Semantic.DeepEqual(before, update.ObjectNew)

@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,8 +20,12 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/admission"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 	"github.com/testrun-dev/testrun/test/builders"
 )
+
+var created = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func inCache(t *testing.T, run *v1alpha1.TestRun) *v1alpha1.TestRun {
 	t.Helper()
@@ -83,7 +88,9 @@ func TestTheCacheHoldsOfARunThatHasNotFinishedWhatItsQueueNeeds(t *testing.T) {
 func queueEntry(t *testing.T, run *v1alpha1.TestRun) admission.Run {
 	t.Helper()
 	suite := builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "X"}))
-	entry, ok := waiting(observation{run: run, asked: run.Spec, test: suite})
+	seen := lifecycle.Observation{Request: jobspec.Request{Run: run, Asked: run.Spec, Test: suite}}
+	seen.Resolve()
+	entry, ok := seen.QueueEntry()
 	if !ok {
 		t.Fatal("its queue is told nothing")
 	}
@@ -122,7 +129,7 @@ func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 	spec := builders.TestSpec("true")
 	spec.Retention.TTL.Passed = &v1alpha1.Duration{Duration: time.Hour}
 	run := builders.TestRun("a").Running(spec).TTL(time.Minute).Finished(v1alpha1.VerdictPassed, "it passed").Build()
-	run.UID, run.ResourceVersion, run.Generation, run.CreationTimestamp = "u", "7", 2, metav1.NewTime(t0)
+	run.UID, run.ResourceVersion, run.Generation, run.CreationTimestamp = "u", "7", 2, metav1.NewTime(created)
 	run.Labels = map[string]string{"app": "shop"}
 	run.Annotations = map[string]string{v1alpha1.AnnotationPinned: "true", "example.com/a": "b"}
 	run.Spec.Queue, run.Spec.Unique = "slow", v1alpha1.Unique{Key: "k", Window: &v1alpha1.Duration{Duration: time.Hour}}
@@ -133,7 +140,7 @@ func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 	}
 	want := &v1alpha1.TestRun{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: run.Namespace, Name: "a", UID: "u", ResourceVersion: "7", Generation: 2, CreationTimestamp: metav1.NewTime(t0),
+			Namespace: run.Namespace, Name: "a", UID: "u", ResourceVersion: "7", Generation: 2, CreationTimestamp: metav1.NewTime(created),
 			Annotations: map[string]string{v1alpha1.AnnotationPinned: "true"},
 		},
 		Spec: v1alpha1.TestRunSpec{
@@ -162,9 +169,9 @@ func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testi
 		}, true},
 		"a Job is suspended": {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.Spec.Suspend = ptr.To(true) }, true},
 		"a Job is told to stop": {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) {
-			job.Annotations = withStopRequest(nil, finished(v1alpha1.VerdictCancelled, "", ""))
+			job.Annotations = map[string]string{v1alpha1.AnnotationStopVerdict: string(v1alpha1.VerdictCancelled)}
 		}, true},
-		"a Job is being deleted":    {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.DeletionTimestamp = &metav1.Time{Time: t0} }, true},
+		"a Job is being deleted":    {&batchv1.Job{}, func(job *batchv1.Job, _ *corev1.Pod) { job.DeletionTimestamp = &metav1.Time{Time: created} }, true},
 		"a pod loses its finalizer": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) { pod.Finalizers = nil }, false},
 		"a pod that has ended is counted by its Job": {
 			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, Message: "a"}},
@@ -173,7 +180,7 @@ func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testi
 		"such a pod is deleted": {
 			&corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodSucceeded, Message: "a"}},
 			func(_ *batchv1.Job, pod *corev1.Pod) {
-				pod.Finalizers, pod.DeletionTimestamp = nil, &metav1.Time{Time: t0}
+				pod.Finalizers, pod.DeletionTimestamp = nil, &metav1.Time{Time: created}
 			}, true,
 		},
 		"the last container of a pod that was counted ends": {
@@ -191,7 +198,7 @@ func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testi
 			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 		}, true},
 		"a pod is told to stop": {&corev1.Pod{}, func(_ *batchv1.Job, pod *corev1.Pod) {
-			pod.Annotations = withStopRequest(nil, finished(v1alpha1.VerdictCancelled, "", ""))
+			pod.Annotations = map[string]string{v1alpha1.AnnotationStopVerdict: string(v1alpha1.VerdictCancelled)}
 		}, true},
 	}
 	for name, update := range updates {
@@ -238,4 +245,35 @@ func heap() uint64 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
+}
+
+// Anybody who may create pods can give one the labels of a Job's pods.
+func TestTheCacheKnowsAPodAsTheJobsOnlyIfTheJobControlsIt(t *testing.T) {
+	owner := func(kind, uid string, controls bool) metav1.OwnerReference {
+		return metav1.OwnerReference{Kind: kind, Name: "owner", UID: types.UID("uid-" + uid), Controller: ptr.To(controls)}
+	}
+	for name, test := range map[string]struct {
+		owners []metav1.OwnerReference
+		want   string
+	}{
+		"the Job's own pod":                             {[]metav1.OwnerReference{owner("Job", "1", true)}, "uid-1"},
+		"a pod of nobody":                               {nil, ""},
+		"a pod that a ConfigMap controls":               {[]metav1.OwnerReference{owner("ConfigMap", "2", true)}, ""},
+		"a pod that another Job controls":               {[]metav1.OwnerReference{owner("Job", "2", true)}, ""},
+		"a pod that the Job owns and another controls":  {[]metav1.OwnerReference{owner("Job", "1", false), owner("ConfigMap", "2", true)}, ""},
+		"a pod with the Job's UID under another's kind": {[]metav1.OwnerReference{owner("ConfigMap", "1", true)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+				Labels:          map[string]string{v1alpha1.LabelRun: "smoke", batchv1.ControllerUidLabel: "uid-1"},
+				OwnerReferences: test.owners,
+			}}
+			if _, err := stripPod(pod); err != nil {
+				t.Fatal(err)
+			}
+			if got := jobOfPod(pod)[0]; got != test.want {
+				t.Errorf("it is the pod of Job %q, want %q", got, test.want)
+			}
+		})
+	}
 }

@@ -13,6 +13,8 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/admission"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // What becomes of the slot of a run that is gone or has finished.
@@ -31,25 +33,8 @@ func (r *Reconciler) deletedRun() toolscache.ResourceEventHandler {
 
 // leavesQueue tells the queues of a run that has finished. Its slot is free once its pod has ended, too: it may have been deleted with a
 // long grace period, or have lost its Job.
-func (r *Reconciler) leavesQueue(seen observation) {
-	run := seen.run
-	var end *admission.Run
-	if begun := seen.job != nil || len(run.Status.Attempts) > 0; begun && run.Spec.Unique.Window != nil {
-		end = new(entryOf(run, placeKept(seen.job, run), admission.Ended))
-	}
-	r.runEnds(run, end, mayRemain(seen))
-}
-
-// mayRemain says whether something of a finished run may not have ended. Of a node that was given up nobody knows when it ends.
-func mayRemain(seen observation) bool {
-	switch {
-	case currentReason(seen.run.Status) == v1alpha1.ReasonNodeUnreachable, currentAttempt(seen.run.Status).Reason == v1alpha1.ReasonNodeUnreachable:
-		return false
-	case seen.pod != nil:
-		return !hasStopped(seen.pod)
-	default:
-		return seen.jobVanished || seen.job != nil && jobEnd(seen.job) == nil
-	}
+func (r *Reconciler) leavesQueue(seen lifecycle.Observation) {
+	r.runEnds(seen.Run, seen.EndedEntry(), lifecycle.MayRemain(seen))
 }
 
 // runEnds tells the queues that the run is gone, or has finished, and looks after its slot if something may remain.
@@ -93,7 +78,7 @@ func (r *Reconciler) claim(job types.UID, found metav1.ObjectMeta) {
 		return
 	}
 	run := types.NamespacedName{Namespace: found.Namespace, Name: found.Labels[v1alpha1.LabelRun]}
-	kept := placeIn(found.Annotations)
+	kept := jobspec.QueueingIn(found.Annotations)
 	r.Queues.Claim(slotOfJob(job), admission.Run{
 		Key: admission.Key{Namespace: run.Namespace, Name: run.Name}, Queue: kept.Queue, Created: found.CreationTimestamp.Time,
 		Concurrency: admission.Concurrency{Key: kept.Key, Limit: kept.Max},
@@ -123,7 +108,7 @@ func (r *Reconciler) isGivenUp(ctx context.Context, pod metav1.ObjectMeta) bool 
 	if run == nil || run.Status.Phase != v1alpha1.PhaseFinished {
 		return false
 	}
-	last := currentAttempt(run.Status)
+	last := lifecycle.CurrentAttempt(run.Status)
 	return last.Reason == v1alpha1.ReasonNodeUnreachable && last.Job == pod.Labels[batchv1.JobNameLabel]
 }
 
@@ -133,4 +118,17 @@ func (r *Reconciler) cachedRun(ctx context.Context, of metav1.ObjectMeta) *v1alp
 		return nil
 	}
 	return run
+}
+
+// reportToQueue tells the queue of the run as it is seen, and asks what is decided about it.
+func (r *Reconciler) reportToQueue(seen lifecycle.Observation) admission.Turn {
+	if seen.Run.Status.Phase == v1alpha1.PhaseFinished {
+		r.leavesQueue(seen)
+		return admission.Turn{}
+	}
+	entry, ok := seen.QueueEntry()
+	if !ok {
+		return admission.Turn{}
+	}
+	return r.Queues.Report(entry)
 }

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // leftovers looks after the slots of runs that are gone or have finished while their Job or pod may not have ended. What is told of Jobs
@@ -168,7 +169,7 @@ func (l *leftovers) remains(ctx context.Context, kept *leftover) (bool, error) {
 			return false, fmt.Errorf("listing pods: %w", err)
 		}
 		for i := range pods.Items {
-			if !hasStopped(&pods.Items[i]) {
+			if !lifecycle.HasStopped(&pods.Items[i]) {
 				return true, nil
 			}
 		}
@@ -213,7 +214,7 @@ func (l *leftovers) eachPod(ctx context.Context, kept *leftover) (remains bool, 
 		for i := range list.Items {
 			pod := &list.Items[i]
 			job := types.UID(pod.Labels[batchv1.ControllerUidLabel])
-			if !hasStopped(pod) && l.isOf(kept, job, "", pod.Spec) {
+			if !lifecycle.HasStopped(pod) && l.isOf(kept, job, "", pod.Spec) {
 				kept.jobs = append(kept.jobs, job)
 				return true, nil
 			}
@@ -256,5 +257,5 @@ func runUIDIn(spec corev1.PodSpec) types.UID {
 
 // mayHavePods says whether the Job may still get a pod. One that is being deleted gets none, nor one that was stopped: see suspendJob.
 func mayHavePods(job *batchv1.Job) bool {
-	return job.DeletionTimestamp.IsZero() && jobEnd(job) == nil && ptr.Deref(job.Spec.Parallelism, 1) > 0
+	return job.DeletionTimestamp.IsZero() && lifecycle.JobEnd(job) == nil && ptr.Deref(job.Spec.Parallelism, 1) > 0
 }

@@ -5,6 +5,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // Metrics are what the controller publishes about runs, beside what controller-runtime publishes about itself. No label
@@ -60,7 +61,7 @@ func (m *Metrics) observe(run *v1alpha1.TestRun, next v1alpha1.TestRunStatus) {
 	if run.Status.StartTime == nil && next.StartTime != nil {
 		m.waiting.Observe(max(0, next.StartTime.Sub(run.CreationTimestamp.Time).Seconds()))
 	}
-	if reason := currentReason(next); reason == v1alpha1.ReasonRunnerImagePullFailed && reason != currentReason(run.Status) {
+	if reason := lifecycle.CurrentReason(next); reason == v1alpha1.ReasonRunnerImagePullFailed && reason != lifecycle.CurrentReason(run.Status) {
 		m.noRunner.Inc()
 	}
 	if next.Phase != v1alpha1.PhaseFinished {

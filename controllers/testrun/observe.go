@@ -14,105 +14,68 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/internal/admission"
-	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// observation is all that a decision is based on.
-type observation struct {
-	run *v1alpha1.TestRun
-	// asked is what the run asks for: its own spec, or that of the run that it repeats. It is empty if there is no such run.
-	asked v1alpha1.TestRunSpec
-	// test is the Test that asked refers to; nil when it does not exist, or when the run defines its test inline.
-	test *v1alpha1.Test
-	// job is the attempt's Job; nil when it does not exist.
-	job *batchv1.Job
-	// lastJob is the Job of the attempt before, if that has ended and the next one has no Job yet; nil when it does not exist.
-	lastJob *batchv1.Job
-	// definitionLost is why nobody knows any more what the next attempt is to execute; nil while it is known.
-	definitionLost error
-	// jobVanished says that the attempt's Job existed, and does not any more.
-	jobVanished bool
-	// pod is the Job's pod; nil when there is none.
-	pod *corev1.Pod
-	// report is what the runner left in the pod; nil if it left nothing, or if there was no runner.
-	report *results.Report
-	// silentSince is when the pod's node stopped to look after the pod; zero while it does.
-	silentSince time.Time
-	// warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
-	// are read only for an attempt that is slow to start, or whose test was told to stop by nobody knows whom.
-	warnings []warning
-	// nodeMissing says that the pod's node does not exist. It is asked only for a pod that no kubelet has taken after seconds.
-	nodeMissing bool
-	// workload is what Kueue says of the Job; nil if it says nothing, or was not asked.
-	workload *workload
-	// turn is what the run's queue has decided about it.
-	turn admission.Turn
-	// testGracePeriod is how long the run waits for its Test, and queueGracePeriod for its TestQueue.
-	testGracePeriod, queueGracePeriod time.Duration
-	// runner is what reads a test's results.
-	runner Runner
-}
-
-// setPod takes the pod, and the report that is in it.
-func (seen *observation) setPod(pod *corev1.Pod) {
-	seen.pod = pod
-	seen.report = reportIn(testContainer(*seen).Terminated, formatReadOf(seen.job))
-}
-
 // observe reads what decide needs, and writes nothing. It tells the run's queue of what it has seen, and asks for its decision.
-func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
+func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (lifecycle.Observation, error) {
 	seen, err := r.observeObjects(ctx, run, now)
 	if err == nil && run.DeletionTimestamp.IsZero() {
-		seen.turn = r.reportToQueue(seen)
+		seen.Turn = r.reportToQueue(seen)
 	}
 	return seen, err
 }
 
-func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (observation, error) {
-	seen := observation{run: run, testGracePeriod: r.TestGracePeriod, queueGracePeriod: r.QueueGracePeriod, runner: r.Runner}
+func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (lifecycle.Observation, error) {
+	seen := lifecycle.Observation{Request: jobspec.Request{Run: run}, TestGracePeriod: r.TestGracePeriod, QueueGracePeriod: r.QueueGracePeriod, Runner: r.Runner}
 	if !run.DeletionTimestamp.IsZero() {
 		r.runEnds(run, nil, true)
 		return seen, nil
 	}
 	var err error
-	if seen.job, err = r.readJob(ctx, run); err != nil {
+	if seen.Job, err = r.readJob(ctx, run); err != nil {
 		return seen, err
 	}
-	if seen.job == nil {
-		return r.observeWithoutJob(ctx, seen)
+	if seen.Job == nil {
+		seen, err = r.observeWithoutJob(ctx, seen)
+		seen.Resolve()
+		return seen, err
 	}
 	r.jobsSeen.Add(attemptOf(run), nil)
-	if run.Status.Phase == v1alpha1.PhaseFinished && jobEnd(seen.job) != nil {
+	if run.Status.Phase == v1alpha1.PhaseFinished && lifecycle.JobEnd(seen.Job) != nil {
+		seen.Resolve()
 		return seen, nil
 	}
-	pod, err := r.readPod(ctx, seen.job)
+	pod, err := r.readPod(ctx, seen.Job)
 	if err != nil {
 		return seen, err
 	}
-	seen.setPod(pod)
-	switch {
-	case isWorthAskingKueue(seen, now):
-		seen.workload, err = r.readWorkload(ctx, seen.job)
-	case isSlowToStart(seen, now):
+	seen.Pod = pod
+	seen.Resolve()
+	switch seen.Question(now) {
+	case lifecycle.WhatKueueSays:
+		seen.Workload, err = r.readWorkload(ctx, seen.Job)
+	case lifecycle.WhyNotStarted:
 		return r.observeSlowStart(ctx, seen)
-	case wasStoppedAlone(seen):
-		seen.warnings, err = r.warnings.about(ctx, run.Namespace, subjectOf(seen))
-	case mayBeSilent(seen, now):
-		seen.silentSince, err = r.readSilence(ctx, seen, now)
+	case lifecycle.WhyStopped:
+		seen.Warnings, err = r.warnings.about(ctx, run.Namespace, seen.Subject())
+	case lifecycle.HowTheNodeIs:
+		seen.SilentSince, err = r.readSilence(ctx, seen, now)
+	case lifecycle.NoQuestion:
 	}
 	return seen, err
 }
 
 // observeSlowStart asks why an attempt has not started.
-func (r *Reconciler) observeSlowStart(ctx context.Context, seen observation) (observation, error) {
+func (r *Reconciler) observeSlowStart(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	var err error
-	if seen.warnings, err = r.warnings.about(ctx, seen.run.Namespace, subjectOf(seen)); err != nil {
+	if seen.Warnings, err = r.warnings.about(ctx, seen.Run.Namespace, seen.Subject()); err != nil {
 		return seen, err
 	}
-	if seen.pod != nil && seen.pod.Spec.NodeName != "" && seen.pod.Status.StartTime == nil {
-		err = r.APIReader.Get(ctx, client.ObjectKey{Name: seen.pod.Spec.NodeName}, &corev1.Node{})
-		if seen.nodeMissing = apierrors.IsNotFound(err); !seen.nodeMissing && err != nil {
+	if seen.Pod != nil && seen.Pod.Spec.NodeName != "" && seen.Pod.Status.StartTime == nil {
+		err = r.APIReader.Get(ctx, client.ObjectKey{Name: seen.Pod.Spec.NodeName}, &corev1.Node{})
+		if seen.NodeMissing = apierrors.IsNotFound(err); !seen.NodeMissing && err != nil {
 			return seen, fmt.Errorf("reading the node: %w", err)
 		}
 	}
@@ -120,25 +83,25 @@ func (r *Reconciler) observeSlowStart(ctx context.Context, seen observation) (ob
 }
 
 // observeWithoutJob reads what the attempt's Job is to be made of.
-func (r *Reconciler) observeWithoutJob(ctx context.Context, seen observation) (observation, error) {
+func (r *Reconciler) observeWithoutJob(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	var err error
-	if seen.jobVanished = r.vanished(seen.run); seen.jobVanished {
+	if seen.JobVanished = r.vanished(seen.Run); seen.JobVanished {
 		return seen, nil
 	}
-	if last := lastEnded(seen.run.Status); last != nil && seen.run.Status.Phase != v1alpha1.PhaseFinished {
+	if last := lifecycle.LastEnded(seen.Run.Status); last != nil && seen.Run.Status.Phase != v1alpha1.PhaseFinished {
 		// The cache knows nothing of the Job's template.
-		if seen.lastJob, err = ownJob(ctx, r.APIReader, seen.run, last.Number); err != nil || seen.lastJob == nil {
+		if seen.LastJob, err = ownJob(ctx, r.APIReader, seen.Run, last.Number); err != nil || seen.LastJob == nil {
 			return seen, err
 		}
 		return r.observeAgain(ctx, seen)
 	}
-	if seen.run.Status.Phase == v1alpha1.PhaseFinished {
+	if seen.Run.Status.Phase == v1alpha1.PhaseFinished {
 		return seen, nil
 	}
-	if seen.asked, err = r.readAsked(ctx, seen.run); err != nil {
+	if seen.Asked, err = r.readAsked(ctx, seen.Run); err != nil {
 		return seen, err
 	}
-	seen.test, err = r.readTest(ctx, seen.run.Namespace, seen.asked.TestRef)
+	seen.Test, err = r.readTest(ctx, seen.Run.Namespace, seen.Asked.TestRef)
 	return seen, err
 }
 
@@ -170,18 +133,18 @@ func (r *Reconciler) readAsked(ctx context.Context, run *v1alpha1.TestRun) (v1al
 // creation of the Job and the next write of the status, this process remembers.
 func (r *Reconciler) vanished(run *v1alpha1.TestRun) bool {
 	_, remembered := r.jobsSeen.Get(attemptOf(run))
-	return remembered || currentAttempt(run.Status).Job != ""
+	return remembered || lifecycle.CurrentAttempt(run.Status).Job != ""
 }
 
 // attemptOf names the current attempt of a run.
 func attemptOf(run *v1alpha1.TestRun) string {
-	return fmt.Sprintf("%s/%d", run.UID, currentAttempt(run.Status).Number)
+	return fmt.Sprintf("%s/%d", run.UID, lifecycle.CurrentAttempt(run.Status).Number)
 }
 
 // readJob finds the attempt's Job. The cache holds none that has succeeded, and may lag: that one which existed does not any more is
 // believed only of the API server. Whether one exists of which nobody knows yet is asked where it matters: see createJob and confirm.
 func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
-	number := currentAttempt(run.Status).Number
+	number := lifecycle.CurrentAttempt(run.Status).Number
 	if run.Status.Phase == v1alpha1.PhaseFinished {
 		// Another controller may have begun one more attempt while this one finished the run.
 		if job, err := ownJob(ctx, r.Client, run, number+1); job != nil || err != nil {
@@ -197,13 +160,13 @@ func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batch
 }
 
 // confirm asks the API server before a run ends in a way that a stale cache may have made up.
-func (r *Reconciler) confirm(ctx context.Context, seen observation, plan plan) error {
+func (r *Reconciler) confirm(ctx context.Context, seen lifecycle.Observation, plan lifecycle.Plan) error {
 	switch {
-	case plan.state == nil, plan.state.phase != v1alpha1.PhaseFinished, seen.jobVanished:
+	case plan.State == nil, plan.State.Phase != v1alpha1.PhaseFinished, seen.JobVanished:
 		return nil
-	case seen.job == nil:
-		return r.confirmNoJob(ctx, seen, plan.state.reason)
-	case plan.state.reason == v1alpha1.ReasonPodDeleted:
+	case seen.Job == nil:
+		return r.confirmNoJob(ctx, seen, plan.State.Reason)
+	case plan.State.Reason == v1alpha1.ReasonPodDeleted:
 		return r.confirmNotSuspended(ctx, seen)
 	default:
 		return nil
@@ -211,8 +174,8 @@ func (r *Reconciler) confirm(ctx context.Context, seen observation, plan plan) e
 }
 
 // confirmNoJob: the cache may not have seen yet that the run has a Job.
-func (r *Reconciler) confirmNoJob(ctx context.Context, seen observation, reason string) error {
-	job, err := ownJob(ctx, r.APIReader, seen.run, currentAttempt(seen.run.Status).Number)
+func (r *Reconciler) confirmNoJob(ctx context.Context, seen lifecycle.Observation, reason string) error {
+	job, err := ownJob(ctx, r.APIReader, seen.Run, lifecycle.CurrentAttempt(seen.Run.Status).Number)
 	if job != nil {
 		return fmt.Errorf("the run has a Job: %w", errStale)
 	}
@@ -223,17 +186,17 @@ func (r *Reconciler) confirmNoJob(ctx context.Context, seen observation, reason 
 }
 
 // confirmNotSuspended: a Job that is suspended has its pod deleted, and the cache may have seen only the second.
-func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen observation) error {
-	job, err := ownJob(ctx, r.APIReader, seen.run, currentAttempt(seen.run.Status).Number)
-	if isSuspended(job) && !isSuspended(seen.job) {
+func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen lifecycle.Observation) error {
+	job, err := ownJob(ctx, r.APIReader, seen.Run, lifecycle.CurrentAttempt(seen.Run.Status).Number)
+	if lifecycle.IsSuspended(job) && !lifecycle.IsSuspended(seen.Job) {
 		return fmt.Errorf("the Job was suspended: %w", errStale)
 	}
 	return err
 }
 
 // confirmNoQueue: that a TestQueue does not exist is believed only of the API server.
-func (r *Reconciler) confirmNoQueue(ctx context.Context, seen observation) error {
-	name := placeOf(seen, definitionOf(seen)).Queue
+func (r *Reconciler) confirmNoQueue(ctx context.Context, seen lifecycle.Observation) error {
+	name := seen.Def.Queueing.Queue
 	switch err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.TestQueue{}); {
 	case apierrors.IsNotFound(err):
 		return nil
@@ -247,7 +210,7 @@ func (r *Reconciler) confirmNoQueue(ctx context.Context, seen observation) error
 // ownJob reads the Job of the attempt; nil if there is none. A Job of that name that is not the run's does not count.
 func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, attempt int32) (*batchv1.Job, error) {
 	job := &batchv1.Job{}
-	err := reader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: jobName(run, attempt)}, job)
+	err := reader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: jobspec.JobName(run, attempt)}, job)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil
@@ -268,7 +231,7 @@ func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod
 		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	pod := firstPod(pods.Items)
-	if pod == nil && jobEnd(job) != nil || isForgotten(pod) {
+	if pod == nil && lifecycle.JobEnd(job) != nil || lifecycle.IsForgotten(pod) {
 		return r.readPodUncached(ctx, job)
 	}
 	return pod, nil
@@ -319,4 +282,18 @@ func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alph
 		return test, err
 	}
 	return readTestFrom(ctx, r.APIReader, key)
+}
+
+// readSilence asks about the node of a pod that may be silent. A node that does not exist any more is no case of ours: then
+// Kubernetes' pod garbage collector ends the pod.
+func (r *Reconciler) readSilence(ctx context.Context, seen lifecycle.Observation, now time.Time) (time.Time, error) {
+	node := &corev1.Node{}
+	err := r.APIReader.Get(ctx, client.ObjectKey{Name: seen.Pod.Spec.NodeName}, node)
+	switch {
+	case apierrors.IsNotFound(err):
+		return time.Time{}, nil
+	case err != nil:
+		return time.Time{}, fmt.Errorf("reading the node: %w", err)
+	}
+	return lifecycle.SilentSince(seen, node, now), nil
 }

@@ -1,7 +1,7 @@
-// Package testrun is the life of one TestRun: from Pending through InProgress to a verdict.
+// Package testrun reads and writes what the life of one TestRun takes. What to do is decided in internal/lifecycle.
 //
-// A reconcile reads everything (observe), decides purely (decide, an ordered list of rules), writes the children (apply),
-// computes the whole status purely (nextStatus), stores it with one write (patchStatus), and only then speaks (announce).
+// A reconcile reads everything (observe), asks what to do (lifecycle.Decide), writes the children (apply), stores the whole status
+// (lifecycle.NextStatus) with one write (patchStatus), and only then speaks (announce).
 package testrun
 
 import (
@@ -23,6 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 	"github.com/testrun-dev/testrun/internal/queueing"
 )
 
@@ -47,7 +49,7 @@ type Reconciler struct {
 	// Queues say whose turn it is.
 	Queues *queueing.Service
 	// Runner is what reads a test's results.
-	Runner Runner
+	Runner jobspec.Runner
 
 	// jobsSeen holds the attempts whose Job exists or existed, until the status says so too: see vanished.
 	jobsSeen *lru.Cache
@@ -78,12 +80,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	plan := decide(seen, now)
+	plan := lifecycle.Decide(seen, now)
+	log.FromContext(ctx).V(1).Info("Decided", "rule", plan.Rule)
 	if err := r.confirm(ctx, seen, plan); err != nil {
 		return again(ctx, err)
 	}
 	applyErr := r.apply(ctx, seen, plan)
-	status := nextStatus(seen, plan, applyErr, now)
+	status := lifecycle.NextStatus(seen, plan, applyErr, now)
 	if err := r.patchStatus(ctx, run, status); apierrors.IsInvalid(err) {
 		return r.endRefused(ctx, seen, status, err, now)
 	} else if err != nil {
@@ -93,18 +96,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 		r.finished.Add(run.UID, nil)
 		ended := *run
 		ended.Status = status
-		seen.run = &ended
+		seen.Run = &ended
 		r.leavesQueue(seen)
 	}
 	r.announce(ctx, run, status)
-	if refused := (*refusal)(nil); errors.As(applyErr, &refused) {
+	if refused := (*jobspec.Refusal)(nil); errors.As(applyErr, &refused) {
 		return afterRefusal(ctx, seen, status, refused, now), nil
 	}
 	if applyErr != nil {
 		return again(ctx, applyErr)
 	}
-	result := reconcile.Result{RequeueAfter: plan.requeueAfter}
-	if plan.whenIdle {
+	result := reconcile.Result{RequeueAfter: plan.RequeueAfter}
+	if plan.WhenIdle {
 		result.Priority = ptr.To(handler.LowPriority)
 	}
 	return result, nil

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // refusedRetry is how long a run is left alone for which the API server takes no status at all.
@@ -49,49 +50,33 @@ func (r refusedRuns) forget(uid types.UID) { r.runs.Remove(uid) }
 
 // endRefused ends a run whose status the API server refuses as invalid: it would refuse it for ever. What may still run is stopped
 // before, because a run that has ended holds no slot.
-func (r *Reconciler) endRefused(ctx context.Context, seen observation, status v1alpha1.TestRunStatus, cause error, now time.Time) (reconcile.Result, error) {
+func (r *Reconciler) endRefused(ctx context.Context, seen lifecycle.Observation, status v1alpha1.TestRunStatus, cause error, now time.Time) (reconcile.Result, error) {
 	log.FromContext(ctx).Error(cause, "The API server refuses the status of the run", "phase", status.Phase)
-	why := finished(v1alpha1.VerdictError, v1alpha1.ReasonStatusRefused, fmt.Sprintf("The API server refuses the status of the run: %v", cause))
-	if status.Phase != v1alpha1.PhaseFinished && mayStillRun(seen) {
+	why := lifecycle.Finished(v1alpha1.VerdictError, v1alpha1.ReasonStatusRefused, fmt.Sprintf("The API server refuses the status of the run: %v", cause))
+	if status.Phase != v1alpha1.PhaseFinished && lifecycle.MayStillRun(seen) {
 		if err := r.stop(ctx, seen, why); err != nil {
 			return again(ctx, err)
 		}
 		return reconcile.Result{RequeueAfter: lastRetry}, nil
 	}
-	if err := r.confirm(ctx, seen, plan{state: why}); err != nil {
+	if err := r.confirm(ctx, seen, lifecycle.Plan{State: why}); err != nil {
 		return again(ctx, err)
 	}
-	ended := leastStatus(seen.run, why, now)
-	err := r.patchStatus(ctx, seen.run, ended)
+	ended := lifecycle.LeastStatus(seen.Run, why, now)
+	err := r.patchStatus(ctx, seen.Run, ended)
 	if err == nil {
-		r.finished.Add(seen.run.UID, nil)
-		r.refused.forget(seen.run.UID)
-		r.announce(ctx, seen.run, ended)
+		r.finished.Add(seen.Run.UID, nil)
+		r.refused.forget(seen.Run.UID)
+		r.announce(ctx, seen.Run, ended)
 		return reconcile.Result{}, nil
 	}
 	if !apierrors.IsInvalid(err) {
 		return again(ctx, err)
 	}
-	r.runEnds(seen.run, nil, mayRemain(seen))
-	if r.refused.add(seen.run, now) {
+	r.runEnds(seen.Run, nil, lifecycle.MayRemain(seen))
+	if r.refused.add(seen.Run, now) {
 		log.FromContext(ctx).Error(errors.Join(cause, err), "The API server takes no status of the run at all: it cannot end, and holds no slot of its queue",
 			"nextTry", refusedRetry.String())
 	}
 	return reconcile.Result{RequeueAfter: refusedRetry}, nil
-}
-
-// mayStillRun says whether the attempt's Job may have a pod that has not ended.
-func mayStillRun(seen observation) bool {
-	return seen.job != nil && jobEnd(seen.job) == nil && stopOfJob(seen.job) == nil && !podHasEnded(seen.pod)
-}
-
-// leastStatus is the end of a run in nothing but words of ours, beside what is stored already.
-func leastStatus(run *v1alpha1.TestRun, why *state, now time.Time) v1alpha1.TestRunStatus {
-	status := *run.Status.DeepCopy()
-	status.ObservedGeneration = run.Generation
-	status.Phase, status.Verdict = why.phase, why.verdict
-	status.FinishTime = secondsOf(now)
-	setConditions(&status, run, why, now)
-	bound(&status)
-	return status
 }

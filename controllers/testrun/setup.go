@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // What the controller may do. Everything else is refused to it.
@@ -122,7 +123,7 @@ type endsFirst struct{ handler.EventHandler }
 func (h endsFirst) Update(ctx context.Context, update event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	pod, isPod := update.ObjectNew.(*corev1.Pod)
 	inOrder, hasOrder := queue.(priorityqueue.PriorityQueue[reconcile.Request])
-	if !isPod || !hasOrder || !podHasEnded(pod) {
+	if !isPod || !hasOrder || !lifecycle.PodHasEnded(pod) {
 		h.EventHandler.Update(ctx, update, queue)
 		return
 	}
@@ -141,7 +142,7 @@ func jobOfPod(pod client.Object) []string {
 
 func testWaitedFor(obj client.Object) []string {
 	run, ok := obj.(*v1alpha1.TestRun)
-	if !ok || run.Spec.TestRef == nil || run.Status.Phase != v1alpha1.PhasePending || currentAttempt(run.Status).Job != "" {
+	if !ok || run.Spec.TestRef == nil || run.Status.Phase != v1alpha1.PhasePending || lifecycle.CurrentAttempt(run.Status).Job != "" {
 		return nil
 	}
 	return []string{run.Spec.TestRef.Name}

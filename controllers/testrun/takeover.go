@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // openQueues tells the queues of every run that there is, and then lets them decide. What has started is known from the Jobs as
@@ -92,15 +94,16 @@ func (r *Reconciler) unfinishedRuns(ctx context.Context) ([]v1alpha1.TestRun, er
 
 // fill tells the queues of a run that has not finished, and has that Job; nil is none.
 func (r *Reconciler) fill(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) (err error) {
-	seen := observation{run: run, job: job}
+	seen := lifecycle.Observation{Request: jobspec.Request{Run: run}, Job: job}
 	if job == nil {
-		if seen.asked, err = r.readAsked(ctx, run); err != nil {
+		if seen.Asked, err = r.readAsked(ctx, run); err != nil {
 			return err
 		}
-		if seen.test, err = r.readTest(ctx, run.Namespace, seen.asked.TestRef); err != nil {
+		if seen.Test, err = r.readTest(ctx, run.Namespace, seen.Asked.TestRef); err != nil {
 			return err
 		}
 	}
+	seen.Resolve()
 	r.reportToQueue(seen)
 	return nil
 }
@@ -112,7 +115,7 @@ func (r *Reconciler) fillEnded(ctx context.Context) error {
 		return fmt.Errorf("listing the finished runs: %w", err)
 	}
 	for i := range runs.Items {
-		r.reportToQueue(observation{run: &runs.Items[i]})
+		r.reportToQueue(lifecycle.Observation{Request: jobspec.Request{Run: &runs.Items[i]}})
 	}
 	return nil
 }
@@ -157,8 +160,8 @@ func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (*foun
 		return found, r.listJobs(ctx, runs, hasSucceeded, &foundJobs{jobs: found.jobs})
 	}
 	for _, run := range unknown {
-		job, err := ownJob(ctx, r.APIReader, run, currentAttempt(run.Status).Number)
-		if last := lastEnded(run.Status); job == nil && err == nil && last != nil && found.jobs[run.UID] == nil {
+		job, err := ownJob(ctx, r.APIReader, run, lifecycle.CurrentAttempt(run.Status).Number)
+		if last := lifecycle.LastEnded(run.Status); job == nil && err == nil && last != nil && found.jobs[run.UID] == nil {
 			job, err = ownJob(ctx, r.APIReader, run, last.Number)
 		}
 		if err != nil {
@@ -221,5 +224,5 @@ func (r *Reconciler) found(run *v1alpha1.TestRun, job *batchv1.Job, jobs map[typ
 
 // isCurrent says whether this is the Job of the run's current attempt.
 func isCurrent(job *batchv1.Job, run *v1alpha1.TestRun) bool {
-	return job != nil && job.Name == jobName(run, currentAttempt(run.Status).Number)
+	return job != nil && job.Name == jobspec.JobName(run, lifecycle.CurrentAttempt(run.Status).Number)
 }

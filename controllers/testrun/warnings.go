@@ -11,18 +11,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-)
 
-// warning is what is read of a Warning event.
-type warning struct {
-	reason, message string
-	// at is when it was last seen.
-	at time.Time
-}
+	"github.com/testrun-dev/testrun/internal/lifecycle"
+)
 
 const (
 	// warningsAge is how old the warnings of a namespace may be. What is asked about has been waiting for longer.
-	warningsAge = explainAfter - time.Second
+	warningsAge = lifecycle.ExplainAfter - time.Second
 	// warnedNamespaces bounds of how many namespaces they are kept.
 	warnedNamespaces = 1024
 )
@@ -41,9 +36,9 @@ func newWarnings(reader client.Reader) *warnings {
 }
 
 // about returns the warnings about the object, newest first.
-func (w *warnings) about(ctx context.Context, namespace string, uid types.UID) ([]warning, error) {
+func (w *warnings) about(ctx context.Context, namespace string, uid types.UID) ([]lifecycle.Warning, error) {
 	if kept, ok := w.kept.Get(namespace); ok {
-		return kept.(map[types.UID][]warning)[uid], nil
+		return kept.(map[types.UID][]lifecycle.Warning)[uid], nil
 	}
 	read, err, _ := w.lists.Do(namespace, func() (any, error) {
 		all, err := w.read(ctx, namespace)
@@ -55,20 +50,20 @@ func (w *warnings) about(ctx context.Context, namespace string, uid types.UID) (
 	if err != nil {
 		return nil, err
 	}
-	return read.(map[types.UID][]warning)[uid], nil
+	return read.(map[types.UID][]lifecycle.Warning)[uid], nil
 }
 
-func (w *warnings) read(ctx context.Context, namespace string) (map[types.UID][]warning, error) {
+func (w *warnings) read(ctx context.Context, namespace string) (map[types.UID][]lifecycle.Warning, error) {
 	list := &corev1.EventList{}
 	err := w.reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{"type": corev1.EventTypeWarning})
 	if err != nil {
 		return nil, fmt.Errorf("listing events: %w", err)
 	}
 	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return lastSeen(b).Compare(lastSeen(a)) })
-	all := map[types.UID][]warning{}
+	all := map[types.UID][]lifecycle.Warning{}
 	for _, event := range list.Items {
 		uid := event.InvolvedObject.UID
-		all[uid] = append(all[uid], warning{event.Reason, event.Message, lastSeen(event)})
+		all[uid] = append(all[uid], lifecycle.Warning{Reason: event.Reason, Message: event.Message, At: lastSeen(event)})
 	}
 	return all, nil
 }
@@ -82,12 +77,4 @@ func lastSeen(event corev1.Event) time.Time {
 		return event.EventTime.Time
 	}
 	return event.LastTimestamp.Time
-}
-
-// subjectOf is what a warning about the start of an attempt would be about: the Job that can create no pod, or the pod.
-func subjectOf(seen observation) types.UID {
-	if seen.pod == nil {
-		return seen.job.UID
-	}
-	return seen.pod.UID
 }

@@ -2,39 +2,41 @@ package testrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
-	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
 // readWhole reads from the API server what the cache holds in part: the run, and its Test. They must be those that were decided about.
-func (r *Reconciler) readWhole(ctx context.Context, seen observation) (observation, error) {
+func (r *Reconciler) readWhole(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	run := &v1alpha1.TestRun{}
-	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(seen.run), run); err != nil {
+	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(seen.Run), run); err != nil {
 		return seen, fmt.Errorf("reading the run: %w", err)
 	}
-	if run.UID != seen.run.UID || run.ResourceVersion != seen.run.ResourceVersion {
+	if run.UID != seen.Run.UID || run.ResourceVersion != seen.Run.ResourceVersion {
 		return seen, fmt.Errorf("the run has changed: %w", errStale)
 	}
-	seen.run = run
+	seen.Run = run
 	if run.Spec.RerunOf == nil {
-		seen.asked = run.Spec
+		seen.Asked = run.Spec
 	}
-	if seen.lastJob != nil || seen.test == nil { // what a further attempt executes has been read from the last one's Job
+	if seen.LastJob != nil || seen.Test == nil { // what a further attempt executes has been read from the last one's Job
 		return seen, nil
 	}
-	test, err := readTestFrom(ctx, r.APIReader, client.ObjectKeyFromObject(seen.test))
+	test, err := readTestFrom(ctx, r.APIReader, client.ObjectKeyFromObject(seen.Test))
 	switch {
 	case err != nil:
 		return seen, err
-	case test == nil, test.UID != seen.test.UID, test.Generation != seen.test.Generation:
+	case test == nil, test.UID != seen.Test.UID, test.Generation != seen.Test.Generation:
 		return seen, fmt.Errorf("the Test has changed: %w", errStale)
 	}
-	seen.test = test
+	seen.Test = test
 	return seen, nil
 }
 
@@ -51,22 +53,32 @@ func readTestFrom(ctx context.Context, reader client.Reader, key client.ObjectKe
 	return test, nil
 }
 
-// render makes the Job of an attempt from the whole definition, or says why there can be none.
-func render(seen observation, attempt int32) (*batchv1.Job, error) {
-	def := definitionOf(seen)
-	if err := paramsFit(seen, def); err != nil { // the cache does not hold all that params have to fit
-		return nil, &refusal{v1alpha1.ReasonInvalidParams, true, err}
+// observeAgain finds what the next attempt executes: what the last one did, whatever others have made of its Job since.
+func (r *Reconciler) observeAgain(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
+	last := jobspec.RecordOn(seen.LastJob)
+	if !last.IsDigest() {
+		asked, err := jobspec.RequestKept(seen.Run, last)
+		if err != nil {
+			seen.DefinitionLost = fmt.Errorf("annotation %s of Job %s cannot be read: %w", v1alpha1.AnnotationDefinition, seen.LastJob.Name, err)
+			return seen, nil
+		}
+		seen.Request = asked
+		return seen, nil
 	}
-	params, err := paramValues(def, seen.asked.Params)
-	if err != nil {
-		return nil, &refusal{v1alpha1.ReasonInvalidParams, true, err}
+	now := seen
+	var err error
+	if now.Asked, err = r.readAsked(ctx, seen.Run); err != nil {
+		return seen, err
 	}
-	if size := sizeOfJob(def.spec.Template, params); size > maxJob {
-		return nil, &refusal{v1alpha1.ReasonJobTooLarge, true, tooLarge(def.spec.Template, params, size)}
+	if now.Asked.TestRef != nil {
+		key := client.ObjectKey{Namespace: seen.Run.Namespace, Name: now.Asked.TestRef.Name}
+		if now.Test, err = readTestFrom(ctx, r.APIReader, key); err != nil { // the cache does not hold it whole
+			return seen, err
+		}
 	}
-	job := newJob(seen, attempt)
-	if err := argumentsTooLong(&job.Spec.Template.Spec); err != nil {
-		return nil, &refusal{v1alpha1.ReasonStartFailed, true, err}
+	if !last.IsDigestOf(now.Request) {
+		seen.DefinitionLost = errors.New("it was too large to be kept on the Job, and has changed or was deleted since")
+		return seen, nil
 	}
-	return job, nil
+	return now, nil
 }

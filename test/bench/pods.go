@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
 const (
@@ -83,10 +83,10 @@ func (b *bench) pods(ctx context.Context, result *report) (err error) {
 	for i := range b.Rounds {
 		fmt.Printf("real pods, round %d of %d\n", i+1, b.Rounds)
 		var r podRound
-		if r.ImageVolume, err = b.podStarts(ctx, testrun.ImageVolume); err != nil {
+		if r.ImageVolume, err = b.podStarts(ctx, jobspec.ImageVolume); err != nil {
 			return err
 		}
-		if r.InitContainer, err = b.podStarts(ctx, testrun.InitContainer); err != nil {
+		if r.InitContainer, err = b.podStarts(ctx, jobspec.InitContainer); err != nil {
 			return err
 		}
 		result.Pods = append(result.Pods, r)
@@ -95,7 +95,7 @@ func (b *bench) pods(ctx context.Context, result *report) (err error) {
 }
 
 // podStarts starts pods one by one. Their kinds take turns, in an order that changes, so that none always comes after the same one.
-func (b *bench) podStarts(ctx context.Context, mount testrun.RunnerMount) (s podStarts, err error) {
+func (b *bench) podStarts(ctx context.Context, mount jobspec.RunnerMount) (s podStarts, err error) {
 	c := *b.kubernetes
 	c.managerArgs = append(slices.Clone(c.managerArgs), "--runner-mount="+string(mount))
 	operator, err := startManager(ctx, &c, b.manager, b.logFile())

@@ -22,8 +22,8 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers/retention"
-	"github.com/testrun-dev/testrun/internal/queueing"
 	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/queueing"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/operator"

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/internal/runner"
 )
@@ -164,7 +164,7 @@ func (out *outcome) judge(o output, s suite, message string, account account) er
 	}
 	names, _ := s.names.output(o.name)
 	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return shown[name] })
-	got, reason, says := testrun.VerdictOfEnd(v1alpha1.ResultsAuto, int32(out.code), message) //nolint:gosec // an exit code
+	got, reason, says := lifecycle.VerdictOfEnd(v1alpha1.ResultsAuto, int32(out.code), message) //nolint:gosec // an exit code
 	switch {
 	case got != verdict:
 		out.wrong = fmt.Sprintf("verdict %s (%s: %s) of exit code %d", got, reason, says, out.code)

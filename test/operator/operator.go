@@ -19,6 +19,7 @@ import (
 	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/controllers/testqueue"
 	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/jobspec"
 	"github.com/testrun-dev/testrun/internal/queueing"
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
@@ -69,7 +70,7 @@ func New(api *rest.Config, namespace string, metrics prometheus.Registerer, chan
 			QueueGracePeriod: time.Hour,
 			CreateTimeout:    4 * time.Second,
 			Queues:           queues,
-			Runner:           testrun.Runner{Image: RunnerImage, Mount: testrun.ImageVolume},
+			Runner:           jobspec.Runner{Image: RunnerImage, Mount: jobspec.ImageVolume},
 		},
 		Queues: &testqueue.Reconciler{Client: mgr.GetClient(), APIReader: reader, Queues: queues},
 		Retention: &retention.Controllers{

@@ -1,0 +1,161 @@
+package jobspec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// Render makes the Job of an attempt from the whole definition, or says why there can be none.
+func Render(asked Request, runner Runner, attempt int32) (*batchv1.Job, error) {
+	def := asked.Definition()
+	if def.Err != nil { // the cache does not hold all that params have to fit
+		return nil, &Refusal{v1alpha1.ReasonInvalidParams, true, def.Err}
+	}
+	if size := sizeOfJob(def.Spec.Template, def.Params); size > maxJob {
+		return nil, &Refusal{v1alpha1.ReasonJobTooLarge, true, tooLarge(def.Spec.Template, def.Params, size)}
+	}
+	job := newJob(asked, def, runner, attempt)
+	if err := argumentsTooLong(&job.Spec.Template.Spec); err != nil {
+		return nil, &Refusal{v1alpha1.ReasonStartFailed, true, err}
+	}
+	return job, nil
+}
+
+// JobName is the name of the Job of an attempt.
+func JobName(run *v1alpha1.TestRun, attempt int32) string {
+	return fmt.Sprintf("%s-%d", run.Name, attempt)
+}
+
+// newJob renders the Job of an attempt.
+func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv1.Job {
+	run, template := asked.Run, templateOf(def)
+	kept := Record{
+		Container:    testContainerOf(def.Spec, def.Spec.Template.Spec.Containers).Name,
+		StartTimeout: def.StartTimeout, UnreachableTimeout: def.UnreachableTimeout,
+		Retry: def.Retry, Queueing: def.Queueing, Format: formatToRead(def.Spec), Definition: keep(asked, def),
+	}
+	if def.Test != nil {
+		kept.Test, kept.TestGeneration = def.Test.Name, def.Test.Generation
+	}
+	labels := merged(kept.labels(), map[string]string{v1alpha1.LabelRun: run.Name, v1alpha1.LabelAttempt: strconv.Itoa(int(attempt))})
+
+	template.Labels = merged(template.Labels, labels)
+	labels = merged(forKueue(template.Labels), labels)
+	annotations := merged(forKueue(template.Annotations), kept.annotations())
+	if queueing := def.Queueing.forPod(); queueing != "" {
+		template.Annotations = merged(template.Annotations, map[string]string{v1alpha1.AnnotationAdmission: queueing})
+	}
+	pod := &template.Spec
+	pod.RestartPolicy = corev1.RestartPolicyNever
+	pod.ActiveDeadlineSeconds = ptr.To(wholeSeconds(def.RunTimeout))
+	if pod.ServiceAccountName == "" && pod.DeprecatedServiceAccount == "" {
+		pod.AutomountServiceAccountToken = ptr.To(false)
+	}
+	env := identity(run, attempt)
+	for _, param := range def.Params {
+		env = append(env, corev1.EnvVar{Name: param.Name, Value: literal(param.Value)})
+	}
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for i := range containers {
+			containers[i].Env = withEnv(containers[i].Env, env)
+		}
+	}
+	if format := kept.Format; format != v1alpha1.ResultsNone {
+		test := testContainerOf(def.Spec, pod.Containers)
+		runner.addTo(pod, test, def.Spec.Results, format)
+		if format == v1alpha1.ResultsAuto || format == v1alpha1.ResultsJUnit {
+			test.Env = withEnv(test.Env, []corev1.EnvVar{resultsDir(run, attempt)})
+		}
+	}
+
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:            JobName(run, attempt),
+			Namespace:       run.Namespace,
+			Labels:          labels,
+			Annotations:     annotations,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(run, v1alpha1.GroupVersion.WithKind("TestRun"))},
+		},
+		Spec: jobSpec(*template),
+	}
+}
+
+// templateOf is the definition's template as it may reach a pod. The API server refuses what is left out here; but it did not always.
+func templateOf(def Definition) *corev1.PodTemplateSpec {
+	template := def.Spec.Template.DeepCopy()
+	template.ObjectMeta = metav1.ObjectMeta{Labels: withoutOurs(template.Labels), Annotations: withoutOurs(template.Annotations)}
+	return template
+}
+
+func jobSpec(template corev1.PodTemplateSpec) batchv1.JobSpec {
+	return batchv1.JobSpec{
+		BackoffLimit:         ptr.To[int32](0),
+		PodReplacementPolicy: ptr.To(batchv1.Failed),
+		Template:             template,
+	}
+}
+
+func identity(run *v1alpha1.TestRun, attempt int32) []corev1.EnvVar {
+	return []corev1.EnvVar{
+		{Name: v1alpha1.EnvName, Value: run.Name},
+		{Name: v1alpha1.EnvNamespace, Value: run.Namespace},
+		{Name: v1alpha1.EnvUID, Value: string(run.UID)},
+		{Name: v1alpha1.EnvAttempt, Value: strconv.Itoa(int(attempt))},
+	}
+}
+
+// withEnv puts ours first, so that the template's own variables can refer to them, and instead of those with the same name.
+func withEnv(templates, ours []corev1.EnvVar) []corev1.EnvVar {
+	env := slices.Clone(ours)
+	for _, variable := range templates {
+		if !slices.ContainsFunc(ours, func(our corev1.EnvVar) bool { return our.Name == variable.Name }) {
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+// testContainerOf picks the container that is the test.
+func testContainerOf(spec *v1alpha1.TestSpec, containers []corev1.Container) *corev1.Container {
+	for i := range containers {
+		if containers[i].Name == spec.Container {
+			return &containers[i]
+		}
+	}
+	return &containers[0]
+}
+
+func merged(base, over map[string]string) map[string]string {
+	all := maps.Clone(over)
+	for key, value := range base {
+		if _, taken := over[key]; !taken {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+// wholeSeconds rounds up.
+func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+
+// forKueue returns the labels or annotations of a template that speak to Kueue: it reads them on the Job.
+func forKueue(all map[string]string) map[string]string {
+	kueues := map[string]string{}
+	for key, value := range all {
+		if strings.HasPrefix(key, v1alpha1.KueuePrefix) {
+			kueues[key] = value
+		}
+	}
+	return kueues
+}

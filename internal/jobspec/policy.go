@@ -1,0 +1,140 @@
+package jobspec
+
+import (
+	"cmp"
+	"encoding/json"
+	"time"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// Budget is what another attempt is paid from.
+type Budget string
+
+const (
+	// NoBudget is that of causes after which there is no other attempt: it would end like the last one.
+	NoBudget Budget = ""
+	// FailureBudget pays for what the test did.
+	FailureBudget Budget = "failure"
+	// DisruptionBudget pays for what the cluster did to it.
+	DisruptionBudget Budget = "disruption"
+)
+
+// Defaults of retry.
+const (
+	defaultDisruptions   = 2
+	defaultBackoffBase   = 10 * time.Second
+	defaultBackoffFactor = 2
+	defaultBackoffCap    = 5 * time.Minute
+)
+
+// retryPolicy is v1alpha1.Retry with all its fields filled in. It is kept on the Job, since the Test may change.
+type retryPolicy struct {
+	Failure    int           `json:"failure"`
+	Disruption int           `json:"disruption"`
+	Base       time.Duration `json:"base"`
+	Factor     int           `json:"factor"`
+	Cap        time.Duration `json:"cap"`
+	// Replace allows an attempt to begin while the one before may still run on a node that is silent.
+	Replace bool `json:"replace,omitempty"`
+	// Permanent and Infrastructure are exit codes.
+	Permanent      []int32 `json:"permanent,omitempty"`
+	Infrastructure []int32 `json:"infrastructure,omitempty"`
+}
+
+// resolveRetry fills in each field from the first that has it: the run's, the test's, the default.
+func resolveRetry(own, tests v1alpha1.Retry) retryPolicy {
+	return retryPolicy{
+		Failure:    int(firstNumber(0, own.Failure, tests.Failure)),
+		Disruption: int(firstNumber(defaultDisruptions, own.Disruption, tests.Disruption)),
+		Base:       firstDuration(defaultBackoffBase, own.Backoff.Base, tests.Backoff.Base),
+		Factor:     int(firstNumber(defaultBackoffFactor, nonZero(own.Backoff.Factor), nonZero(tests.Backoff.Factor))),
+		Cap:        firstDuration(defaultBackoffCap, own.Backoff.Cap, tests.Backoff.Cap),
+
+		Replace: cmp.Or(own.Unreachable, tests.Unreachable) == v1alpha1.UnreachableReplace,
+
+		Permanent:      firstList(own.ExitCodes.Permanent, tests.ExitCodes.Permanent),
+		Infrastructure: firstList(own.ExitCodes.Infrastructure, tests.ExitCodes.Infrastructure),
+	}
+}
+
+func firstNumber(fallback int32, candidates ...*int32) int32 {
+	for _, candidate := range candidates {
+		if candidate != nil {
+			return *candidate
+		}
+	}
+	return fallback
+}
+
+func firstList(candidates ...[]int32) []int32 {
+	for _, candidate := range candidates {
+		if candidate != nil {
+			return candidate
+		}
+	}
+	return nil
+}
+
+func nonZero(n int32) *int32 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// encode writes the policy as an annotation.
+func (p retryPolicy) encode() string {
+	encoded, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // it holds numbers
+	}
+	return string(encoded)
+}
+
+// readRetry reads what encode wrote. If somebody has spoiled it, there is no other attempt.
+func readRetry(text string) retryPolicy {
+	var policy retryPolicy
+	if json.Unmarshal([]byte(text), &policy) != nil || !policy.isBounded() {
+		return retryPolicy{}
+	}
+	return policy
+}
+
+// The API's limits of retry.
+const (
+	maxRetries   = 10
+	maxFactor    = 10
+	maxExitCodes = 32
+)
+
+// isBounded says whether the policy is one that the API takes.
+func (p retryPolicy) isBounded() bool {
+	within := func(n, least, most int) bool { return least <= n && n <= most }
+	return within(p.Failure, 0, maxRetries) && within(p.Disruption, 0, maxRetries) && within(p.Factor, 1, maxFactor) &&
+		min(p.Base, p.Cap) >= 0 && max(p.Base, p.Cap) <= maxDuration &&
+		max(len(p.Permanent), len(p.Infrastructure)) <= maxExitCodes
+}
+
+func (p retryPolicy) Size(b Budget) int {
+	switch b {
+	case FailureBudget:
+		return p.Failure
+	case DisruptionBudget:
+		return p.Disruption
+	default:
+		return 0
+	}
+}
+
+// Backoff is how long to wait after the attempt of that number, counted from 1.
+func (p retryPolicy) Backoff(attempt int32) time.Duration {
+	wait, factor := p.Base, max(p.Factor, 1)
+	for range attempt - 1 {
+		if wait >= p.Cap/time.Duration(factor) { // the next one is over the cap, and may be more than a Duration holds
+			return p.Cap
+		}
+		wait *= time.Duration(factor)
+	}
+	return min(wait, p.Cap)
+}

@@ -1,0 +1,132 @@
+package jobspec
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/runner"
+)
+
+// Runner is the program that runs a test's command as process 1 of its container and reads the results: where it is, and
+// how it gets into the pod.
+type Runner struct {
+	// Image is the runner's image: a static program /runner, nothing else is needed.
+	Image string
+	// Mount says how it gets into the pod.
+	Mount RunnerMount
+}
+
+// RunnerMount says how the runner gets into a test's pod.
+type RunnerMount string
+
+// The ways into a pod.
+const (
+	// ImageVolume mounts the runner's image as a volume. It costs nothing, and Kubernetes has it from 1.35 on.
+	ImageVolume RunnerMount = "image-volume"
+	// InitContainer has an init container copy the runner into an empty volume.
+	InitContainer RunnerMount = "init-container"
+)
+
+// Where the runner is in a test's container, and what its volume and its init container are called.
+const (
+	runnerProgram = "runner"
+	runnerDir     = "/testrun"
+	runnerVolume  = "testrun-runner"
+)
+
+// defaultGrace is Kubernetes' default of terminationGracePeriodSeconds.
+const defaultGrace = 30 * time.Second
+
+// formatToRead is the format in which the results of the test are read. It is None for a container without a command too:
+// what its image would run is not known before the image is pulled, so that it is run as it is.
+func formatToRead(spec *v1alpha1.TestSpec) v1alpha1.ResultsFormat {
+	if len(testContainerOf(spec, spec.Template.Spec.Containers).Command) == 0 {
+		return v1alpha1.ResultsNone
+	}
+	if spec.Results.Format == "" {
+		return v1alpha1.ResultsAuto
+	}
+	return spec.Results.Format
+}
+
+// addTo puts the runner into the pod, in front of the command of the test's container.
+func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, results v1alpha1.ResultsSpec, format v1alpha1.ResultsFormat) {
+	options := runner.Options{
+		Format: string(format), Grace: runnerGrace(pod), StopSignal: stopSignalOf(test),
+		Path: literal(results.Path), Report: literal(test.TerminationMessagePath), Command: test.Command,
+	}
+	test.Command = append([]string{path.Join(runnerDir, runnerProgram)}, options.Args()...)
+	r.mount(pod, test)
+}
+
+// stopSignalOf is the signal by which the container is to be stopped, if it has one of its own that the runner has to be told of.
+func stopSignalOf(test *corev1.Container) string {
+	if test.Lifecycle == nil || test.Lifecycle.StopSignal == nil {
+		return ""
+	}
+	switch signal := *test.Lifecycle.StopSignal; signal {
+	case corev1.SIGUSR1, corev1.SIGUSR2, corev1.SIGALRM, corev1.SIGIO, corev1.SIGPOLL, corev1.SIGWINCH:
+		return string(signal)
+	default: // the runner takes it for what it is, or never sees it
+		return ""
+	}
+}
+
+// resultsDir is the folder for JUnit files, which the runner makes. It is no volume: a pod with one that is empty at first
+// could not be drained without more ado. The name is an attempt's own, since /tmp may be a volume that others see too.
+func resultsDir(run *v1alpha1.TestRun, attempt int32) corev1.EnvVar {
+	return corev1.EnvVar{Name: v1alpha1.EnvResults, Value: fmt.Sprintf("/tmp/testrun-%s-%d", run.UID, attempt)}
+}
+
+func (r Runner) mount(pod *corev1.PodSpec, test *corev1.Container) {
+	volume := corev1.Volume{Name: runnerVolume, VolumeSource: corev1.VolumeSource{
+		Image: &corev1.ImageVolumeSource{Reference: r.Image, PullPolicy: corev1.PullIfNotPresent},
+	}}
+	mount := corev1.VolumeMount{Name: runnerVolume, MountPath: runnerDir, ReadOnly: true}
+	if r.Mount == InitContainer {
+		volume.VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
+		pod.InitContainers = slices.Insert(pod.InitContainers, 0, r.installer(test))
+	}
+	pod.Volumes = append(pod.Volumes, volume)
+	test.VolumeMounts = append(test.VolumeMounts, mount)
+}
+
+// installer copies the runner. It runs as the test does, with as much of everything, and with fewer rights: what admits the
+// test's container to a namespace admits this one too, and a pod needs no more than before.
+func (r Runner) installer(test *corev1.Container) corev1.Container {
+	security := test.SecurityContext.DeepCopy()
+	if security == nil {
+		security = &corev1.SecurityContext{}
+	}
+	security.Privileged = nil
+	security.AllowPrivilegeEscalation = ptr.To(false)
+	security.Capabilities = &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}
+	return corev1.Container{
+		Name: runnerVolume, Image: r.Image, ImagePullPolicy: corev1.PullIfNotPresent,
+		Command:         []string{"/" + runnerProgram, runner.Install, path.Join(runnerDir, runnerProgram)},
+		Resources:       *test.Resources.DeepCopy(),
+		VolumeMounts:    []corev1.VolumeMount{{Name: runnerVolume, MountPath: runnerDir}},
+		SecurityContext: security,
+	}
+}
+
+// runnerGrace is how long the runner waits after SIGTERM before it kills the test: a little less than the kubelet waits before
+// it kills the runner, which has to report.
+func runnerGrace(pod *corev1.PodSpec) time.Duration {
+	grace := defaultGrace
+	if seconds := pod.TerminationGracePeriodSeconds; seconds != nil {
+		grace = time.Duration(*seconds) * time.Second
+	}
+	return grace - min(2*time.Second, grace/4)
+}
+
+// literal is text that arrives as it is in a command, an argument or a variable: Kubernetes expands $(NAME) there, and $$
+// stands for $.
+func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }

@@ -1,0 +1,198 @@
+package lifecycle
+
+import (
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// isHeldByKueue says whether Kueue keeps the Job suspended: it has not admitted it, or has preempted it. A Job that it has just
+// resumed is held until the Job controller knows.
+func isHeldByKueue(job *batchv1.Job) bool {
+	return IsSuspended(job) && job.Labels[v1alpha1.LabelKueueQueue] != ""
+}
+
+// IsSuspended says whether somebody else than the operator has suspended the Job.
+func IsSuspended(job *batchv1.Job) bool {
+	if job == nil || StopOfJob(job) != nil {
+		return false
+	}
+	suspended := suspendedCondition(job)
+	return ptr.Deref(job.Spec.Suspend, false) || suspended != nil && suspended.Status == corev1.ConditionTrue
+}
+
+func suspendedCondition(job *batchv1.Job) *batchv1.JobCondition {
+	for i := range job.Status.Conditions {
+		if job.Status.Conditions[i].Type == batchv1.JobSuspended {
+			return &job.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// releasedAt is when the Job could begin: at its creation, or when it was resumed for the last time.
+func releasedAt(job *batchv1.Job) time.Time {
+	if suspended := suspendedCondition(job); suspended != nil && suspended.Status == corev1.ConditionFalse {
+		return suspended.LastTransitionTime.Time
+	}
+	return job.CreationTimestamp.Time
+}
+
+// preempted: the Job controller takes the pod of a suspended Job away. If the test had run, that attempt is over; nobody may
+// resume its Job, which would run the test a second time.
+func preempted(seen Observation, _ time.Time) (Plan, bool) {
+	if !IsSuspended(seen.Job) || !testHasRun(seen) {
+		return Plan{}, false
+	}
+	if seen.Pod != nil && (!PodHasEnded(seen.Pod) || seen.Pod.DeletionTimestamp.IsZero() || testEndedBefore(seen, deletionOf(seen.Pod))) {
+		return Plan{}, false
+	}
+	end := Finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted, "Somebody suspended the Job while the test ran")
+	if isHeldByKueue(seen.Job) {
+		end.Message = "Kueue preempted the Job while the test ran"
+	}
+	if why := seen.Workload.refusal(); why != "" {
+		end = Finished(v1alpha1.VerdictError, v1alpha1.ReasonKueueRefused, why)
+	}
+	over := orAnotherAttempt(seen, end)
+	over.Stop = end
+	return over, true
+}
+
+// heldTooLong: timeouts.queue limits the time that Kueue takes, too.
+func heldTooLong(seen Observation, now time.Time) (Plan, bool) {
+	if !isHeldByKueue(seen.Job) || testHasRun(seen) {
+		return Plan{}, false
+	}
+	limit := seen.Record.Queueing.Timeout
+	if limit == 0 || now.Before(waitsSince(seen).Add(limit)) {
+		return Plan{}, false
+	}
+	end := queueTimeout(limit, CurrentMessage(seen.Run.Status))
+	return Plan{Stop: end, State: end}, true
+}
+
+// refusedByKueue: there is nothing to wait for.
+func refusedByKueue(seen Observation, _ time.Time) (Plan, bool) {
+	if !isHeldByKueue(seen.Job) || testHasRun(seen) || seen.Workload.refusal() == "" {
+		return Plan{}, false
+	}
+	end := Finished(v1alpha1.VerdictError, v1alpha1.ReasonKueueRefused, seen.Workload.refusal())
+	return Plan{Stop: end, State: end}, true
+}
+
+// waitsForKueue: the time that Kueue takes is not held against the start of the run.
+func waitsForKueue(seen Observation, now time.Time) (Plan, bool) {
+	if !isHeldByKueue(seen.Job) || testHasRun(seen) {
+		return Plan{}, false
+	}
+	if worthTelling := seen.Job.CreationTimestamp.Add(ExplainAfter); now.Before(worthTelling) {
+		return tellLater(worthTelling, now), true
+	}
+	waits := Plan{State: pending(v1alpha1.ReasonWaitingForKueue, whyKueueWaits(seen)), RequeueAfter: nextQuestion(seen.Job, now), WhenIdle: true}
+	waits.State.Retold = true
+	if limit := seen.Record.Queueing.Timeout; limit > 0 {
+		waits.RequeueAfter = min(waits.RequeueAfter, waitsSince(seen).Add(limit).Sub(now))
+	}
+	return waits, true
+}
+
+func whyKueueWaits(seen Observation) string {
+	waits := fmt.Sprintf("Job %s waits for Kueue to admit it in queue %s", seen.Job.Name, seen.Job.Labels[v1alpha1.LabelKueueQueue])
+	switch why := seen.Workload.says(); {
+	case why != "":
+		return waits + ": " + why
+	case seen.Workload != nil && seen.Workload.Unreadable:
+		return fmt.Sprintf("%s. The operator may not read why (config/kueue gives it the right): kubectl -n %s describe workloads", waits, seen.Job.Namespace)
+	default:
+		return waits
+	}
+}
+
+// isWorthAskingKueue says whether what Kueue says of the Job decides something, or is to be told.
+func isWorthAskingKueue(seen Observation, now time.Time) bool {
+	if staysQueued(seen.Job) {
+		return true
+	}
+	return isHeldByKueue(seen.Job) && (testHasRun(seen) || !now.Before(seen.Job.CreationTimestamp.Add(ExplainAfter)))
+}
+
+// longestPause is how long Kueue is not asked at most.
+const longestPause = 5 * time.Minute
+
+// nextQuestion is how long to wait before Kueue is asked again: as long as it has held the Job until now. What it says of a Job
+// changes nothing of the Job, and so wakes nobody.
+func nextQuestion(job *batchv1.Job, now time.Time) time.Duration {
+	since := job.CreationTimestamp.Time
+	if suspended := suspendedCondition(job); suspended != nil {
+		since = later(since, suspended.LastTransitionTime.Time)
+	}
+	return min(max(now.Sub(since), ExplainAfter), longestPause)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// kueueMargin is how long Kueue may take to give back the quota of a Job that it has suspended.
+const kueueMargin = 5 * time.Second
+
+// mayHoldQuota says whether Kueue may have reserved quota for the Job. It may lose count of that if the Job asks for another number of
+// pods just then: see docs/decisions/kueue.md.
+func mayHoldQuota(job *batchv1.Job, known *Workload, now time.Time) bool {
+	if job.Labels[v1alpha1.LabelKueueQueue] == "" {
+		return false
+	}
+	suspended := suspendedCondition(job)
+	if suspended == nil || suspended.Status != corev1.ConditionTrue {
+		return true
+	}
+	return now.Before(suspended.LastTransitionTime.Add(kueueMargin)) || known.holdsQuota()
+}
+
+// staysQueued says whether the Job was stopped and still has a place in Kueue's queue: Kueue would find room for a pod, by preempting
+// others if need be, only to see the Job fail. One that asks for no pods gets its turn at once, fails, and has left.
+func staysQueued(job *batchv1.Job) bool {
+	return job != nil && job.Labels[v1alpha1.LabelKueueQueue] != "" && StopOfJob(job) != nil && JobEnd(job) == nil &&
+		ptr.Deref(job.Spec.Parallelism, 1) != 0
+}
+
+// leavesKueue has a stopped Job leave Kueue's queue as soon as that does no harm.
+func leavesKueue(seen Observation, now time.Time) Plan {
+	switch {
+	case !staysQueued(seen.Job):
+		return Plan{}
+	case mayHoldQuota(seen.Job, seen.Workload, now):
+		return Plan{RequeueAfter: nextQuestion(seen.Job, now)}
+	default:
+		return Plan{LeaveKueue: seen.Job}
+	}
+}
+
+// startedTwice: somebody suspended the Job and resumed it while no operator looked. The test has run in one pod and runs again in
+// another one, as the same attempt. That is over; a further attempt has a number of its own.
+func startedTwice(seen Observation, _ time.Time) (Plan, bool) {
+	if !isSecondPod(seen) {
+		return Plan{}, false
+	}
+	end := Finished(v1alpha1.VerdictError, v1alpha1.ReasonDisrupted, fmt.Sprintf(
+		"Pod %s, in which the test ran, was taken away, and pod %s was started in its place", statusOfAttempt(seen).Pod, seen.Pod.Name))
+	if PodHasEnded(seen.Pod) {
+		return orAnotherAttempt(seen, end), true
+	}
+	return Plan{Stop: end}, true
+}
+
+// isSecondPod says whether the test of this attempt has run in another pod than the one that there is.
+func isSecondPod(seen Observation) bool {
+	first := statusOfAttempt(seen)
+	return seen.Pod != nil && first.StartTime != nil && first.Pod != "" && first.Pod != seen.Pod.Name
+}

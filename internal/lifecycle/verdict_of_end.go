@@ -1,0 +1,30 @@
+package lifecycle
+
+import (
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// VerdictOfEnd says how a run ends whose test ran, and ended by itself with this exit code and this report of the runner. It
+// makes the operator's decision without a cluster.
+func VerdictOfEnd(format v1alpha1.ResultsFormat, code int32, report string) (verdict v1alpha1.Verdict, reason, message string) {
+	const container = "test"
+	phase := corev1.PodSucceeded
+	if code != 0 {
+		phase = corev1.PodFailed
+	}
+	seen := Observation{
+		Job: &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{
+			v1alpha1.AnnotationContainer: container, v1alpha1.AnnotationResultsFormat: string(format),
+		}}},
+		Pod: &corev1.Pod{Status: corev1.PodStatus{Phase: phase, ContainerStatuses: []corev1.ContainerStatus{{
+			Name: container, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Message: report}},
+		}}}},
+	}
+	seen.Resolve()
+	end := verdictOfExit(seen)
+	return end.Verdict, end.Reason, end.Message
+}
