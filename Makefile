@@ -21,6 +21,14 @@ LOCAL_CLUSTER := go run -C hack/cluster .
 RENDER := bin/tools/kustomize build config/default | sed -e 's|testrun.invalid/testrun:dev|$(IMG)|' -e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|'
 IN_LOCAL_CLUSTER := KUBECONFIG=$(CURDIR)/.cluster/kubeconfig PATH=$(CURDIR)/bin/k8s:$$PATH
 GO_TEST := $(CURDIR)/bin/tools/gotestsum --format=pkgname-and-test-fails --format-hide-empty-pkg --
+# Where the tests find an API server: in the folder that KUBEBUILDER_ASSETS names, or else in bin/k8s, where it is built.
+# setup-envtest brings no kube-controller-manager, so that one is built when the folder does not have it.
+ASSETS := $(or $(KUBEBUILDER_ASSETS),$(CURDIR)/bin/k8s)
+ifeq ($(ASSETS),$(CURDIR)/bin/k8s)
+ENVTEST_BUILDS := kube-apiserver etcd kube-controller-manager kubectl
+else
+ENVTEST_BUILDS := $(if $(wildcard $(ASSETS)/kube-controller-manager),,kube-controller-manager)
+endif
 # The modules under hack/ that have tests, and are linted.
 HACK_MODULES := hack/cluster hack/tools
 
@@ -40,9 +48,13 @@ demo-down: bin/tools/kustomize ## Remove what the demo made
 
 ##@ Develop
 
+.PHONY: run
+run: ## Run the operator here, from source, against the current context's cluster (RUNNER_IMG: an image that it can pull)
+	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
+
 .PHONY: test
 test: bin/tools/gotestsum envtest-binaries ## Run the unit tests, and envtest against a real API server (RACE=1: with the race detector)
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
+	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
 
 .PHONY: test-e2e
@@ -57,7 +69,7 @@ test-kueue: bin/tools/gotestsum cluster-deploy cluster-kueue ## Run the end-to-e
 		$(MAKE) cluster-kueue-down; exit $$status
 
 # These run in the folder of their package, so that go test shows what they print.
-FAULTS := KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/faults -count=1 -timeout=60m
+FAULTS := KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/faults -count=1 -timeout=60m
 
 .PHONY: test-faults
 test-faults: envtest-binaries ## Try each fault at each point of each scenario, against a real API server (RUN=regexp: only those)
@@ -71,13 +83,13 @@ soak: envtest-binaries ## Execute RUNS runs while faults strike at random (SEED:
 
 .PHONY: hostile-scale
 hostile-scale: envtest-binaries ## Have WAITING runs of the largest size wait, and see the operator's memory and another namespace's starts
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/security -count=1 -timeout=60m -v -run=TestWaitingRuns -waiting=$(or $(WAITING),1000)
+	KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/security -count=1 -timeout=60m -v -run=TestWaitingRuns -waiting=$(or $(WAITING),1000)
 
 ROUNDS ?= 5
 
 .PHONY: queue-scale
 queue-scale: envtest-binaries ## Count what runs while operators follow one another 20 times, and who starts after a burst of 5,000
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/k8s go test -C test/queues -count=1 -timeout=60m -v -runs=2400 -changes=20 -burst=5000
+	KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/queues -count=1 -timeout=60m -v -runs=2400 -changes=20 -burst=5000
 
 .PHONY: bench
 bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster, ROUNDS times (ONLY=pods: only that; docs/benchmarks.md)
@@ -106,7 +118,7 @@ corpora: build bin/tools/gotestsum ## Install real test tools, and compare what 
 
 .PHONY: envtest-binaries
 envtest-binaries:
-	$(LOCAL_CLUSTER) build kube-apiserver etcd kube-controller-manager kubectl
+	$(if $(ENVTEST_BUILDS),$(LOCAL_CLUSTER) build $(ENVTEST_BUILDS))
 
 .PHONY: build
 build: ## Build the operator, bin/manager, and what runs a test's command, bin/runner
@@ -128,6 +140,10 @@ fmt: bin/tools/golangci-lint ## Format the Go code
 .PHONY: lint
 lint: bin/tools/golangci-lint ## Lint the Go code (.golangci.yml says what for, and why)
 	@for module in . $(HACK_MODULES); do echo "lint $$module" && (cd $$module && $(CURDIR)/bin/tools/golangci-lint run); done
+
+.PHONY: vuln
+vuln: bin/tools/govulncheck ## Look for known vulnerabilities in what the programs call (asks vuln.go.dev)
+	bin/tools/govulncheck ./...
 
 .PHONY: verify
 verify: ## Generate, tidy and lint; fail if that leaves a file uncommitted
@@ -234,4 +250,8 @@ bin/tools/crdtrim: hack/tools/go.mod $(wildcard hack/tools/crdtrim/*.go)
 
 bin/tools/golangci-lint: hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum hack/tools/golangci-lint/main.go
 	go build -C hack/tools/golangci-lint -o $(CURDIR)/$@ .
+	@touch $@
+
+bin/tools/govulncheck: hack/tools/govulncheck/go.mod hack/tools/govulncheck/go.sum
+	go build -C hack/tools/govulncheck -o $(CURDIR)/$@ golang.org/x/vuln/cmd/govulncheck
 	@touch $@

@@ -77,6 +77,36 @@ func TestEveryReasonIsDocumented(t *testing.T) {
 	}
 }
 
+// What the page on troubleshooting has people type works, as far as an API server alone can tell: what asks for the operator's pod
+// needs one.
+func TestTheCommandsOfTroubleshootingWork(t *testing.T) {
+	text, err := os.ReadFile("../../docs/troubleshooting.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := object(t, "TestRun", "testSpec: {POD}")
+	if err := apiserver.Client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, line := range regexp.MustCompile(`(?m)^\s*kubectl (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		if strings.HasPrefix(line[1], "-n testrun-system") {
+			continue
+		}
+		found++
+		var args []string
+		for _, arg := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.ReplaceAll(line[1], "NAME", run.GetName()), -1) {
+			args = append(args, strings.ReplaceAll(arg, "'", ""))
+		}
+		if out, err := kubectl(t, args...); err != nil {
+			t.Errorf("kubectl %s: %v\n%s", line[1], err, out)
+		}
+	}
+	if found == 0 {
+		t.Error("no commands found")
+	}
+}
+
 func guides(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../../docs/*.md")

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
@@ -24,11 +23,11 @@ func ControllerManager(environment *envtest.Environment) (stop func(), err error
 	if err != nil {
 		return nil, err
 	}
-	manager := exec.Command(filepath.Join(assets(repositoryRoot()), "kube-controller-manager"),
+	manager := exec.Command(controllerManagerBinary(),
 		"--kubeconfig="+kubeconfig, "--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000",
 		"--controllers=job-controller,resourcequota-controller,garbage-collector-controller,namespace-controller")
 	manager.Stdout, manager.Stderr = output, output
-	manager.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	manager.SysProcAttr = endsWithTests()
 	if err := manager.Start(); err != nil {
 		return nil, fmt.Errorf("starting kube-controller-manager; `make test` builds it when it is missing: %w", err)
 	}
@@ -38,4 +37,13 @@ func ControllerManager(environment *envtest.Environment) (stop func(), err error
 		_ = output.Close()
 		_ = os.RemoveAll(dir)
 	}, nil
+}
+
+// controllerManagerBinary is the one beside the API server, or else the one that make has built: setup-envtest brings none.
+func controllerManagerBinary() string {
+	beside := filepath.Join(assets(repositoryRoot()), "kube-controller-manager")
+	if _, err := os.Stat(beside); err == nil {
+		return beside
+	}
+	return filepath.Join(repositoryRoot(), "bin", "k8s", "kube-controller-manager")
 }
