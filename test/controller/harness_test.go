@@ -21,8 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/retention"
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/internal/queueing"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/conditions"
@@ -43,11 +42,8 @@ type world struct {
 	// api is what the controller reaches the API server by.
 	api    *rest.Config
 	queues *queueing.Service
-	// adjustRetention, if it is set, changes the controllers that delete before they start.
-	adjustRetention func(*retention.Controllers)
-	// adjustRuns, if it is set, changes the controller of the runs before it starts.
-	adjustRuns func(*testrun.Reconciler)
-	// adjustManager, if it is set, changes the manager before it is made.
+	// adjust and adjustManager change the operator before it is made, if they are set.
+	adjust        func(*controllers.Options)
 	adjustManager func(*ctrl.Options)
 }
 
@@ -78,20 +74,17 @@ func (w *world) startController() (stop func()) {
 	w.t.Helper()
 	w.registry = prometheus.NewRegistry()
 	ctx, cancel := context.WithCancel(context.Background())
-	mgr, err := operator.New(w.requests.counted(w.api), w.namespace, w.registry, func(options *ctrl.Options) {
-		if w.adjustManager != nil {
-			w.adjustManager(options)
-		}
+	mgr, err := operator.New(ctx, w.requests.counted(w.api), w.namespace, operator.Changes{
+		Manager: w.adjustManager,
+		Controllers: func(options *controllers.Options) {
+			options.Metrics = w.registry
+			if w.adjust != nil {
+				w.adjust(options)
+			}
+		},
 	})
 	w.must(err)
-	if w.adjustRetention != nil {
-		w.adjustRetention(mgr.Retention)
-	}
-	if w.adjustRuns != nil {
-		w.adjustRuns(mgr.Runs)
-	}
-	w.must(mgr.SetUp(ctx))
-	w.queues = mgr.Runs.Queues
+	w.queues = mgr.Queues
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	stop = sync.OnceFunc(func() {

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/node"
@@ -110,7 +110,7 @@ func TestARunWhoseQueueDoesNotExistWaitsForIt(t *testing.T) {
 func withQueueGracePeriod(t *testing.T, period time.Duration) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.adjustRuns = func(runs *testrun.Reconciler) { runs.QueueGracePeriod = period }
+	w.adjust = func(options *controllers.Options) { options.QueueGracePeriod = period }
 	w.startController()
 	return w
 }

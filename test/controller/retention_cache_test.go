@@ -7,12 +7,23 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/retention"
 	"github.com/testrun-dev/testrun/test/builders"
 )
+
+// wrapClient has the controllers use a client of the test's, which uses theirs.
+func (w *world) wrapClient(wrap func(client.Client) client.Client) {
+	w.adjustManager = func(options *ctrl.Options) {
+		options.NewClient = func(api *rest.Config, options client.Options) (client.Client, error) {
+			theirs, err := client.New(api, options)
+			return wrap(theirs), err
+		}
+	}
+}
 
 // pinning is a client that pins each object right before it deletes it.
 type pinning struct{ client.Client }
@@ -33,11 +44,11 @@ func TestARunThatWasPinnedAMomentAgoIsNotDeleted(t *testing.T) {
 			w := newWorld(t)
 			w.suite(of)
 			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
-			w.adjustRetention = func(c *retention.Controllers) { c.Client = pinning{c.Client} }
+			w.wrapClient(func(c client.Client) client.Client { return pinning{c} })
 			stop := w.startController()
 			w.runUntil("run", func(run *v1alpha1.TestRun) bool { return run.Annotations[v1alpha1.AnnotationPinned] == "true" })
 			stop() // the attempt to delete it is over
-			w.adjustRetention = nil
+			w.adjustManager = nil
 			w.startController()
 			w.remain("run")
 		})
@@ -69,21 +80,25 @@ func TestATestThatKeepsMoreSinceAMomentAgoIsBelieved(t *testing.T) {
 			w.suite(of[0])
 			stale := w.retain(of[1])
 			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
-			w.adjustRetention = func(c *retention.Controllers) { c.Client = behind{c.Client, stale} }
+			w.wrapClient(func(c client.Client) client.Client { return behind{c, stale} })
 			w.startController()
 			w.remain("run")
 		})
 	}
 }
 
-// counting is a client that counts its lists.
+// counting is a client that counts how often the finished runs of a Test are listed.
 type counting struct {
 	client.Client
 	lists *atomic.Int64
 }
 
 func (c counting) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
-	c.lists.Add(1)
+	for _, option := range opts {
+		if fields, ok := option.(client.MatchingFields); ok && fields["finishedOfTest"] != "" {
+			c.lists.Add(1)
+		}
+	}
 	return c.Client.List(ctx, list, opts...)
 }
 
@@ -93,7 +108,7 @@ func TestTheRunsOfATestThatKeepsThemAllAreNeverListed(t *testing.T) {
 	w.store(ofSuite("older"), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.store(ofSuite("younger"), v1alpha1.VerdictPassed, time.Hour)
 	var lists atomic.Int64
-	w.adjustRetention = func(c *retention.Controllers) { c.Client = counting{c.Client, &lists} }
+	w.wrapClient(func(c client.Client) client.Client { return counting{c, &lists} })
 	w.startController()
 	w.create(ofSuite("new").Cancelled().Build())
 	w.changeSuite(func(test *v1alpha1.TestSpec) { test.Description = "another" })

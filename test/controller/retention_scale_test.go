@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
 )
@@ -29,7 +29,7 @@ func TestOfAThousandRunsTheLastTenRemainAndNewOnesStartMeanwhile(t *testing.T) {
 		}
 		return ofSuite(fmt.Sprintf("run-%04d", i))
 	}, func(i int) bool { return i%everyPinned == 0 || i >= finished-kept })
-	w.adjustRetention = func(c *retention.Controllers) { c.DeletionsPerSecond = 10 }
+	w.adjust = func(options *controllers.Options) { options.DeletionsPerSecond = 10 }
 	stop := w.startController()
 	starts := w.watchJobs()
 	starts.measure(5) // the caches are filled now
@@ -49,7 +49,7 @@ func TestOfAThousandRunsTheLastTenRemainAndNewOnesStartMeanwhile(t *testing.T) {
 		median(without), median(meanwhile), deleted, median(meanwhile).Seconds()/median(without).Seconds())
 
 	w.must(w.client.DeleteAllOf(w.ctx, &v1alpha1.TestRun{}, client.InNamespace(w.namespace), client.MatchingFields{"status.phase": string(v1alpha1.PhasePending)}))
-	w.adjustRetention = func(c *retention.Controllers) { c.DeletionsPerSecond = 1000 }
+	w.adjust = func(options *controllers.Options) { options.DeletionsPerSecond = 1000 }
 	w.startController()
 	// A deletion that was under way when the controller stopped is not counted by anybody: so the runs are.
 	w.within(4*patience, "all that are surplus are deleted", func() bool {

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
@@ -244,7 +244,7 @@ func TestBothControllersDeleteAtOnePace(t *testing.T) {
 		w.store(ofSuite(fmt.Sprintf("by-number-%d", i)), v1alpha1.VerdictPassed, time.Hour)
 		w.store(builders.TestRun(fmt.Sprintf("by-age-%d", i)).TTL(0), v1alpha1.VerdictPassed, time.Hour)
 	}
-	w.adjustRetention = func(c *retention.Controllers) { c.DeletionsPerSecond = perSecond }
+	w.adjust = func(options *controllers.Options) { options.DeletionsPerSecond = perSecond }
 	start := time.Now()
 	w.startController()
 	w.eventually("all are gone", func() bool { return len(w.runs()) == 0 })

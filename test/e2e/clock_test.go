@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/operator"
@@ -27,11 +26,9 @@ func TestAClockThatJumpsDoesNotTouchWhatRuns(t *testing.T) {
 	withoutOperator(t)
 	w := newSerialWorld(t)
 	clock := &jumpyClock{}
-	here, err := operator.New(cluster.config, w.namespace, prometheus.NewRegistry())
-	w.must(err)
-	here.Runs.Clock, here.Retention.Clock = clock, clock
 	ctx, stop := context.WithCancel(context.Background())
-	w.must(here.SetUp(ctx))
+	here, err := operator.New(ctx, cluster.config, w.namespace, operator.Changes{Controllers: func(options *controllers.Options) { options.Clock = clock }})
+	w.must(err)
 	done := make(chan error, 1)
 	go func() { done <- here.Start(ctx) }()
 	t.Cleanup(func() {

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -59,13 +58,10 @@ func startController(w *world, since string, strikes ...*strike) (*controller, e
 	if since != "" {
 		c.gate.close(staleness, 0, "", false)
 	}
-	mgr, err := operator.New(apiserver.Through(apiserver.Config, c.roundTrip), w.namespace, prometheus.NewRegistry(), func(options *ctrl.Options) {
+	mgr, err := operator.New(ctx, apiserver.Through(apiserver.Config, c.roundTrip), w.namespace, operator.Changes{Manager: func(options *ctrl.Options) {
 		options.MapperProvider = sharedMapper
 		options.Cache = operator.Misled(options.Cache, c.gate.past, c.gate.pass)
-	})
-	if err == nil {
-		err = mgr.SetUp(ctx)
-	}
+	}})
 	if err != nil {
 		cancel()
 		return nil, err

@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/operator"
 )
 
-// How one leader follows another here: as in cmd/manager, but faster. A leader has to renew its Lease within renewDeadline also on a busy
+// How one leader follows another here: as in controllers/manager.go, but faster. A leader has to renew its Lease within renewDeadline also on a busy
 // machine.
 const (
 	leaseDuration = 10 * time.Second
@@ -46,20 +46,17 @@ func start() (*process, error) {
 	ctx, stop := context.WithCancel(logr.NewContext(context.Background(), logr.Discard()))
 	p := &process{stop: stop, ended: make(chan struct{})}
 	var err error
-	p.Operator, err = operator.New(apiserver.Through(apiserver.Config, p.roundTrip), "", prometheus.NewRegistry(), func(options *ctrl.Options) {
-		options.Cache = operator.Misled(options.Cache, p.late.since, p.late.delay)
-		options.LeaderElection = true
-		options.LeaderElectionID = "manager.testrun.dev"
-		options.LeaderElectionNamespace = "default"
-		options.LeaderElectionReleaseOnCancel = true
-		options.LeaseDuration = ptr.To(leaseDuration)
-		options.RenewDeadline = ptr.To(renewDeadline)
-		options.RetryPeriod = ptr.To(retryPeriod)
+	p.Operator, err = operator.New(ctx, apiserver.Through(apiserver.Config, p.roundTrip), "", operator.Changes{
+		Manager: func(options *ctrl.Options) {
+			options.Cache = operator.Misled(options.Cache, p.late.since, p.late.delay)
+			options.LeaderElection = true
+			options.LeaderElectionNamespace = "default"
+			options.LeaseDuration = ptr.To(leaseDuration)
+			options.RenewDeadline = ptr.To(renewDeadline)
+			options.RetryPeriod = ptr.To(retryPeriod)
+		},
+		Controllers: func(options *controllers.Options) { options.CreateTimeout = createTimeout },
 	})
-	if err == nil {
-		p.Runs.CreateTimeout = createTimeout
-		err = p.SetUp(ctx)
-	}
 	if err != nil {
 		stop()
 		return nil, err

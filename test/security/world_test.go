@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -23,9 +22,8 @@ import (
 func startOperator(t *testing.T, namespace string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	mgr, err := operator.New(apiserver.Config, namespace, prometheus.NewRegistry())
+	mgr, err := operator.New(ctx, apiserver.Config, namespace, operator.Changes{})
 	must(t, err)
-	must(t, mgr.SetUp(ctx))
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
 	t.Cleanup(sync.OnceFunc(func() {

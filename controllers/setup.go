@@ -1,0 +1,102 @@
+// Package controllers puts the operator together: the manager, and all controllers in it. The program and the tests both get it here.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/testrun-dev/testrun/controllers/retention"
+	"github.com/testrun-dev/testrun/controllers/testqueue"
+	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/queueing"
+)
+
+// Options say how the controllers work.
+type Options struct {
+	// Concurrency is the number of runs that are reconciled at the same time.
+	Concurrency int
+	// DeletionsPerSecond is how many finished runs retention deletes in a second; at least 1.
+	DeletionsPerSecond int
+	// TestGracePeriod is how long a run waits for a Test that does not exist.
+	TestGracePeriod time.Duration
+	// QueueGracePeriod is how long a run waits for a TestQueue that does not exist.
+	QueueGracePeriod time.Duration
+	// DefaultQueueLimit is how many runs of the queue default may run while there is no TestQueue of that name. 0 is any number.
+	DefaultQueueLimit int
+	// Runner reads the results of tests.
+	Runner jobspec.Runner
+	// Metrics takes the metrics.
+	Metrics prometheus.Registerer
+
+	// CreateTimeout is how long the creation of a Job may take. 0 is as long as the manager's leader election allows.
+	CreateTimeout time.Duration
+	// Clock tells the time of runs. Nil is the real clock. The queues set timers, and always use the real one.
+	Clock clock.PassiveClock
+	// APIReader reads from the API server itself. Nil is the manager's.
+	APIReader client.Reader
+}
+
+// Controllers are what SetupAll has registered, as far as anybody looks into it.
+type Controllers struct {
+	Runs   *testrun.Reconciler
+	Queues *queueing.Service
+}
+
+// SetupAll makes all controllers, and registers them with the manager.
+func SetupAll(ctx context.Context, mgr ctrl.Manager, options Options) (*Controllers, error) {
+	options = withDefaults(options, mgr)
+	queues := queueing.New(clock.RealClock{}, options.DefaultQueueLimit)
+	if err := options.Metrics.Register(queues); err != nil {
+		return nil, fmt.Errorf("registering the metrics of the queues: %w", err)
+	}
+	runs := &testrun.Reconciler{
+		Client:           mgr.GetClient(),
+		APIReader:        options.APIReader,
+		Recorder:         mgr.GetEventRecorder("testrun-controller"),
+		Clock:            options.Clock,
+		Metrics:          testrun.NewMetrics(options.Metrics),
+		TestGracePeriod:  options.TestGracePeriod,
+		QueueGracePeriod: options.QueueGracePeriod,
+		CreateTimeout:    options.CreateTimeout,
+		Queues:           queues,
+		Runner:           options.Runner,
+	}
+	if err := runs.SetupWithManager(ctx, mgr, options.Concurrency); err != nil {
+		return nil, fmt.Errorf("setting up the controller of runs: %w", err)
+	}
+	settings := &testqueue.Reconciler{Client: mgr.GetClient(), APIReader: options.APIReader, Queues: queues}
+	if err := settings.SetupWithManager(mgr); err != nil {
+		return nil, fmt.Errorf("setting up the controller of queues: %w", err)
+	}
+	deleting := &retention.Controllers{
+		Client:             mgr.GetClient(),
+		APIReader:          options.APIReader,
+		Clock:              options.Clock,
+		Metrics:            retention.NewMetrics(options.Metrics),
+		DeletionsPerSecond: options.DeletionsPerSecond,
+	}
+	if err := deleting.SetupWithManager(ctx, mgr); err != nil {
+		return nil, fmt.Errorf("setting up retention: %w", err)
+	}
+	return &Controllers{Runs: runs, Queues: queues}, nil
+}
+
+func withDefaults(options Options, mgr ctrl.Manager) Options {
+	if options.CreateTimeout == 0 {
+		options.CreateTimeout = createTimeout
+	}
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.APIReader == nil {
+		options.APIReader = mgr.GetAPIReader()
+	}
+	return options
+}
