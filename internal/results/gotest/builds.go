@@ -11,13 +11,13 @@ import (
 // maxBuilds bounds the builds whose output is kept.
 const maxBuilds = 64
 
-// stream is one of the two that a test prints on. heading is what its lines of text are about, if a heading says so.
+// stream is the test's stdout or stderr. heading names the build that the lines of text are about; empty if none does.
 type stream struct {
 	lines   results.Lines
 	heading string
 }
 
-// builds is the output of the latest builds, in which to find out why one failed.
+// builds is the output of the latest builds. It says why a build failed.
 type builds struct {
 	kept []*build
 }
@@ -26,7 +26,7 @@ type build struct {
 	// id is that of the package, and of the test that it was built for: "p", "p [p.test]" or "p_test [p.test]".
 	id     string
 	output excerpt
-	// used means that a package is known to have failed for it.
+	// used means that it explains why a package failed.
 	used bool
 }
 
@@ -36,7 +36,7 @@ type failedBuild struct {
 	pkg, reason, cause string
 }
 
-// text reads a line that is no event. Older versions of Go print the output of a build so, below a heading with its id.
+// text reads a line that is not an event. Older versions of Go print the output of a build like this, after a heading with its id.
 func (b *builds) text(from *stream, line []byte) {
 	switch heading, ok := strings.CutPrefix(string(line), "# "); {
 	case !ok && from.heading != "":
@@ -77,7 +77,7 @@ func (b *builds) explain(f failedBuild) string {
 	return ""
 }
 
-// guess takes the first build that failed for no package that is known: that of something that others import.
+// guess returns the first build output that explains no package yet: it is probably of a package that others import.
 func (b *builds) guess() string {
 	for _, one := range b.kept {
 		if !one.used {
@@ -87,7 +87,7 @@ func (b *builds) guess() string {
 	return ""
 }
 
-// await adds a package that could not be built, now if it is known why, and else at the end.
+// await adds a package that could not be built: now if the reason is known, or else at the end.
 func (r *Reader) await(f failedBuild) {
 	f.reason = cmp.Or(f.reason, "build failed")
 	why := r.builds.explain(f)
@@ -118,7 +118,7 @@ func (r *Reader) explainBuilds() {
 	r.unexplained, r.more = nil, 0
 }
 
-// buildFailure reads the line that says that a package could not be run, and why in two words.
+// buildFailure reads the line that says that a package could not be run. The reason is two words.
 func buildFailure(line string) (pkg, reason string) {
 	rest, ok := strings.CutPrefix(line, "FAIL\t")
 	if !ok {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// maxKey bounds the names that things are found by, in bytes. Longer ones that begin alike are taken for the same.
+	// maxKey bounds names, in bytes. Longer names with the same beginning count as the same.
 	maxKey = 1024
 	// maxElapsed is more seconds than any pod lives.
 	maxElapsed = 9999 * 3600
 )
 
-// event is what is read of a line.
+// event is a line, as far as it is read.
 type event struct {
 	Action      string
 	Package     string
@@ -24,7 +24,7 @@ type event struct {
 	Elapsed     float64
 	Output      string
 	FailedBuild string
-	// Key and Value are an attribute that a test gives itself, and Path a folder of files that it leaves.
+	// Key and Value are an attribute of a test. Path is a folder with files that it leaves.
 	Key, Value, Path string
 }
 
@@ -36,8 +36,8 @@ var outcomes = map[string]results.Outcome{
 	"skip":  results.Skipped,
 }
 
-// decode says whether a line is an event at all. That encoding/json takes "action" for "Action" must not turn the log of another
-// program into a test.
+// decode reads a line and says whether it is an event. encoding/json accepts "action" for "Action". decode does not, so that the
+// log of another program is not taken for a test.
 func decode(line []byte) (event, bool) {
 	var e event
 	if !bytes.Contains(line, []byte(`"Action"`)) || json.Unmarshal(line, &e) != nil {
@@ -61,8 +61,7 @@ var keys = map[string]bool{
 	"Time": true, "Action": true, "Test": true, "Elapsed": true, "Output": true, "OutputType": true, "Key": true, "Value": true, "Path": true,
 }
 
-// isBare says whether a line has nothing in it that go tool test2json would not print without -p. Others log objects with an
-// Action too.
+// isBare says whether a line has only what go tool test2json prints without -p. Other programs log objects with an Action too.
 func isBare(line []byte) bool {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(line, &object) != nil {

@@ -19,11 +19,11 @@ type excerpt struct {
 	tail []byte
 	// cut means that something between the two is missing.
 	cut bool
-	// headOnly means that the beginning is all that matters.
+	// headOnly means that only the beginning matters.
 	headOnly bool
 }
 
-// restart forgets what was kept. From here on, the beginning is all that matters.
+// restart forgets what was kept. From then on only the beginning matters.
 func (x *excerpt) restart() { *x = excerpt{head: x.head[:0], headOnly: true} }
 
 func (x *excerpt) add(text string) {
@@ -43,8 +43,8 @@ func (x *excerpt) add(text string) {
 	x.tail = append(x.tail, text...)
 }
 
-// text is the output, without the indentation that all of its lines have. What is too long for a message loses its middle, or
-// its end if the beginning is all that matters.
+// text returns the output without the common indentation of its lines. If it is too long for a message, the middle is left out, or
+// the end if only the beginning matters.
 func (x *excerpt) text() string {
 	head, tail := string(x.head), string(x.tail)
 	switch {
@@ -63,7 +63,7 @@ func (x *excerpt) text() string {
 	return first + "\n" + lastLines(unindent(tail), results.MaxMessage/2)
 }
 
-// lastLines returns as many of the last lines as fit into limit, and of a last line that does not fit alone its beginning.
+// lastLines returns as many of the last lines as fit into limit. If not even the last line fits, it returns its beginning.
 func lastLines(text string, limit int) string {
 	text = strings.TrimRight(text, " \t\r\n")
 	from, size := len(text), 0

@@ -11,22 +11,22 @@ import (
 // maxCrash bounds the line that says why a test binary crashed, in bytes.
 const maxCrash = 256
 
-// progress is what is known of a package that has begun and not ended.
+// progress is what is known about a package that has begun and not ended.
 type progress struct {
 	name   string
 	serial int
-	// tests are those that run, by name; unnamed is the number of those that there was no room for.
+	// tests are the running tests, by name. unnamed counts those beyond maxTests.
 	tests   map[string]*test
 	unnamed int
-	// stray is the test that printed last of those that are not in tests: benchmarks did not say that they begin before Go 1.20.
+	// stray is the last test that printed something and is not in tests. Before Go 1.20 benchmarks did not say that they begin.
 	stray test
 	// again means that the package has failed before, so that its tests are further attempts.
 	again bool
 	// failing means that a case of the package failed.
 	failing bool
-	// finished means that the test binary came to its end, and said so.
+	// finished means that the test binary said that it came to its end.
 	finished bool
-	// crash is the line that says why it did not; timedOut means that it ran out of time.
+	// crash is the line that says why it did not. timedOut means that it ran out of time.
 	crash    string
 	timedOut bool
 	// reason says why the package was not run: "build failed" or "setup failed".
@@ -39,7 +39,7 @@ type progress struct {
 type test struct {
 	name   string
 	serial int
-	// reported is the outcome in the test's own output, of which the go command makes an event.
+	// reported is the outcome in the test's own output. The go command normally makes an event of it.
 	reported results.Outcome
 	output   excerpt
 	// details is nil if nobody asks for them.
@@ -52,7 +52,7 @@ const (
 	maxAttachments = 64
 )
 
-// detailed is what a test has told of itself and printed, if somebody asks for it.
+// detailed returns what a test said about itself and printed, if the sink takes details.
 func (t *test) detailed() *results.Details {
 	if t == nil || t.details == nil {
 		return nil
@@ -61,7 +61,7 @@ func (t *test) detailed() *results.Details {
 	return t.details
 }
 
-// describe takes what a test tells of itself.
+// describe takes what a test says about itself.
 func (t *test) describe(e *event) {
 	switch d := t.details; {
 	case d == nil:
@@ -81,7 +81,7 @@ func (p *progress) print(e *event) {
 	line := strings.TrimRight(text, "\r\n")
 	switch {
 	case e.Test != "":
-		// The name alone is what a benchmark prints first.
+		// A benchmark prints its name first.
 		if text != "" && line != e.Test {
 			p.record(p.printing(e.Test), text)
 		}
@@ -106,8 +106,8 @@ func (p *progress) printing(name string) *excerpt {
 	return &p.stray.output
 }
 
-// record keeps what has been printed. A panic is more telling than what was before it; but not one that only says that the time
-// is over, and what the goroutines were doing.
+// record keeps what has been printed. A panic says more than what came before it, except the panic of a timeout: that only lists
+// the goroutines.
 func (p *progress) record(x *excerpt, text string) {
 	switch {
 	case p.timedOut:
@@ -133,8 +133,8 @@ func (p *progress) explain(x *excerpt) string {
 	return strings.TrimSpace(p.crash + "\n" + text)
 }
 
-// verdict is how a test ended that has no end event. The go command makes none of a report that is not on a line of its own
-// (before Go 1.20), nor for a benchmark that succeeds (since then).
+// verdict is how a test ended that has no end event. There is none for a report that is not on a line of its own (before Go 1.20),
+// and none for a benchmark that passes (since Go 1.20).
 func (p *progress) verdict(t *test) (outcome results.Outcome, message string) {
 	switch outcome = t.reported; {
 	case outcome == results.Passed, outcome == "" && p.finished:
@@ -176,7 +176,7 @@ var reports = []struct {
 }
 
 // unframe removes what the testing package prints around a test's own output, and remembers what it reports of a running test.
-// A report is at the end of a line: after what a test printed without a line feed, if not at its beginning.
+// A report may come after text on the same line, if the test printed that without a line feed.
 func (p *progress) unframe(text, printing string) string {
 	for _, update := range updates {
 		if strings.HasPrefix(text, update) {

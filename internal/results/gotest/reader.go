@@ -1,6 +1,6 @@
 // Package gotest reads what `go test -json` prints, by any version of Go since 1.10: the events that `go doc cmd/test2json`
-// describes, one JSON object a line, and since Go 1.24 those of `go help buildjson`. What the two leave open follows what the go
-// command was seen to print.
+// describes, one JSON object a line, and since Go 1.24 those of `go help buildjson`. Where these say nothing, the reader follows
+// what the go command prints.
 package gotest
 
 import (
@@ -18,22 +18,21 @@ const (
 	maxPackages = 256
 	// maxTests bounds the running tests that are known by name, those of all packages together.
 	maxTests = 1024
-	// maxFailed bounds the failed packages that are known when they start again.
+	// maxFailed bounds the failed packages that are remembered, to recognize one that starts again.
 	maxFailed = 4096
 	// unnamed stands for the name of a test beyond that.
 	unnamed = "(name not kept)"
 )
 
-// Reader reads the output of a test as it comes, in constant memory, and adds its cases to a Sink. A case is what has an end
-// of its own: a test or subtest, an example, a fuzz test, a benchmark. A package is none, unless it fails for another reason
-// than its tests. A package that has failed and starts again repeats its tests: what is in it are further attempts. It is not
-// safe for concurrent use.
+// Reader reads the output of a test as it comes, in constant memory, and adds its cases to a Sink. Tests, subtests, examples, fuzz
+// tests and benchmarks are cases. A package is a case only if it fails for another reason than its tests. If a failed package
+// starts again, its tests are further attempts. A Reader is not safe for concurrent use.
 type Reader struct {
 	sink           results.Sink
 	attempts       *results.Attempts
 	stdout, stderr stream
 	recognized     bool
-	// started means that test2json may have begun without the name of a package, and bare that it has.
+	// started means that test2json may have begun without the name of a package. bare means that it has.
 	started, bare bool
 
 	packages map[string]*progress
@@ -43,16 +42,16 @@ type Reader struct {
 	serial int
 	// tests is the number of running tests that are known by name.
 	tests int
-	// crowd stands for all packages that came when there were too many. Once there are any, new ones join them, so that all
-	// events of a package go the same way.
+	// crowd stands for all packages beyond maxPackages. Once there is one, every new package joins it, so that all events of a
+	// package go to the same place.
 	crowd   progress
 	crowded bool
 	// begun and ended count the packages of the crowd.
 	begun, ended int
 
 	builds builds
-	// unexplained are packages whose build failed, and whose compiler may still have its say: what older versions of Go print on
-	// stderr comes sooner or later than their events.
+	// unexplained are packages whose build failed and for which the compiler's output may still come: older versions of Go print it
+	// on stderr, before or after the events.
 	unexplained []failedBuild
 	// more is the number of those that there was no room for.
 	more int
@@ -78,7 +77,7 @@ func (r *Reader) Stderr() io.Writer { return &r.stderr.lines }
 // Recognized says whether any line was an event of go test.
 func (r *Reader) Recognized() bool { return r.recognized }
 
-// Close ends both streams, and accounts for what has begun and not ended.
+// Close ends both streams, and counts what has begun and not ended.
 func (r *Reader) Close() {
 	r.stderr.lines.Close()
 	r.stdout.lines.Close()
@@ -225,7 +224,7 @@ func (r *Reader) add(p *progress, c results.Case) {
 	}
 }
 
-// locate finds the place of a case that would be kept.
+// locate finds where a case failed, if the sink wants to know.
 func (r *Reader) locate(c *results.Case) {
 	if c.Message != "" && r.sink.Takes() != results.CountOnly {
 		c.Location = results.LocationIn(c.Message, "")
@@ -248,7 +247,7 @@ func (r *Reader) endPackage(p *progress, e *event) {
 	default:
 		r.addPackage(e.Package, p.explain(&p.output))
 	}
-	// Programs that test2json gives no package are told apart by nothing.
+	// Without the name of a package, nothing tells two programs apart.
 	if e.Action == "fail" && e.Package != "" && len(r.failed) < maxFailed {
 		r.failed[results.KeyOf(e.Package)] = struct{}{}
 	}
@@ -275,7 +274,7 @@ func (r *Reader) addPackage(name, message string) {
 	}
 }
 
-// duration is the time that a test took, between none and longer than any takes.
+// duration is the time that a test took, at least 0 and at most maxElapsed.
 func (e *event) duration() time.Duration {
 	return time.Duration(min(max(0, e.Elapsed), maxElapsed) * float64(time.Second))
 }

@@ -7,10 +7,9 @@ import (
 	"io"
 )
 
-// filter stands before the XML decoder, which keeps each text and tag in memory as a whole and stops at what it takes for
-// illegal. It shortens what is long, drops comments, processing instructions and document types, makes CDATA sections plain
-// text, and replaces characters that XML forbids. It goes from one tag or text to the next, and not on to another before the
-// last has been read.
+// filter reads a file for the XML decoder, which holds each text and tag in memory and stops at illegal characters. The filter
+// shortens what is long, drops comments, processing instructions and document types, turns CDATA sections into plain text, and
+// replaces characters that XML forbids. It reads one tag or text at a time, when the decoder has read the last one.
 type filter struct {
 	in *bufio.Reader
 	// line is the line that has been read up to.

@@ -44,13 +44,13 @@ var (
 	errTooDeep     = fmt.Errorf("elements nest deeper than %d", maxDepth)
 )
 
-// Read reads one file to its end, adds its cases, and says whether it is JUnit XML at all: XML whose first element is testsuites,
-// testsuite or testcase, in any namespace, whatever text stands before it. What is not adds nothing. file is its path in
-// messages, below the folder of all files.
+// Read reads one file to its end, adds its cases, and says whether it is JUnit XML at all. It is if the first element is
+// testsuites, testsuite or testcase, in any namespace. Text before that is skipped. A file that is not JUnit XML adds nothing.
+// file is its path in messages, below the folder of all files.
 //
-// A file that is empty or ends before it names its first element counts as JUnit XML that breaks off, since its writer was
-// probably killed. So does one that holds no XML at all, if expected says that it should. Of a file that breaks off or is not
-// well-formed, the cases up to there count, and the sink notes that it is incomplete.
+// A file that is empty, or ends before the name of its first element, counts as incomplete JUnit XML: its writer was probably
+// killed. So does a file without XML, if expected says that it should have some. If a file ends too early or is not well-formed,
+// the cases before that count, and it is noted as incomplete.
 func (r *Reader) Read(in io.Reader, file string, expected bool) bool {
 	buffered := bufio.NewReaderSize(in, bufferSize)
 	skipped, found := skipText(buffered)
@@ -79,7 +79,7 @@ func (r *Reader) Read(in io.Reader, file string, expected bool) bool {
 	return true
 }
 
-// parser walks through the elements of a file. It checks itself that they nest, since the decoder's RawToken does not.
+// parser reads the elements of a file. It checks that they nest, since the decoder's RawToken does not.
 type parser struct {
 	in   *filter
 	xml  *xml.Decoder
@@ -89,12 +89,12 @@ type parser struct {
 	rooted   bool
 	trailing string
 
-	// open are the open elements; suites and cases are those among them, and verdict is the one that is open, if one is.
+	// open are the open elements. suites and cases are those among them that are suites and cases. verdict is the open one, if any.
 	open    []element
 	suites  []suite
 	cases   []testcase
 	verdict verdict
-	// output is what the open case has printed. It is gathered only if details are asked for.
+	// output is what the open case has printed. It is empty unless the sink takes details.
 	output []byte
 }
 
@@ -230,7 +230,7 @@ func (p *parser) inner() kind {
 	return p.open[len(p.open)-1].kind
 }
 
-// breakOff counts what is known to have failed or to be skipped where the file breaks off.
+// breakOff ends the open elements of a file that ends too early. It counts those that are known to have failed or to be skipped.
 func (p *parser) breakOff() {
 	for len(p.open) > 0 {
 		k := p.inner()

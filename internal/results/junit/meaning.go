@@ -58,7 +58,7 @@ func (p *parser) kindOf(name string) kind {
 	}
 }
 
-// kindIn is the meaning of a known element inside a suite, a case or a wrapper.
+// kindIn says what a known element means inside a suite, a case or a wrapper.
 func (p *parser) kindIn(parent, k kind) kind {
 	switch {
 	case k.isVerdict() && parent == wrapper:
@@ -133,7 +133,7 @@ func (p *parser) finish(k kind) {
 }
 
 func (p *parser) finishCase(c *testcase) {
-	// The first attempt is a failure or an error of its own, before or behind the others.
+	// The first attempt may be an element of its own, before or after the others.
 	if c.rerun && !c.errored && !c.failed {
 		c.failed, c.failing = true, c.rerunning
 	}

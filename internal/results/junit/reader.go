@@ -8,19 +8,19 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// Bounds of what is remembered of the files that were read. What there is no room for counts again if it comes again.
+// Limits of what is remembered of the files that were read. Beyond them, what comes again counts again.
 const (
 	maxSuites  = 8192
 	maxFailed  = 4096
 	maxFolders = 1024
 )
 
-// Reader reads the files of one test, and counts what several of them tell once, in constant memory.
+// Reader reads the files of one test, in constant memory. What several files repeat counts once.
 type Reader struct {
 	sink     results.Sink
 	attempts *results.Attempts
 	files    int
-	// suites are the files in which suites were seen first, failed the cases that have failed in any.
+	// suites has the number of the file in which a suite came first. failed has the cases that failed in any file.
 	suites map[results.Key]int
 	failed map[results.Key]struct{}
 	// folders are those with a report in them.
@@ -40,19 +40,19 @@ func Read(in io.Reader, file string, sink results.Sink) bool {
 	return New(sink).Read(in, file, true)
 }
 
-// Distrust says that the test ended with a failure that no case explains. Failures that were taken for first attempts, only because
-// a case of the same name passed after them, are failures then.
+// Distrust says that the test failed and no case explains why. Then a failure counts as one, even if a case of the same name passed
+// after it.
 func (r *Reader) Distrust() { r.attempts.Distrust() }
 
-// file is what a parser knows of the file that it reads.
+// file is what a parser knows about the file that it reads.
 type file struct {
 	*Reader
 	number int
 	name   string
 	folder results.Key
-	// details is set if they are asked for.
+	// details means that the sink takes details.
 	details bool
-	// copied means that all that is in it is in other files too; counted, that a case of it has been counted.
+	// copied means that other files have all of it too. counted means that one of its cases has been counted.
 	copied, counted bool
 }
 
@@ -70,8 +70,8 @@ func (r *Reader) begin(name string) *file {
 	return f
 }
 
-// isCopy says whether another file has the suite with these attributes, as happens where reports are merged or copied. Suites that
-// do not say when they ran, or at least for how long, are not compared: nothing would tell two runs of them apart.
+// isCopy says whether another file has the same suite, because reports were merged or copied. Suites that say neither when they ran
+// nor for how long are not compared: they might be two runs.
 func (f *file) isCopy(name string, a attributes) bool {
 	when, took := a.get("timestamp"), duration(a.get("time"))
 	if f.copied || name == "" || when == "" && (took == 0 || a.get("tests") == "") {
@@ -95,7 +95,7 @@ func (r *Reader) isKnown(failed results.Key) bool {
 	return known
 }
 
-// add counts a case. In a suite that another file has too, only a failure that is not known yet counts. A case that stands for a
+// add counts a case. If another file has the same suite, only a failure that is not known yet counts. A case that stands for a
 // whole suite has no further attempts.
 func (p *parser) add(c results.Case, wholeSuite bool) {
 	f, inner := p.file, suite{copied: p.file.copied}

@@ -23,7 +23,7 @@ type suite struct {
 
 func (p *parser) newSuite(a attributes) suite {
 	s := suite{name: a.get("name", "file"), file: a.get("file"), host: a.get("hostname"), declared: count(a.get("failures")) + count(a.get("errors"))}
-	// Ant gives a class and its package apart in the report that it merges, and in one in the others.
+	// Ant writes the class and its package apart in a merged report, and together in the others.
 	if pkg := a.get("package"); pkg != "" && s.name != "" && !strings.HasPrefix(s.name, pkg) {
 		s.name = pkg + "." + s.name
 	}
@@ -44,7 +44,7 @@ func (p *parser) suiteName(depth int) string {
 	return ""
 }
 
-// finishSuite holds a suite to the failures that it declares: a report that lists none of them is not one of success.
+// finishSuite compares a suite with the failures that it declares. If it lists none of them, it has not passed.
 func (p *parser) finishSuite() {
 	last := len(p.suites) - 1
 	s := p.suites[last]

@@ -83,7 +83,7 @@ func (p *parser) location(a attributes) string {
 	return place
 }
 
-// locate finds where a case failed that would be kept, if no attribute names the line.
+// locate finds where a case failed, if no attribute names the line and the sink wants to know.
 func (p *parser) locate(c *results.Case) {
 	if c.Message == "" || hasLine(c.Location) || p.file.sink.Takes() == results.CountOnly {
 		return

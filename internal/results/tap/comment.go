@@ -2,8 +2,8 @@ package tap
 
 import "bytes"
 
-// comment reads a line that begins with a number sign. Behind a failing point it says why, unless it is the heading of what
-// follows. Where comments are headings, only what looks like an explanation is one.
+// comment reads a line that begins with a number sign. After a failing point it says why, unless it is a heading of what follows.
+// In a document with headings it has to look like an explanation.
 func (h *held) comment(line []byte, indent int, headed bool) {
 	text := commentText(line)
 	switch {
@@ -30,14 +30,14 @@ func commentText(line []byte) []byte {
 	return text
 }
 
-// isNoise knows what Test::More says at its end: it counts what has been told before.
+// isNoise recognizes the last lines of Test::More, which repeat the counts.
 func isNoise(comment []byte) bool {
 	return bytes.HasPrefix(comment, []byte("Looks like you")) || bytes.HasPrefix(comment, []byte("Tests were run but no plan"))
 }
 
 func isSubtest(comment []byte) bool { return bytes.HasPrefix(comment, []byte("Subtest")) }
 
-// isHeading knows comments that are about other points than the one before: headings, and counts at the end.
+// isHeading recognizes comments that are not about the point before them: headings, and counts at the end.
 func isHeading(comment []byte) bool {
 	if isSubtest(comment) || bytes.HasPrefix(comment, []byte("Start of ")) || bytes.HasPrefix(comment, []byte("End of ")) {
 		return true
@@ -50,7 +50,7 @@ func isHeading(comment []byte) bool {
 	return false
 }
 
-// isExplanation knows how Test::More, bats, Python and others begin to say why a point failed.
+// isExplanation recognizes how Test::More, bats, Python and others begin to say why a point failed.
 func isExplanation(line []byte) bool {
 	text := line[1:]
 	for _, beginning := range []string{"  ", "\t", " Failed test", " (in test ", " (from function ", " Traceback "} {

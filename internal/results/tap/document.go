@@ -8,7 +8,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// version begins a document, unless the version is the first that is said of one.
+// version begins a document, unless the current one has no points and no plan yet.
 func (r *Reader) version() {
 	r.evidence.found = true
 	if r.doc.file == "" && (r.levels[0].points > 0 || r.levels[0].plans > 0) {
@@ -18,7 +18,7 @@ func (r *Reader) version() {
 	r.doc.versioned, r.doc.commented = true, false
 }
 
-// point counts a test point, and all that belongs to it has come: its subtest too.
+// point counts a test point, after everything that belongs to it has been read, its subtest too.
 func (r *Reader) point(h *held) {
 	r.evidence.ends = false
 	if h.depth == 0 {
@@ -49,8 +49,8 @@ func (r *Reader) point(h *held) {
 	}
 }
 
-// expect looks at a top-level point before it is counted. Behind a document that is complete it may begin another one: tests
-// that run one after the other number theirs from 1 each, or have no numbers and their plan at the end.
+// expect looks at a top-level point before it is counted. After a complete document the point may begin another one: each of
+// several tests numbers its points from 1, or has no numbers and its plan at the end.
 func (r *Reader) expect(h *held) {
 	if r.doc.file != "" {
 		r.evidence.found = r.evidence.found || h.numbered
@@ -62,8 +62,8 @@ func (r *Reader) expect(h *held) {
 	}
 }
 
-// blame says what a point owes to its subtest, unless that has failing points which tell more. What is wrong with the form of
-// a subtest, like a second plan, is for its point to judge.
+// blame says why a point failed because of its subtest, unless the subtest has failing points, which say more. If the form of a
+// subtest is wrong, for example with two plans, its point decides.
 func (r *Reader) blame(h *held, inner *tally) string {
 	switch {
 	case h.directive != none:
@@ -172,7 +172,7 @@ func (r *Reader) nested(h *held, blame string) {
 func dropDeeper(parts []failure, depth int) []failure {
 	for i := range parts {
 		if parts[i].depth > depth {
-			return parts[:i] // what is deeper came later
+			return parts[:i] // deeper points come later in the list
 		}
 	}
 	return parts
@@ -201,7 +201,7 @@ func (r *Reader) plan(p *plan, depth int) {
 	}
 }
 
-// skipAll adds a case for a document that runs none.
+// skipAll adds a case for a document that skips all of its tests.
 func (r *Reader) skipAll(reason string) {
 	name := r.doc.file
 	if name == "" {
@@ -219,7 +219,7 @@ func (r *Reader) bailOut(reason string) {
 	r.finish()
 }
 
-// begin starts a document, and forgets what came of subtests before it.
+// begin starts a document and forgets the subtests of the last one.
 func (r *Reader) begin(doc document) {
 	clear(r.levels[:])
 	r.deepest, r.parts = 0, nil
@@ -232,7 +232,7 @@ func (r *Reader) startDocument(doc document) {
 	r.levels[0] = tally{}
 }
 
-// finish makes what else the document says count for nothing.
+// finish ignores the rest of the document.
 func (r *Reader) finish() {
 	if !r.doc.over {
 		r.doc.over = true
@@ -240,7 +240,7 @@ func (r *Reader) finish() {
 	}
 }
 
-// end ends a document, and all that is held of it.
+// end ends a document and counts its points that are still held.
 func (r *Reader) end() {
 	r.settle(0)
 	r.endDocument()

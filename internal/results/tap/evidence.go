@@ -1,7 +1,7 @@
 package tap
 
-// evidence says whether a stream is TAP at all. Programs print lines like "ok 1 file was copied", and "1..10" too. So it takes
-// a version line, a plan that points agree with, or a plan behind which nothing comes.
+// evidence says whether a stream is TAP at all. Other programs print lines like "ok 1 file was copied" or "1..10" too. So a stream
+// needs a version line, a plan that fits the points, or a plan at its end.
 type evidence struct {
 	found bool
 	// mixed means that other text came before the plan. ends means that the last line, comments aside, was a plan.
@@ -21,7 +21,7 @@ func (e *evidence) point(p *point, top *tally) {
 		// A test that dies does not reach its plan.
 		e.found = e.found || canonical || !e.mixed
 	default:
-		// Without a plan an exit code of 0 shall still hide no failure, if there is little doubt.
+		// A test without a plan may exit with 0 after a failure. It counts as TAP if there is little doubt.
 		e.found = e.found || top.inTurn && top.points > 1 && top.failed > 0
 	}
 }

@@ -10,22 +10,22 @@ import (
 const (
 	// maxParts is how many failing points are kept of the subtests of a case.
 	maxParts = 12
-	// maxSaid is how much is kept of what is said about a failing point. No message is longer.
+	// maxSaid is how much is kept of the text about a failing point. No message is longer.
 	maxSaid = results.MaxMessage
 )
 
 // failure is a failing point, at the top level or in a subtest.
 type failure struct {
-	// level is the depth of the point, and name its description: so diagnostics on the standard error call it.
+	// level is the depth of the point and name its description. Diagnostics on the standard error name it so.
 	level int
 	name  string
-	// path is the name behind those of the points it belongs to, down from depth.
+	// path is the names of the points it belongs to, from depth down, and its own name.
 	path  string
 	depth int
-	// outer means that points that belong to this one failed too: they tell more.
+	// outer means that a point of its subtest failed too, which says more.
 	outer bool
 	said  excerpt
-	// guessed means that nothing marks what was said as an explanation: it is the text behind the point.
+	// guessed means that said is only the text after the point: nothing marks it as an explanation.
 	guessed bool
 	// at is where it stands or failed.
 	at string
@@ -38,8 +38,8 @@ type result struct {
 	id    results.ID
 	own   failure
 	parts []failure
-	// died is the file whose end this is; empty for a case of its own. words are what it wrote last to its standard error,
-	// which it began to write to in the period.
+	// died is the file that died, if the case stands for that; empty for others. words is what the file wrote last to its standard
+	// error. period is the one in which it ran.
 	died   string
 	period int
 	words  string
@@ -58,7 +58,7 @@ func (res *result) explained() bool {
 	return !res.own.awaits() || res.Message != ""
 }
 
-// awaits returns the point that a block of diagnostics is about and that has none yet; nil if there is none.
+// awaits returns the point that a block of diagnostics is about, if it has no explanation yet; otherwise nil.
 func (res *result) awaits(b *block) *failure {
 	if res.died != "" {
 		return nil
@@ -87,7 +87,7 @@ func (f *failure) matches(b *block) bool {
 	return f.awaits() && f.level == b.level && f.name == b.name
 }
 
-// complete returns the case with its message: what was said about the innermost points comes first.
+// complete returns the case with its message. The innermost points come first.
 func (res *result) complete() results.Case {
 	c := res.Case
 	c.Location = res.own.at

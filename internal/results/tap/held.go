@@ -1,20 +1,21 @@
 package tap
 
-// held is a test point while more may come that belongs to it: YAML, comments, an error's text, or a subtest in braces.
+// held is a test point that is not counted yet, because more may belong to it: YAML, comments, the text of an error, or a subtest
+// in braces.
 type held struct {
 	point
 	depth, indent int
-	// said is what came that says why the point failed, and came is the kind of it that came last.
+	// said is the text so far that says why the point failed. came is the kind of text that came last.
 	said  excerpt
 	came  came
 	place place
-	// margin is the indentation of YAML or text that is read, -1 as long as no line of it was seen; yaml is that of the "---".
+	// margin is the indentation of the YAML or text, -1 before its first line. yaml is the indentation of the "---".
 	margin, yaml int
 	// brace is what parsePoint took from the end of the line. It is a part of the name if no subtest in braces follows.
 	brace string
 }
 
-// came says what came last behind a test point.
+// came says what came last after a test point.
 type came int
 
 const (
@@ -29,14 +30,14 @@ const (
 	aComment
 	// aGap is what separates the point from a comment that follows.
 	aGap
-	// theLast means that nothing more is expected than a subtest in braces.
+	// theLast means that only a subtest in braces may follow.
 	theLast
 )
 
 // fails says whether the point needs an explanation.
 func (h *held) fails() bool { return !h.ok && h.directive == none }
 
-// hold takes a test point. What it counts for is decided when all that belongs to it has come.
+// hold takes a test point. It is counted when everything that belongs to it has come.
 func (r *Reader) hold(p *point, depth, indent int) {
 	r.last = held{point: *p, depth: depth, indent: indent}
 	r.isHeld = true
@@ -48,7 +49,7 @@ func (r *Reader) hold(p *point, depth, indent int) {
 	}
 }
 
-// settle hands on the point that is held, and those in braces that a statement at a depth is not a part of.
+// settle counts the point that is held, and the points in braces that end before a statement at this depth.
 func (r *Reader) settle(depth int) {
 	r.release()
 	for n := len(r.open); n > 0 && r.open[n-1].depth >= depth; n-- {
@@ -57,8 +58,8 @@ func (r *Reader) settle(depth int) {
 	}
 }
 
-// settleBefore settles what stands before a point. Where that is the next one behind a brace that was never closed, the brace was
-// the end of a name, and what looked like its subtest is the subtest of this point.
+// settleBefore settles what comes before a point. If a brace is still open at the same depth, the brace was only the end of a name.
+// Then what looked like its subtest is the subtest of this point.
 func (r *Reader) settleBefore(depth int) {
 	r.settle(depth + 1)
 	if n := len(r.open); n > 0 && r.open[n-1].depth == depth {
@@ -76,14 +77,14 @@ func (r *Reader) release() {
 	}
 }
 
-// reopen takes the innermost point in braces back, behind its subtest.
+// reopen holds the innermost point in braces again, after its subtest.
 func (r *Reader) reopen() {
 	n := len(r.open) - 1
 	r.last, r.isHeld = r.open[n], true
 	r.open = r.open[:n]
 }
 
-// endLine gives the line of the point back the brace behind which no subtest came.
+// endLine makes the brace a part of the line again, if no subtest followed it.
 func (h *held) endLine() {
 	if h.directive == none {
 		h.description += h.brace
@@ -127,7 +128,7 @@ func (r *Reader) holds(line []byte, indent int, s *statement) bool {
 	return s.kind == nothing && h.begins(line, indent)
 }
 
-// begins says whether a line that is no TAP by itself begins something that belongs to the point.
+// begins says whether a line that is not TAP begins something that belongs to the point.
 func (h *held) begins(line []byte, indent int) bool {
 	text := line[indent:]
 	switch {
@@ -144,7 +145,7 @@ func (h *held) begins(line []byte, indent int) bool {
 	return true
 }
 
-// opens says whether a subtest in braces begins with a line. If it does not, there is none.
+// opens says whether a line begins the subtest in braces. If not, the point has no such subtest.
 func (r *Reader) opens(text []byte, indent int) bool {
 	h := &r.last
 	deeper := indent >= h.indent+indentation && string(text) != "---"
@@ -156,14 +157,14 @@ func (r *Reader) opens(text []byte, indent int) bool {
 	return false
 }
 
-// separate ends what was said behind the point, unless that is known to be more than a line.
+// separate marks a gap after the point: a comment behind the gap may belong to the next point.
 func (h *held) separate() {
 	if h.came != theLast {
 		h.came = aGap
 	}
 }
 
-// readText takes the text of an error that stands right behind a failing point. Mocha indents it, by less than a subtest.
+// readText reads the text of an error directly after a failing point. Mocha indents it, but less than a subtest.
 func (h *held) readText(line []byte, indent int) {
 	if h.came == pointItself {
 		h.came, h.margin = unindentedText, -1
@@ -174,12 +175,12 @@ func (h *held) readText(line []byte, indent int) {
 	h.hear(line, indent)
 }
 
-// goesOn says whether indented text goes on with a line.
+// goesOn says whether a line continues the indented text.
 func (h *held) goesOn(text []byte, indent int) bool {
 	return len(text) == 0 || indent > h.indent && (text[0] != '#' || !isSubtest(commentText(text)))
 }
 
-// hear keeps a line without the indentation that the first one had.
+// hear keeps a line, without the indentation of the first line.
 func (h *held) hear(line []byte, indent int) {
 	if h.margin < 0 && indent < len(line) {
 		h.margin = indent

@@ -8,14 +8,14 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// verdict is what prove says of a file behind its TAP, if that is not "ok".
+// verdict is what prove says about a file after its TAP, if that is not "ok".
 type verdict struct {
 	said string
 	// exit is the exit code of the file; 0 if prove said nothing of it.
 	exit uint64
 }
 
-// prove reads a line that prove may have put between the TAP of the files, and says whether it did.
+// prove reads a line that prove itself may have printed, and says whether it did.
 func (r *Reader) prove(line []byte) bool {
 	if reason, ok := bytes.CutPrefix(line, []byte("Bailout called.  Further testing stopped:")); ok {
 		r.gaveUp = true
@@ -23,7 +23,7 @@ func (r *Reader) prove(line []byte) bool {
 		return true
 	}
 	if string(line) == "Result: NOTESTS" {
-		r.evidence.found = true // prove has run no file: without cases, and not to be missed
+		r.evidence.found = true // prove found no file to run: this is TAP without a case
 		return true
 	}
 	if r.mayBegin() {
@@ -67,7 +67,7 @@ func (r *Reader) header(h *header) {
 	}
 }
 
-// hear reads what prove says behind the TAP of a file.
+// hear reads what prove says after the TAP of a file.
 func (r *Reader) hear(line []byte) bool {
 	switch {
 	case isFine(line, r.doc.timed):
@@ -92,7 +92,7 @@ func (r *Reader) hear(line []byte) bool {
 	return true
 }
 
-// judge adds a case for a file that prove disapproves of for a reason that nothing else tells.
+// judge adds a case for a file that failed by the word of prove, if nothing else says why.
 func (r *Reader) judge(defect string) {
 	v := r.doc.verdict
 	failed := r.levels[0].failed
@@ -100,7 +100,7 @@ func (r *Reader) judge(defect string) {
 	case v.said == "" || r.gaveUp:
 		return
 	case failed > 0 && (v.exit == 0 || v.exit == failed):
-		return // these points tell; Test::More exits with their number
+		return // these points say it; Test::More exits with their number
 	case defect == "" && strings.HasPrefix(v.said, "All "):
 		v.said += ", but prove does not call it ok: it was killed, or printed TAP that prove does not accept"
 	}
@@ -144,7 +144,7 @@ func (h *header) isPath() bool {
 
 func isLetter(c byte) bool { return c != '_' && beginsWord([]byte{c}) }
 
-// isFine says whether a line is the "ok" of prove, behind which may be a time.
+// isFine says whether a line is the "ok" of prove. A time may follow.
 func isFine(line []byte, timed bool) bool {
 	rest, ok := bytes.CutPrefix(line, []byte("ok"))
 	if !ok || len(rest) == 0 || !timed {
@@ -163,7 +163,7 @@ func isDubious(line []byte) bool {
 	return ok && n > 0 && bytes.HasPrefix(code[n:], []byte(" (wstat "))
 }
 
-// isCount knows "No subtests run", "Failed 1/3 subtests" and "All 3 subtests passed".
+// isCount recognizes "No subtests run", "Failed 1/3 subtests" and "All 3 subtests passed".
 func isCount(line []byte) bool {
 	if string(line) == "No subtests run" {
 		return true

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// maxWaiting is how many failing cases wait for what explains them. Those that have waited longest give up.
+	// maxWaiting is how many failing cases wait for an explanation. If there are more, the oldest does not wait any longer.
 	maxWaiting = 128
-	// maxBlocks is how many blocks of diagnostics are kept that no failing point has been seen for.
+	// maxBlocks is how many blocks of diagnostics are kept until their failing points come.
 	maxBlocks = 64
 	// maxTail is how many other lines of the standard error are kept, and maxTailLine how much of each.
 	maxTail     = 32
@@ -21,7 +21,7 @@ const (
 )
 
 // stderrLine reads the standard error. Perl's Test::More writes "#   Failed test 'adds numbers'" there and, in further
-// comments, why. When that comes, the test point may have been seen long ago, or may still be far away.
+// comments, why. The test point itself may have come long before, or may come much later.
 func (r *Reader) stderrLine(line []byte) {
 	text := bytes.TrimLeft(line, " ")
 	if len(text) > 0 && text[0] == '#' {
@@ -84,17 +84,17 @@ func (b *block) add(line []byte) {
 	b.place.comment(line)
 }
 
-// queue brings failing cases and what explains them together, whichever comes first.
+// queue matches failing cases with what explains them, in whichever order they come.
 type queue struct {
 	sink results.Sink
 	// waiting are failing cases that the sink keeps and that may still be explained, at most maxWaiting.
 	waiting []*result
-	// begun is a block whose end has not been seen, blocks are those that no case has claimed yet.
+	// begun is a block that has not ended. blocks are those that belong to no case yet.
 	begun  *block
 	blocks []*block
 }
 
-// add hands a failing case on, and returns its number.
+// add adds a failing case to the sink and returns its number.
 func (q *queue) add(res *result) results.ID {
 	q.blocks = slices.DeleteFunc(q.blocks, func(b *block) bool {
 		point := res.awaits(b)
@@ -113,7 +113,7 @@ func (q *queue) add(res *result) results.ID {
 	return id
 }
 
-// endBlock gives the block that has begun to the first case that awaits it.
+// endBlock ends the block that has begun, and gives it to the first case that waits for it.
 func (q *queue) endBlock() {
 	b := q.begun
 	if b == nil {
@@ -133,7 +133,7 @@ func (q *queue) endBlock() {
 	q.blocks = append(q.blocks, b)
 }
 
-// explainDeath gives the last words to a file that died, if the line that came last names it.
+// explainDeath gives a file that died its last words, if the latest line names it.
 func (q *queue) explainDeath(t *tail, line string) {
 	for _, res := range slices.Backward(q.waiting) {
 		if res.died != "" && res.words == "" && strings.Contains(line, res.died) {
@@ -143,7 +143,7 @@ func (q *queue) explainDeath(t *tail, line string) {
 	}
 }
 
-// close explains as well as it can what still waits. Words that may be those of several files are given to none.
+// close explains what still waits, if it can. Words that may belong to several files are given to none of them.
 func (q *queue) close(t *tail) {
 	q.waiting = slices.DeleteFunc(q.waiting, func(res *result) bool { return res.died == "" || res.words != "" })
 	if len(q.waiting) == 1 {
@@ -154,7 +154,7 @@ func (q *queue) close(t *tail) {
 	q.waiting, q.blocks = nil, nil
 }
 
-// explain tells what is known of a case that waits, which it does no longer if that is all.
+// explain tells the sink what is known about a case that waits. If nothing is missing, the case does not wait any longer.
 func (q *queue) explain(res *result) {
 	known := res.complete()
 	q.sink.Explain(res.id, known.Message, known.Location)
@@ -163,7 +163,7 @@ func (q *queue) explain(res *result) {
 	}
 }
 
-// tail keeps the last lines of the standard error that are no diagnostics.
+// tail keeps the last lines of the standard error that are not diagnostics.
 type tail struct {
 	lines []tailLine
 	// period counts the documents that have ended.

@@ -1,6 +1,6 @@
 // Package tap reads the Test Anything Protocol, versions 12 to 14 (https://testanything.org), and what `prove -v`, the harness
 // of Perl, makes of several such streams. It reads in constant memory, and counts as the harnesses do: test points at the top
-// level are the cases, and a subtest is a part of the test point behind it.
+// level are the cases, and a subtest is a part of the test point after it.
 package tap
 
 import (
@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// indentation is by how many spaces a subtest is indented more than the test point it belongs to.
+	// indentation is how many spaces a subtest is indented, relative to its test point.
 	indentation = 4
 	// maxDepth is how many levels of subtests are told apart. Failing points below count for the last of them.
 	maxDepth = 8
@@ -21,7 +21,7 @@ const (
 type Reader struct {
 	sink           results.Sink
 	stdout, stderr results.Lines
-	// plain is where lines are put without their colors.
+	// plain is a buffer for a line without its colors.
 	plain []byte
 	// now is the line that is read.
 	now      statement
@@ -34,16 +34,16 @@ type Reader struct {
 	deepest int
 	// parts are the failing points of the subtests that are open.
 	parts []failure
-	// last is the point that was seen last, while more may be said about it; isHeld says whether there is one.
+	// last is the latest point, while more may come about it. isHeld says whether there is one.
 	last   held
 	isHeld bool
 	// open are the points whose subtests in braces have begun, the outermost first.
 	open []held
-	// doubted are lines since one that is TAP or a part of the YAML of the point that is held, each with a line feed. trusting means
-	// that such lines are taken for TAP, since a block of YAML was never closed.
+	// doubted are lines that are either TAP or YAML of the point that is held, each with a line feed. trusting means that they are
+	// TAP, since a block of YAML was never closed.
 	doubted  []byte
 	trusting bool
-	// gaveUp means that the test, or prove, called for a stop. summarized means that prove has begun its summary.
+	// gaveUp means that the test or prove bailed out. summarized means that prove has begun its summary.
 	gaveUp, summarized bool
 
 	queue queue
@@ -64,8 +64,8 @@ type document struct {
 	versioned bool
 	// todo are the points that its plan expects to fail.
 	todo []uint64
-	// begun means that a point was seen, at any level. commented means that the last line before that was a comment, and headed
-	// that it was so when the first point came: comments are headings of what follows.
+	// begun means that there was a point, at any level. commented means that the latest line of TAP is a comment. headed means that the
+	// line before the first point was one: then comments are headings of what follows.
 	begun, commented, headed bool
 	timing                   timing
 	// period tells which lines of the standard error came while the document ran.
@@ -87,7 +87,7 @@ func (r *Reader) Write(p []byte) (int, error) { return r.stdout.Write(p) }
 // Stderr takes the standard error of the test, where Perl's Test::More explains its failures.
 func (r *Reader) Stderr() io.Writer { return &r.stderr }
 
-// Close ends both streams: it notes what is missing, and explains as well as it can the cases that still wait for that.
+// Close ends both streams. It notes what is missing, and explains the cases that still wait, if it can.
 func (r *Reader) Close() {
 	r.stdout.Close()
 	r.stderr.Close()
@@ -99,7 +99,7 @@ func (r *Reader) Close() {
 	r.queue.close(&r.tail)
 }
 
-// Recognized says whether the stream has said something that only TAP says.
+// Recognized says whether the stream had something that only TAP has.
 func (r *Reader) Recognized() bool { return r.evidence.found }
 
 func (r *Reader) line(line []byte) {
@@ -134,8 +134,8 @@ func (r *Reader) line(line []byte) {
 	}
 }
 
-// resumes says whether a line begins a document behind one that is over: a version behind one that bailed out, or TAP behind
-// what looked like the words of prove.
+// resumes says whether a line begins another document after one that is over: a version line after one that bailed out, or TAP
+// after what looked like the words of prove.
 func (r *Reader) resumes(line []byte) bool {
 	if r.summarized {
 		return false
@@ -144,7 +144,7 @@ func (r *Reader) resumes(line []byte) bool {
 	return isVersion(line) || isPlan && r.doc.file != "" && !r.doc.bailed
 }
 
-// foreign takes a line that is no TAP. It may tell about the point whose subtest in braces it stands in.
+// foreign takes a line that is not TAP. Inside a subtest in braces it may say something about the point.
 func (r *Reader) foreign(text []byte) {
 	r.evidence.foreign()
 	if n := len(r.open); n > 0 && r.open[n-1].fails() {
@@ -163,7 +163,7 @@ const (
 	aVersion
 )
 
-// statement is a line of TAP, read.
+// statement is a line of TAP.
 type statement struct {
 	kind
 	point  point
@@ -171,13 +171,13 @@ type statement struct {
 	reason string
 }
 
-// isSure says whether the line is TAP wherever it stands: a sentence may begin with ok.
+// isSure says whether the line is TAP for certain. An ordinary sentence may begin with "ok".
 func (s *statement) isSure() bool {
 	return s.kind != nothing && (s.kind != aPoint || s.point.numbered || s.point.dashed || s.point.description == "")
 }
 
-// parse reads a line that is no comment. Most of what is no TAP is told by its first character, or by its indentation: spaces, four
-// for each level.
+// parse reads a line that is not a comment. The first character or the indentation, which is four spaces for each level, shows most
+// lines that are not TAP.
 func (s *statement) parse(line []byte, indent int) {
 	s.kind = nothing
 	text := line[indent:]

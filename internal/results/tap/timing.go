@@ -7,8 +7,9 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// timing reads what bats --timing puts behind the title of each case, " in 12ms". A title may end so by itself: it is a time
-// only if every case of the document has one, and there are several. So the sink is told when the document has ended.
+// timing recognizes the time that bats --timing writes after the title of each case, " in 12ms". A title may end like that by
+// itself. It is a time only if every case of the document has one and there are several. So the sink learns it at the end of the
+// document.
 type timing struct {
 	// off means that a case had none.
 	off         bool

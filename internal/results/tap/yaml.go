@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// maxDoubted is how many bytes are waited for the end of YAML in which lines look like TAP.
+// maxDoubted is how many bytes are kept while it is open whether they are YAML or TAP.
 const maxDoubted = 16 << 10
 
-// readYAML says whether a line belongs to the block of YAML that is open. That ends with "..." at its own indentation. Text in it may
-// have line feeds of its own, as vitest writes it, so that lines with less indentation belong to it too. If they look like TAP, the
-// end of the block decides: if there is none, they are TAP.
+// readYAML says whether a line belongs to the block of YAML that is open. The block ends with "..." at its own indentation. Vitest
+// writes text with line feeds into it, so lines with less indentation belong to it too. If such lines look like TAP, they are YAML
+// only if the block has an end.
 func (r *Reader) readYAML(line []byte, indent int, s *statement) bool {
 	h := &r.last
 	switch {
@@ -49,7 +49,7 @@ func (r *Reader) doubts(line []byte, indent int) bool {
 	return true
 }
 
-// resolve takes the lines that are doubted for TAP.
+// resolve reads the doubted lines as TAP.
 func (r *Reader) resolve() {
 	lines := r.doubted
 	if lines == nil {
