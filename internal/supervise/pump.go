@@ -6,21 +6,19 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // Stream says where an output of the command goes.
 type Stream struct {
-	// To receives every byte, unchanged, as soon as it comes. If it fails for good, the command may go on writing.
+	// To receives every byte, unchanged, as soon as it comes. If To fails for good, the command can still write.
 	To *os.File
-	// Tee is then shown the same bytes, which are valid during the call only. It is never called twice at the same time, and not
-	// after Run has returned. If it is nil, or if To is a terminal, the command writes to To directly.
+	// Tee gets the same bytes after To. They are valid only during the call. There is one call at a time, and none after Run has
+	// returned. If Tee is nil, or if To is a terminal, the command writes to To directly.
 	Tee func([]byte)
 }
 
@@ -33,36 +31,35 @@ func (s Stream) direct() bool {
 }
 
 const (
-	// slow is how long To may take nothing before the command may run ahead, and the order of its streams is not kept.
+	// slow is how long To may accept nothing. After that the command may run ahead, and the order of its streams is lost.
 	slow = 100 * time.Millisecond
-	// unheard is how long a write may be in an ordered pipe and not be told of.
+	// unheard is how long a write may be in an ordered pipe before its signal comes.
 	unheard = 20 * time.Millisecond
-	// bufferSize is as much as is passed on at once.
+	// bufferSize is how much is passed on at once, in bytes.
 	bufferSize = 64 << 10
-	// stalled is how long To may refuse to take anything, when the command has ended, before what is left for it is dropped.
+	// stalled is how long To may accept nothing after the command has ended. After that the rest is dropped.
 	stalled = 10 * time.Second
 )
 
-// pumps carry what the command writes from pipes to where it goes, in the order in which it was written: see pipe. One thread
-// serves all of them.
+// pumps pass on what the command writes to its pipes, in the order in which it was written: see pipe. One thread does it all.
 type pumps struct {
 	pipes []*pipe
-	// writes is a signalfd that tells of each write, in their order; -1 if there is one stream only, or if the kernel cannot do that.
-	// Then no pipe is ever ordered.
+	// writes is a signalfd with a signal for each write, in the order of the writes. It is -1 if there is only one stream, or if the
+	// kernel cannot do that. Then no pipe is ever ordered.
 	writes int
-	// queue has the pipe of each write that was told of and not passed on.
+	// queue has the pipe of each write whose signal has come and that has not been passed on.
 	queue []*pipe
-	// over is an eventfd that ends the wait for more.
+	// over is an eventfd that ends the loop.
 	over   int
 	buffer []byte
-	moved  atomic.Int64 // bytes that the streams have taken
+	moved  atomic.Int64 // bytes that were written to the streams
 	done   chan struct{}
 
 	tee  sync.Mutex // held during a call of Tee
-	left bool       // Run does not wait any longer
+	left bool       // Run no longer waits
 }
 
-// newPumps returns pumps that are at work.
+// newPumps starts pumps.
 func newPumps(streams []Stream) (*pumps, error) {
 	over, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
@@ -93,15 +90,15 @@ func (p *pumps) close() {
 	}
 }
 
-// run passes on what comes until finish is called. It says when it is ready for that.
+// run passes on what comes until finish is called. It closes ready when it has begun.
 func (p *pumps) run(ready chan<- struct{}) {
-	runtime.LockOSThread() // and for good: nobody else is to have this thread's signals
+	runtime.LockOSThread() // and never unlock: no other goroutine may get this thread's signals
 	defer close(p.done)
 	defer p.close()
 	p.listen()
 	close(ready)
 	for p.await() {
-		for range p.fetch() { // not for as long as there are any: finish may have been called
+		for range p.fetch() { // not until none is left: finish may have been called
 			if pipe := p.next(); pipe != nil {
 				p.carry(pipe)
 			}
@@ -115,56 +112,7 @@ func (p *pumps) run(ready chan<- struct{}) {
 	p.rest()
 }
 
-// listen has writes tell of themselves, if there are several pipes, and if that works here.
-func (p *pumps) listen() {
-	large := true
-	for _, pipe := range p.pipes {
-		large = pipe.enlarge() && large
-	}
-	if len(p.pipes) < 2 || !large {
-		return
-	}
-	var set unix.Sigset_t
-	const bits = 8 * int(unsafe.Sizeof(set.Val[0]))
-	for _, signal := range []unix.Signal{writeSignal, unix.SIGIO} {
-		set.Val[(int(signal)-1)/bits] |= 1 << ((int(signal) - 1) % bits)
-	}
-	if unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil) != nil {
-		return
-	}
-	fd, err := unix.Signalfd(-1, &set, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK)
-	if err != nil {
-		return
-	}
-	p.writes = fd
-	for _, pipe := range p.pipes {
-		if !p.hears(pipe) {
-			for _, pipe := range p.pipes {
-				pipe.order(false)
-			}
-			_ = unix.Close(fd)
-			p.writes = -1
-			return
-		}
-	}
-}
-
-// hears orders a pipe, and says whether a write to it is told of.
-func (p *pumps) hears(pipe *pipe) bool {
-	if !pipe.signals(unix.Gettid()) {
-		return false
-	}
-	pipe.order(true)
-	if _, err := unix.Write(pipe.in, p.buffer[:1]); err != nil {
-		return false
-	}
-	if _, err := unix.Read(pipe.out, p.buffer); err != nil {
-		return false
-	}
-	return p.next() == pipe && len(p.queue) == 0
-}
-
-// await returns when there is something to pass on, or, with false, when finish has been called.
+// await waits. It returns true when there is something to pass on, and false when finish has been called.
 func (p *pumps) await() bool {
 	fds := []unix.PollFd{{Fd: int32(p.over), Events: unix.POLLIN}} //nolint:gosec // file descriptors
 	for _, pipe := range p.pipes {
@@ -177,75 +125,8 @@ func (p *pumps) await() bool {
 	}
 }
 
-// willHear says whether a write is told of within a moment. It can be seen a little before that.
-func (p *pumps) willHear() bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(p.writes), Events: unix.POLLIN}}, int(unheard.Milliseconds())) //nolint:gosec // a file descriptor
-	return n > 0 || err != nil
-}
-
-// fetch takes in which writes there have been since, and returns how many are to be passed on. One that finds its pipe full tells
-// so as well. Since a pipe has no more writes than pages, what is told beyond that is no write. It is the latest of that pipe, since
-// this looks before it makes room.
-func (p *pumps) fetch() int {
-	var signals [64]unix.SignalfdSiginfo
-	const size = int(unsafe.Sizeof(signals[0]))
-	for p.writes >= 0 {
-		n, _ := unix.Read(p.writes, unsafe.Slice((*byte)(unsafe.Pointer(&signals)), len(signals)*size))
-		for _, signal := range signals[:max(n, 0)/size] {
-			p.hear(&signal)
-		}
-		if n < len(signals)*size {
-			break
-		}
-	}
-	for _, pipe := range p.pipes {
-		if extra := pipe.told - pipeSize/pageSize; extra > 0 {
-			p.forget(pipe, extra)
-		}
-	}
-	return len(p.queue)
-}
-
-func (p *pumps) hear(signal *unix.SignalfdSiginfo) {
-	switch {
-	case signal.Code <= 0: // not the kernel's
-		_ = unix.Kill(unix.Getpid(), unix.Signal(signal.Signo))
-	case signal.Signo == uint32(unix.SIGIO): // more signals than may queue: some are lost
-		for _, pipe := range p.pipes {
-			pipe.order(false)
-		}
-	default:
-		for _, pipe := range p.pipes {
-			if pipe.out == int(signal.Fd) {
-				p.queue, pipe.told = append(p.queue, pipe), pipe.told+1
-			}
-		}
-	}
-}
-
-// forget takes the latest n writes to a pipe out of the queue.
-func (p *pumps) forget(of *pipe, n int) {
-	for i := len(p.queue) - 1; i >= 0 && n > 0; i-- {
-		if p.queue[i] == of {
-			p.queue = slices.Delete(p.queue, i, i+1)
-			of.told, n = of.told-1, n-1
-		}
-	}
-}
-
-// next is the pipe of the earliest write that has not been passed on; nil if there is none.
-func (p *pumps) next() *pipe {
-	if p.fetch() == 0 {
-		return nil
-	}
-	first := p.queue[0]
-	p.queue = slices.Delete(p.queue, 0, 1)
-	first.told--
-	return first
-}
-
-// carry passes on one write, or what is in the pipe if it is not ordered. What another such pipe held already goes first: its order
-// is lost, and from now on it is ordered.
+// carry passes on one write, or what is in the pipe if it is not ordered. If another pipe is not ordered, what it holds goes first,
+// since its order is lost; from then on that pipe is ordered.
 func (p *pumps) carry(from *pipe) {
 	for _, other := range p.pipes {
 		if other == from {
@@ -254,7 +135,7 @@ func (p *pumps) carry(from *pipe) {
 		if !other.ordered && p.writes >= 0 {
 			p.drain(other, other.size())
 			other.order(true)
-			p.drain(other, other.size()) // nothing tells of what came in between
+			p.drain(other, other.size()) // what came in between sent no signal
 			p.forget(other, other.told)
 		}
 		other.alone, other.aloneBytes = 0, 0
@@ -262,14 +143,14 @@ func (p *pumps) carry(from *pipe) {
 	n := p.take(from, len(p.buffer))
 	switch {
 	case n == 0:
-		p.forget(from, from.told) // what is told of an empty pipe is no write: see fetch
+		p.forget(from, from.told) // the pipe is empty, so these were no writes: see fetch
 	case from.isAlone(n) && from.ordered:
 		from.order(false)
 	}
 }
 
-// take passes on one write to an ordered pipe, or what one read gives of another, but for a large write not more than limit bytes. It
-// returns how many there were. A write of several pages is several packets, of which all but the last are full.
+// take passes on one write of an ordered pipe, or one read of another pipe. It passes on about limit bytes at most, and returns
+// how many. A write of several pages is several packets, and all but the last are full.
 func (p *pumps) take(from *pipe, limit int) int {
 	taken := 0
 	for taken < limit {
@@ -282,8 +163,8 @@ func (p *pumps) take(from *pipe, limit int) int {
 	return taken
 }
 
-// rest passes on what is in the pipes now. That is all that was written by processes that have ended. A process that could not be
-// killed, or to which somebody gave the pipe, might go on for ever.
+// rest passes on what is in the pipes now. That includes everything from processes that have ended. It does not wait for more: a
+// process that could not be killed, or that somebody gave the pipe to, might write for ever.
 func (p *pumps) rest() {
 	sizes, all := map[*pipe]int{}, 0
 	for _, pipe := range p.pipes {
@@ -310,7 +191,7 @@ func (p *pumps) drain(from *pipe, size int) {
 	}
 }
 
-// pass passes on what one read gives, of at most limit bytes, and returns how many there were.
+// pass passes on one read of at most limit bytes, and returns how many it was.
 func (p *pumps) pass(from *pipe, limit int) int {
 	n, err := unix.Read(from.out, p.buffer[:limit])
 	if err == unix.EINTR {
@@ -332,7 +213,7 @@ func (p *pumps) pass(from *pipe, limit int) int {
 	return n
 }
 
-// letRunAhead ends the order if nobody takes what the command has written: packets fill a pipe sooner, and it shall not wait for its
+// letRunAhead gives up the order if To accepts nothing. Packets fill a pipe sooner, and the command should not have to wait for its
 // reader.
 func (p *pumps) letRunAhead(from *pipe) {
 	if !from.ordered {
@@ -347,7 +228,7 @@ func (p *pumps) letRunAhead(from *pipe) {
 	}
 }
 
-// write writes to the descriptor itself: whether it blocks is up to whoever shares it, and may change at any time.
+// write uses the descriptor directly. Others share it, and can make it blocking or nonblocking at any time.
 func (p *pumps) write(to *os.File, b []byte) error {
 	fd := int(to.Fd())
 	for len(b) > 0 {
@@ -367,12 +248,12 @@ func (p *pumps) write(to *os.File, b []byte) error {
 	return nil
 }
 
-// finish tells the pumps that all that matters is in the pipes.
+// finish tells the pumps to pass on what is in the pipes and to end.
 func (p *pumps) finish() {
 	_, _ = unix.Write(p.over, []byte{0, 0, 0, 0, 0, 0, 0, 1}) // any number but 0, whatever its byte order
 }
 
-// wait returns when the pumps have, or when they do not get on.
+// wait returns when the pumps have ended, or when they are stalled.
 func (p *pumps) wait() {
 	for moved := int64(-1); moved != p.moved.Load(); {
 		moved = p.moved.Load()

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forwarded are the signals that one process sends to another to tell it something. Not among them are those that report on
-// the process that gets them (SIGSEGV, SIGPIPE, SIGCHLD…), and SIGURG, by which Go's scheduler interrupts its threads.
+// forwarded are the signals that processes send to each other. It leaves out those that report on the process itself (SIGSEGV,
+// SIGPIPE, SIGCHLD…), and SIGURG, with which Go's scheduler interrupts its threads.
 var forwarded = append([]os.Signal{
 	unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGALRM, unix.SIGTERM,
 	unix.SIGCONT, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU, unix.SIGWINCH, unix.SIGIO, unix.SIGPWR,
@@ -29,9 +29,8 @@ func realTime() []os.Signal {
 	return signals
 }
 
-// tellsToStop says whether the signal asks a program to end. Who sent it is not known, so a test that signals process 1 counts
-// as told to stop too. SIGUSR1, SIGUSR2, SIGALRM, SIGIO and SIGWINCH are left out: programs tell each other other things with
-// them.
+// tellsToStop says whether the signal asks a program to end. The sender is not known, so a test that sends one to process 1 counts as
+// told to stop. SIGUSR1, SIGUSR2, SIGALRM, SIGIO and SIGWINCH do not count: programs use them for other things.
 func tellsToStop(sig unix.Signal) bool {
 	switch sig {
 	case unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGABRT, unix.SIGTERM, unix.SIGPWR:
@@ -41,7 +40,7 @@ func tellsToStop(sig unix.Signal) bool {
 	}
 }
 
-// killAll kills every process but this one, as far as they are ours.
+// killAll kills every process but this one, as far as it may.
 func killAll() {
 	if os.Getpid() == 1 {
 		// The namespace is the container's own: all that is in it belongs to it.
@@ -65,7 +64,7 @@ func descendants(pid int) []int {
 	delete(children, pid)
 	for i := 0; i < len(found); i++ {
 		found = append(found, children[found[i]]...)
-		// Processes come and go while they are read. Whatever the parents seem to be, each is visited once.
+		// Processes come and go while this reads. Visit each only once, whatever its parent seems to be.
 		delete(children, found[i])
 	}
 	return found

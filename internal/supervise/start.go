@@ -53,8 +53,8 @@ func (s *supervisor) start(cmd Command) error {
 		return &StartError{program, err}
 	}
 
-	// What this process was given beyond its streams is not for the command. Kernels before 5.11 cannot do this: they let it
-	// have what it would have had without a supervisor.
+	// The command must not get the other files of this process. Kernels before 5.11 cannot do this: then the command gets what it
+	// would have had without a supervisor.
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 	attr := &syscall.ProcAttr{Env: os.Environ(), Files: files, Sys: processGroup(cmd)}
 	if s.pid, err = syscall.ForkExec(path, cmd.Args, attr); err != nil {
@@ -70,7 +70,7 @@ func (s *supervisor) start(cmd Command) error {
 	return nil
 }
 
-// connect adds the files that the command is to write its streams to.
+// connect adds the files that the command writes its streams to.
 func (s *supervisor) connect(files []uintptr, streams ...Stream) ([]uintptr, error) {
 	var carried []Stream
 	for _, stream := range streams {
@@ -96,10 +96,10 @@ func (s *supervisor) connect(files []uintptr, streams ...Stream) ([]uintptr, err
 	return files, nil
 }
 
-// processGroup gives the command a process group of its own, which is the foreground of the terminal if there is one and it
-// was ours. So the keys that send signals, ^C for one, reach the command and its children, once: in a common group the
-// supervisor would get the signal as well, and forward it. And a script that ends with "kill 0" does not hit its supervisor.
-// The session remains the same: the command keeps its terminal.
+// processGroup gives the command a process group of its own. If this process was in the foreground of a terminal, the group is
+// now. So keys like ^C reach the command and its children once: in a common group the supervisor would get the signal too, and
+// forward it. And a script that ends with "kill 0" does not hit the supervisor. The session is the same: the command keeps its
+// terminal.
 func processGroup(cmd Command) *syscall.SysProcAttr {
 	for _, file := range []*os.File{cmd.Stdin, cmd.Stdout.To, cmd.Stderr.To} {
 		terminal := int(file.Fd())
@@ -110,7 +110,7 @@ func processGroup(cmd Command) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
 
-// lookUp finds a program as execvp(3) does. In contrast to os/exec it honors relative entries of PATH.
+// lookUp finds a program as execvp(3) does. Unlike os/exec it accepts relative entries of PATH.
 func lookUp(program string) (string, error) {
 	if strings.Contains(program, "/") {
 		return program, nil

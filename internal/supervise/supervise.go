@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package supervise runs one command as the first process of a container would, and passes its streams through. What that
-// process owes to its children and to the kernel is in Linux' manual: pid_namespaces(7), signal(7), credentials(7), wait(2),
-// pipe(7) and prctl(2), PR_SET_CHILD_SUBREAPER.
+// Package supervise runs one command as the first process of a container has to, and passes its streams through. Linux' manual says
+// what such a process has to do: pid_namespaces(7), signal(7), credentials(7), wait(2), pipe(7) and prctl(2),
+// PR_SET_CHILD_SUBREAPER.
 package supervise
 
 import (
@@ -27,7 +27,7 @@ type Command struct {
 	Stdout, Stderr Stream
 	// StopSignal is a signal that tells to stop, beside those that always do; 0 for none. A container may have one of its own.
 	StopSignal syscall.Signal
-	// OnStop, if it is set, is called when the first signal that tells to stop has been forwarded. Time for more may be short.
+	// OnStop, if set, is called when the first signal that tells to stop has been forwarded. There may be little time left.
 	OnStop func(syscall.Signal)
 }
 
@@ -37,16 +37,16 @@ type Result struct {
 	ExitCode int
 	// Signal is the signal that ended the command; 0 if it exited by itself.
 	Signal syscall.Signal
-	// Stopped is the first signal that told this process to stop before the command had ended; 0 if none did. Whatever the
-	// command did then, it did not get to its end undisturbed.
+	// Stopped is the first signal that told this process to stop before the command had ended; 0 if none did. The command may have
+	// ignored it, but it was disturbed.
 	Stopped syscall.Signal
 }
 
 // unkillable is how long a process may outlive its SIGKILL before it is left behind.
 const unkillable = 2 * time.Second
 
-// supervisor keeps all that concerns processes in one goroutine. So the command is never signaled once it has been reaped,
-// when its number may be another process's.
+// supervisor handles processes in one goroutine. So it never signals the command after it has been reaped, when another process
+// may have its number.
 type supervisor struct {
 	signals  chan os.Signal
 	children chan os.Signal // SIGCHLD: one stands for any number of them
