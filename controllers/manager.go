@@ -20,7 +20,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-	"github.com/testrun-dev/testrun/controllers/testrun"
+	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
 // How one leader follows another. A leader that cannot renew its Lease keeps working for up to 2 × renewDeadline: once to renew it, once
@@ -54,7 +54,7 @@ func ManagerOptions(ctx context.Context, process Process) ctrl.Options {
 	return ctrl.Options{
 		Scheme:                        scheme,
 		Logger:                        errorsAsInfo(ctrl.Log, onceDone(ctx)),
-		Cache:                         testrun.CacheOptions(),
+		Cache:                         runcache.Options(),
 		Metrics:                       metricsOptions(process),
 		HealthProbeBindAddress:        process.ProbeAddress,
 		PprofBindAddress:              process.PprofAddress,

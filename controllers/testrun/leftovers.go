@@ -18,6 +18,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/lifecycle"
+	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
 // leftovers looks after the slots of runs that are gone or have finished while their Job or pod may not have ended. What is told of Jobs
@@ -164,7 +165,7 @@ func (l *leftovers) look(ctx context.Context, slot types.UID) {
 func (l *leftovers) remains(ctx context.Context, kept *leftover) (bool, error) {
 	for _, job := range kept.jobs {
 		pods := &corev1.PodList{}
-		ofJob := client.MatchingFields{podsByJob: string(job)}
+		ofJob := client.MatchingFields{runcache.PodsByJob: string(job)}
 		if err := l.r.Client.List(ctx, pods, client.InNamespace(kept.run.Namespace), ofJob, client.UnsafeDisableDeepCopy); err != nil {
 			return false, fmt.Errorf("listing pods: %w", err)
 		}

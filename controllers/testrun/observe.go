@@ -16,6 +16,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/jobspec"
 	"github.com/testrun-dev/testrun/internal/lifecycle"
+	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
 // observe reads what decide needs, and writes nothing. It tells the run's queue of what it has seen, and asks for its decision.
@@ -226,7 +227,7 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 // the cache has forgotten.
 func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
 	pods := &corev1.PodList{}
-	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{podsByJob: string(job.UID)})
+	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{runcache.PodsByJob: string(job.UID)})
 	if err != nil {
 		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
 	}

@@ -25,6 +25,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/lifecycle"
+	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
 // What the controller may do. Everything else is refused to it.
@@ -40,15 +41,6 @@ import (
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 const (
-	// waitingForTest indexes the runs that have no Job yet by the name of the Test that they refer to.
-	waitingForTest = "waitingForTest"
-
-	// podsByJob indexes pods by the UID of their Job.
-	podsByJob = "podsByJob"
-
-	// keepsUniqueKey indexes the finished runs whose unique key may still count.
-	keepsUniqueKey = "keepsUniqueKey"
-
 	// remembered bounds what is remembered of Jobs and runs until the cache knows it.
 	remembered = 16384
 
@@ -64,14 +56,7 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	r.jobsSeen, r.finished, r.warnings = lru.New(remembered), lru.New(remembered), newWarnings(r.APIReader)
 	r.refused = newRefusedRuns()
 	r.leftovers = newLeftovers(r)
-	indexer := mgr.GetFieldIndexer()
-	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, waitingForTest, testWaitedFor); err != nil {
-		return err
-	}
-	if err := indexer.IndexField(ctx, &v1alpha1.TestRun{}, keepsUniqueKey, uniqueKeyKept); err != nil {
-		return err
-	}
-	if err := indexer.IndexField(ctx, &corev1.Pod{}, podsByJob, jobOfPod); err != nil {
+	if err := runcache.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	informer, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.TestRun{})
@@ -98,8 +83,8 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.TestRun{}, builder.WithPredicates(predicate.Funcs{CreateFunc: isUnfinished})).
-		Owns(&batchv1.Job{}, builder.WithPredicates(changesWhatIsHeld)).
-		Watches(&corev1.Pod{}, endsFirst{handler.EnqueueRequestsFromMapFunc(runOfPod)}, builder.WithPredicates(changesWhatIsHeld)).
+		Owns(&batchv1.Job{}, builder.WithPredicates(runcache.ChangesWhatIsHeld)).
+		Watches(&corev1.Pod{}, endsFirst{handler.EnqueueRequestsFromMapFunc(runOfPod)}, builder.WithPredicates(runcache.ChangesWhatIsHeld)).
 		WatchesRawSource(source.Func(r.Queues.RunsSource)).
 		Watches(&v1alpha1.Test{}, handler.EnqueueRequestsFromMapFunc(r.runsWaitingFor)).
 		WithOptions(controller.Options{
@@ -136,21 +121,9 @@ func runOfPod(_ context.Context, pod client.Object) []reconcile.Request {
 	}}}
 }
 
-func jobOfPod(pod client.Object) []string {
-	return []string{pod.GetLabels()[batchv1.ControllerUidLabel]}
-}
-
-func testWaitedFor(obj client.Object) []string {
-	run, ok := obj.(*v1alpha1.TestRun)
-	if !ok || run.Spec.TestRef == nil || run.Status.Phase != v1alpha1.PhasePending || lifecycle.CurrentAttempt(run.Status).Job != "" {
-		return nil
-	}
-	return []string{run.Spec.TestRef.Name}
-}
-
 func (r *Reconciler) runsWaitingFor(ctx context.Context, test client.Object) []reconcile.Request {
 	runs := &v1alpha1.TestRunList{}
-	err := r.Client.List(ctx, runs, client.InNamespace(test.GetNamespace()), client.MatchingFields{waitingForTest: test.GetName()})
+	err := r.Client.List(ctx, runs, client.InNamespace(test.GetNamespace()), client.MatchingFields{runcache.WaitingForTest: test.GetName()})
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the runs that wait for a Test", "test", test.GetName())
 		return nil

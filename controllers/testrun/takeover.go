@@ -16,6 +16,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/jobspec"
 	"github.com/testrun-dev/testrun/internal/lifecycle"
+	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
 // openQueues tells the queues of every run that there is, and then lets them decide. What has started is known from the Jobs as
@@ -80,7 +81,7 @@ func (r *Reconciler) unfinishedRuns(ctx context.Context) ([]v1alpha1.TestRun, er
 			return nil, fmt.Errorf("listing the runs: %w", err)
 		}
 		for i := range list.Items {
-			stripped, err := stripRun(&list.Items[i])
+			stripped, err := runcache.StripRun(&list.Items[i])
 			if err != nil {
 				return nil, err
 			}
@@ -111,18 +112,11 @@ func (r *Reconciler) fill(ctx context.Context, run *v1alpha1.TestRun, job *batch
 // fillEnded tells the queues of the finished runs whose unique key may still count.
 func (r *Reconciler) fillEnded(ctx context.Context) error {
 	runs := &v1alpha1.TestRunList{}
-	if err := r.Client.List(ctx, runs, client.MatchingFields{keepsUniqueKey: "true"}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.Client.List(ctx, runs, client.MatchingFields{runcache.KeepsUniqueKey: "true"}, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("listing the finished runs: %w", err)
 	}
 	for i := range runs.Items {
 		r.reportToQueue(lifecycle.Observation{Request: jobspec.Request{Run: &runs.Items[i]}})
-	}
-	return nil
-}
-
-func uniqueKeyKept(obj client.Object) []string {
-	if run, ok := obj.(*v1alpha1.TestRun); ok && run.Status.Phase == v1alpha1.PhaseFinished && run.Spec.Unique.Window != nil {
-		return []string{"true"}
 	}
 	return nil
 }
@@ -147,7 +141,7 @@ type foundJobs struct {
 // succeeded, so those are not listed unless many runs may have one: they are asked for by name.
 func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (*foundJobs, error) {
 	found := &foundJobs{jobs: map[types.UID]*batchv1.Job{}}
-	if err := r.listJobs(ctx, runs, hasNotSucceeded, found); err != nil {
+	if err := r.listJobs(ctx, runs, runcache.HasNotSucceeded, found); err != nil {
 		return nil, err
 	}
 	var unknown []*v1alpha1.TestRun
@@ -157,7 +151,7 @@ func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (*foun
 		}
 	}
 	if len(unknown) > fewRuns {
-		return found, r.listJobs(ctx, runs, hasSucceeded, &foundJobs{jobs: found.jobs})
+		return found, r.listJobs(ctx, runs, runcache.HasSucceeded, &foundJobs{jobs: found.jobs})
 	}
 	for _, run := range unknown {
 		job, err := ownJob(ctx, r.APIReader, run, lifecycle.CurrentAttempt(run.Status).Number)

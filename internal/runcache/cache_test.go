@@ -1,4 +1,4 @@
-package testrun
+package runcache
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ var created = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func inCache(t *testing.T, run *v1alpha1.TestRun) *v1alpha1.TestRun {
 	t.Helper()
-	stripped, err := stripRun(run.DeepCopy())
+	stripped, err := StripRun(run.DeepCopy())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +131,7 @@ func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 	run := builders.TestRun("a").Running(spec).TTL(time.Minute).Finished(v1alpha1.VerdictPassed, "it passed").Build()
 	run.UID, run.ResourceVersion, run.Generation, run.CreationTimestamp = "u", "7", 2, metav1.NewTime(created)
 	run.Labels = map[string]string{"app": "shop"}
+	run.OwnerReferences = []metav1.OwnerReference{{Kind: "Suite", Name: "nightly", UID: "s"}}
 	run.Annotations = map[string]string{v1alpha1.AnnotationPinned: "true", "example.com/a": "b"}
 	run.Spec.Queue, run.Spec.Unique = "slow", v1alpha1.Unique{Key: "k", Window: &v1alpha1.Duration{Duration: time.Hour}}
 	run.Status.ObservedGeneration, run.Status.Test = 1, "suite"
@@ -141,7 +142,7 @@ func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 	want := &v1alpha1.TestRun{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: run.Namespace, Name: "a", UID: "u", ResourceVersion: "7", Generation: 2, CreationTimestamp: metav1.NewTime(created),
-			Annotations: map[string]string{v1alpha1.AnnotationPinned: "true"},
+			Annotations: map[string]string{v1alpha1.AnnotationPinned: "true"}, OwnerReferences: run.OwnerReferences,
 		},
 		Spec: v1alpha1.TestRunSpec{
 			TestSpec:         &v1alpha1.TestSpec{Retention: spec.Retention},
@@ -149,7 +150,8 @@ func TestTheCacheHoldsOfAFinishedRunWhatIsStillNeeded(t *testing.T) {
 		},
 		Status: v1alpha1.TestRunStatus{
 			ObservedGeneration: 1, Phase: v1alpha1.PhaseFinished, Verdict: v1alpha1.VerdictPassed, FinishTime: run.Status.FinishTime, Test: "suite",
-			Attempts: []v1alpha1.Attempt{{Number: 2, Job: "a-2", Verdict: v1alpha1.VerdictPassed, Reason: v1alpha1.ReasonTestPassed}},
+			Attempts:   []v1alpha1.Attempt{{Number: 2, Job: "a-2", Verdict: v1alpha1.VerdictPassed, Reason: v1alpha1.ReasonTestPassed}},
+			Conditions: []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Status: metav1.ConditionTrue, Reason: "it passed"}},
 		},
 	}
 	if got := inCache(t, run); !reflect.DeepEqual(got, want) {
@@ -216,7 +218,7 @@ func TestWhatTheCacheHoldsOfJobsAndPodsDecidesWhetherTheirRunIsLookedAt(t *testi
 					}
 				}
 			}
-			if got := changesWhatIsHeld.Update(event.UpdateEvent{ObjectOld: update.before, ObjectNew: after}); got != update.want {
+			if got := ChangesWhatIsHeld.Update(event.UpdateEvent{ObjectOld: update.before, ObjectNew: after}); got != update.want {
 				t.Errorf("it is looked at: %t", got)
 			}
 		})

@@ -1,4 +1,16 @@
-package testrun
+// Package runcache says what the operator's cache keeps in memory, and by what it is found. Objects are stripped before they are kept; what
+// is missing is read from the API server.
+//
+//	kept         stripped to                                            read by
+//	TestRun      what its queue and its status need (unfinished)        controllers/testrun
+//	             what retention and the queues need (finished)          controllers/retention, internal/queueing
+//	Test         queue, params, retention; no template                  controllers/testrun, controllers/retention
+//	Job          conditions, suspension, time limits; no template       controllers/testrun
+//	Pod          where it runs and how it stands; of one whose end has  controllers/testrun
+//	             been counted, only that it has ended
+//
+// See docs/decisions/memory.md.
+package runcache
 
 import (
 	"cmp"
@@ -9,6 +21,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -23,13 +36,13 @@ import (
 )
 
 var (
-	hasNotSucceeded = fields.OneTermEqualSelector("status.successful", "0")
-	hasSucceeded    = fields.OneTermNotEqualSelector("status.successful", "0")
+	HasNotSucceeded = fields.OneTermEqualSelector("status.successful", "0")
+	HasSucceeded    = fields.OneTermNotEqualSelector("status.successful", "0")
 )
 
-// CacheOptions keeps in memory no more than what is read there: see docs/decisions/memory.md. Jobs that have succeeded are not among
+// Options keeps in memory no more than what is read there: see docs/decisions/memory.md. Jobs that have succeeded are not among
 // it, since there is one for each run that is kept.
-func CacheOptions() cache.Options {
+func Options() cache.Options {
 	ofRuns, err := labels.NewRequirement(v1alpha1.LabelRun, selection.Exists, nil)
 	if err != nil {
 		panic(err) // the label is a constant
@@ -39,16 +52,16 @@ func CacheOptions() cache.Options {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.Test{}:    {Transform: stripTest},
-			&v1alpha1.TestRun{}: {Transform: stripRun},
-			&batchv1.Job{}:      {Label: selector, Field: hasNotSucceeded, Transform: stripJob},
+			&v1alpha1.TestRun{}: {Transform: StripRun},
+			&batchv1.Job{}:      {Label: selector, Field: HasNotSucceeded, Transform: stripJob},
 			&corev1.Pod{}:       {Label: selector, Transform: stripPod},
 		},
 	}
 }
 
-// stripRun leaves of a run what its queue needs and what its status is computed from, and of a finished one what retention and the
-// queues need, and which attempt was the last. What a run executes is read from the API server when its Job is made.
-func stripRun(obj any) (any, error) {
+// StripRun leaves of a run what its queue needs and what its status is computed from, and of a finished one what retention and the
+// queues need, which attempt was the last, why it ended so, and who owns it. What a run executes is read from the API server when its Job is made.
+func StripRun(obj any) (any, error) {
 	run, ok := obj.(*v1alpha1.TestRun)
 	if !ok {
 		return obj, nil
@@ -56,7 +69,7 @@ func stripRun(obj any) (any, error) {
 	stripped := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{
 		Namespace: unique.Make(run.Namespace).Value(), Name: run.Name, UID: run.UID, ResourceVersion: run.ResourceVersion,
 		Generation: run.Generation, CreationTimestamp: run.CreationTimestamp, DeletionTimestamp: run.DeletionTimestamp,
-		Annotations: only(run.Annotations, v1alpha1.AnnotationPinned),
+		Annotations: only(run.Annotations, v1alpha1.AnnotationPinned), OwnerReferences: run.OwnerReferences,
 	}}
 	if run.Status.Phase != v1alpha1.PhaseFinished {
 		stripped.Spec, stripped.Status = waitingOnly(run.Spec), run.Status
@@ -70,8 +83,18 @@ func stripRun(obj any) (any, error) {
 		ObservedGeneration: run.Status.ObservedGeneration,
 		Phase:              v1alpha1.PhaseFinished, Verdict: unique.Make(run.Status.Verdict).Value(), FinishTime: run.Status.FinishTime,
 		Test: unique.Make(run.Status.Test).Value(), Attempts: lastAttemptOnly(run.Status.Attempts),
+		Conditions: reasonOnly(run.Status.Conditions),
 	}
 	return stripped, nil
+}
+
+// reasonOnly is the condition that says why the run ended so, without its message.
+func reasonOnly(conditions []metav1.Condition) []metav1.Condition {
+	ended := meta.FindStatusCondition(conditions, v1alpha1.ConditionSucceeded)
+	if ended == nil {
+		return nil
+	}
+	return []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Status: unique.Make(ended.Status).Value(), Reason: unique.Make(ended.Reason).Value()}}
 }
 
 // waitingOnly is what a run that has not finished asks for, without what it executes. The API server has checked that the params of an
@@ -225,9 +248,9 @@ func withPreStopHook(containers []corev1.Container) []corev1.Container {
 	return hooked
 }
 
-// changesWhatIsHeld lets an update pass that changes what the cache holds of the object, unless it only forgets how a pod ended. Most
+// ChangesWhatIsHeld lets an update pass that changes what the cache holds of the object, unless it only forgets how a pod ended. Most
 // updates of Jobs change their counts of pods.
-var changesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
+var ChangesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 	before, ok := update.ObjectOld.DeepCopyObject().(client.Object)
 	if !ok {
 		return true
