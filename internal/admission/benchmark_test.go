@@ -16,7 +16,7 @@ func BenchmarkStart(b *testing.B) {
 		for _, namespaces := range []int{1, 100} {
 			b.Run(fmt.Sprintf("waiting=%d/namespaces=%d", waiting, namespaces), func(b *testing.B) {
 				e := New()
-				e.SetQueue(Queue{Name: "q", MaxRunning: 1, MaxRunningPerNamespace: 1, AgeingInterval: time.Minute})
+				e.SetQueue(Queue{Name: "q", MaxRunning: 1, MaxRunningPerNamespace: 1, AgingInterval: time.Minute})
 				arrived := 0
 				arrive := func() {
 					n := arrived % namespaces
@@ -52,7 +52,7 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkSchedule(b *testing.B) {
 	for b.Loop() {
 		e := New()
-		e.SetQueue(Queue{Name: "q", MaxRunning: 4, MaxRunningPerNamespace: 2, AgeingInterval: time.Minute})
+		e.SetQueue(Queue{Name: "q", MaxRunning: 4, MaxRunningPerNamespace: 2, AgingInterval: time.Minute})
 		var active []Key
 		for second, started := 0, 0; started < 60; second++ {
 			if second < 60 {

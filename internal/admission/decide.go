@@ -30,7 +30,7 @@ func (e *Engine) Decide(now time.Time) Plan {
 		e.enforce(g)
 	}
 	e.touched = nil
-	e.tell()
+	e.noteReasons()
 	e.leaveQueues()
 	return e.plan
 }
@@ -87,9 +87,9 @@ func (e *Engine) start(q *queue) {
 	}
 }
 
-// tell lists the runs whose reason has changed. Only the first of a lane, of a namespace and of a queue can have
+// noteReasons lists the runs whose reason has changed. Only the first of a lane, of a namespace and of a queue can have
 // another reason without having been moved, so this costs a few looks for each start, however many wait.
-func (e *Engine) tell() {
+func (e *Engine) noteReasons() {
 	for _, q := range e.dirty {
 		e.moved = append(e.moved, q.front)
 		q.front = nil
@@ -102,8 +102,8 @@ func (e *Engine) tell() {
 		if r == nil || !r.waits() {
 			continue
 		}
-		if reason := e.reason(r); reason != r.told {
-			r.told = reason
+		if reason := e.reason(r); reason != r.lastReason {
+			r.lastReason = reason
 			e.plan.Changed = append(e.plan.Changed, r.Key)
 		}
 	}
@@ -117,16 +117,20 @@ func (e *Engine) leaveQueues() {
 		q.dirty = false
 		q.visited = e.now
 		e.timed.keep(q, false)
-		if e.queues[q.Name] != q { // forgotten before, and remembered by a run that has ended
+		q.noteMissing(e.now)
+		if !q.forbids && e.queues[q.Name] != q { // forgotten before, and remembered by a run that has ended
 			continue
 		}
-		if !q.known && q.isEmpty() {
+		if !q.known && !q.forbids && q.isEmpty() {
 			delete(e.queues, q.Name)
 			continue
 		}
 		q.wakeAt = q.nextVisit()
 		e.timed.keep(q, !q.wakeAt.IsZero())
-		e.plan.Queues = append(e.plan.Queues, q.Name)
+		if status := q.status(); !q.forbids && status != q.lastStatus {
+			q.lastStatus = status
+			e.plan.Queues = append(e.plan.Queues, q.Name)
+		}
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]

@@ -2,7 +2,6 @@ package admission
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -50,11 +49,10 @@ type run struct {
 	lane  *lane // while queued
 	since int64 // the second from which the run counts as waiting
 	order uint64
-	// accepted has passed MaxPending, judged its unique key, and canceled is to end.
-	accepted, judged, canceled bool
-	told                       Reason
-	// place is that in its lane, and at that in its queue's line or among the later ones.
-	place, at int
+	// accepted has passed MaxPending, judged its unique key, and cancelled is to end.
+	accepted, judged, cancelled bool
+	lastReason                  Reason // why it waits, as of the last Decide
+	laneIndex, queueIndex       int    // in the heap of its lane, and in one of the two of its queue
 }
 
 // before says whether r came before another run.
@@ -76,7 +74,7 @@ func New() *Engine {
 				}
 				return a.Name < b.Name
 			},
-			place: func(q *queue) *int { return &q.place },
+			index: func(q *queue) *int { return &q.timedIndex },
 		},
 	}
 }
@@ -97,22 +95,25 @@ func (e *Engine) RemoveQueue(name string) {
 	}
 }
 
-// change gives the queue other settings. It takes out all that waits, because any of them may order it differently.
+// change gives the queue other settings. It takes out all that waits, because any of them may order it differently, or forbid it.
 func (e *Engine) change(q *queue, settings Queue, known bool) {
-	waiting := slices.Concat(q.line.items, q.later.items)
-	slices.SortFunc(waiting, arrival)
+	waiting := q.waiting()
 	for _, r := range waiting {
-		e.move(r, incoming)
+		e.leave(r)
 	}
 	if q.Rate != settings.Rate {
 		q.spent = time.Time{}
 	}
 	q.Queue, q.known = settings, known
+	for _, r := range waiting {
+		e.enter(r, incoming)
+	}
 	e.mark(q)
 }
 
-// SetRun reports a run as the caller sees it, new, changed or not. The reports of one run come in the order of its versions.
-func (e *Engine) SetRun(seen Run) {
+// SetRun reports a run as the caller sees it, new, changed or not, and says whether that changes anything. The reports of one run come
+// in the order of its versions.
+func (e *Engine) SetRun(seen Run) bool {
 	r := e.runs[seen.UID]
 	if r == nil {
 		e.seen++
@@ -122,11 +123,11 @@ func (e *Engine) SetRun(seen Run) {
 		}
 		e.runs[seen.UID] = r
 	} else {
-		if r.same(seen) {
-			return
+		seen.State = max(seen.State, r.State)
+		if r.knows(seen) {
+			return false
 		}
 		e.leave(r)
-		seen.State = max(seen.State, r.State)
 		r.judged = r.judged && r.Unique == seen.Unique
 		r.Run = seen
 	}
@@ -145,6 +146,7 @@ func (e *Engine) SetRun(seen Run) {
 	default:
 		e.enter(r, incoming)
 	}
+	return true
 }
 
 // RemoveRun reports that a run is gone, or that it ended without having started.

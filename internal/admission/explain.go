@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -10,6 +11,8 @@ import (
 func (e *Engine) reason(r *run) Reason {
 	q, l := r.queue, r.lane
 	switch {
+	case q.forbids:
+		return QueueForbidden
 	case !q.known:
 		return QueueNotFound
 	case l == nil:
@@ -35,12 +38,14 @@ func (e *Engine) reason(r *run) Reason {
 // Why says why a run waits, as of the last Decide; false for one that does not wait, or is not known yet.
 func (e *Engine) Why(uid types.UID) (Explanation, bool) {
 	r := e.runs[uid]
-	if r == nil || !r.waits() || r.told == "" {
+	if r == nil || !r.waits() || r.lastReason == "" {
 		return Explanation{}, false
 	}
-	wait := Explanation{Reason: r.told}
+	wait := Explanation{Reason: r.lastReason}
 	q := r.queue
-	switch r.told {
+	switch r.lastReason {
+	case QueueNotFound:
+		wait.MissingSince = q.missingSince
 	case NotBefore:
 		wait.Until = r.RunAfter
 	case ConcurrencyLimit:
@@ -67,21 +72,57 @@ func (e *Engine) Status(name string) (QueueStatus, bool) {
 	if q == nil {
 		return QueueStatus{}, false
 	}
+	return q.status(), true
+}
+
+func (q *queue) status() QueueStatus {
 	status := QueueStatus{
 		Known: q.known, Suspended: q.Suspended, Running: q.running, Waiting: q.line.len(), Delayed: q.later.len(),
 	}
 	if r := q.line.first(); r != nil {
 		status.Oldest = r.Created
 	}
-	return status, true
+	return status
 }
 
-// RunningIn is how many runs of a namespace run in a queue.
-func (e *Engine) RunningIn(queue, namespace string) int {
-	if q := e.queues[queue]; q != nil && q.namespaces[namespace] != nil {
-		return q.namespaces[namespace].running
+// HasRoom says whether the queue would let one more run of the namespace run. One that does not exist limits nobody.
+func (e *Engine) HasRoom(queue, namespace string) bool {
+	q := e.queues[queue]
+	if q == nil || !q.known {
+		return true
 	}
-	return 0
+	n := q.namespaces[namespace]
+	return q.takes(namespace) && !q.full() && (n == nil || !n.full())
+}
+
+// Queues are the names of the queues that exist, sorted.
+func (e *Engine) Queues() []string {
+	var names []string
+	for name, q := range e.queues {
+		if q.known {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Find looks for a run that waits by its name and that of its queue. It looks at all of them.
+func (e *Engine) Find(queue, namespace, name string) (Run, bool) {
+	for _, r := range e.runs {
+		if r.waits() && r.Queue == queue && r.Namespace == namespace && r.Name == name {
+			return r.Run, true
+		}
+	}
+	return Run{}, false
+}
+
+// Waiting returns a run that waits, as it was reported; false if it does not.
+func (e *Engine) Waiting(uid types.UID) (Run, bool) {
+	if r := e.runs[uid]; r != nil && r.waits() {
+		return r.Run, true
+	}
+	return Run{}, false
 }
 
 // Order returns the waiting runs of a queue in the order in which they would start if only the queue held them back, those
@@ -92,7 +133,7 @@ func (e *Engine) Order(name string) []Key {
 	if q == nil {
 		return nil
 	}
-	copied := Queue{Name: name, DefaultPriority: q.DefaultPriority, AgeingInterval: q.AgeingInterval, Weights: q.Weights}
+	copied := Queue{Name: name, DefaultPriority: q.DefaultPriority, AgingInterval: q.AgingInterval, Weights: q.Weights}
 	dry := New()
 	dry.SetQueue(copied)
 	dry.queues[name].share = q.share
@@ -103,7 +144,7 @@ func (e *Engine) Order(name string) []Key {
 				dry.queues[name].namespace(n.name).share = n.share
 			}
 			for _, l := range n.lanes {
-				if (n.place > 0 && l.place > 0) != ready {
+				if (n.shareIndex > 0 && l.ageIndex > 0) != ready {
 					continue
 				}
 				for _, r := range l.runs.items {

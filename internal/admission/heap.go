@@ -1,12 +1,12 @@
 package admission
 
-// heap is a binary heap of items that know their places in it, so that any of them can be moved or taken out in O(log n).
+// heap is a binary heap of items that know their index in it, so that any of them can be moved or taken out in O(log n).
 type heap[T any] struct {
 	items []T
 	// less says whether a comes before b. It is a total order, so that the same events always give the same decisions.
 	less func(a, b T) bool
-	// place returns where an item keeps its place: 1 is the first, 0 is not in the heap.
-	place func(T) *int
+	// index returns where an item keeps its index: 1 is the first, 0 is not in the heap.
+	index func(T) *int
 }
 
 // first returns the item that comes before all others, or the zero value of an empty heap.
@@ -20,9 +20,9 @@ func (h *heap[T]) first() T {
 
 func (h *heap[T]) len() int { return len(h.items) }
 
-// keep makes x a member of the heap at its right place, or no member of it.
+// keep makes x a member of the heap at its right index, or no member of it.
 func (h *heap[T]) keep(x T, member bool) {
-	at := *h.place(x)
+	at := *h.index(x)
 	switch {
 	case member && at == 0:
 		h.items = append(h.items, x)
@@ -36,7 +36,7 @@ func (h *heap[T]) keep(x T, member bool) {
 }
 
 func (h *heap[T]) remove(i int) {
-	*h.place(h.items[i]) = 0
+	*h.index(h.items[i]) = 0
 	var none T
 	end := len(h.items) - 1
 	last := h.items[end]
@@ -50,13 +50,13 @@ func (h *heap[T]) remove(i int) {
 
 func (h *heap[T]) put(i int, x T) {
 	h.items[i] = x
-	*h.place(x) = i + 1
+	*h.index(x) = i + 1
 }
 
 func (h *heap[T]) move(i int) {
 	x := h.items[i]
 	h.up(i)
-	h.down(*h.place(x) - 1)
+	h.down(*h.index(x) - 1)
 }
 
 func (h *heap[T]) up(i int) {

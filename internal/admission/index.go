@@ -22,15 +22,15 @@ func (e *Engine) leave(r *run) {
 		l := r.lane
 		r.lane = nil
 		l.runs.keep(r, false)
-		e.settle(l)
+		e.updateLane(l)
 	case started:
 		q.running--
 		n := q.namespace(r.Namespace)
 		n.running--
-		e.settleNamespace(n)
+		e.updateNamespace(n)
 		if g := e.group(r); g != nil {
 			g.running = without(g.running, r)
-			e.settleGroup(g)
+			e.updateGroup(g)
 		}
 	default: // no index knows it
 	}
@@ -45,6 +45,9 @@ func (e *Engine) leave(r *run) {
 func (e *Engine) enter(r *run, to stage) {
 	r.stage = to
 	r.queue = e.queue(r.Queue)
+	if r.waits() {
+		r.queue = r.queue.whereWaits(r)
+	}
 	q := r.queue
 	e.mark(q)
 	if r.inLine() {
@@ -56,7 +59,7 @@ func (e *Engine) enter(r *run, to stage) {
 	if r.waits() {
 		e.moved = append(e.moved, r)
 	} else {
-		r.told = ""
+		r.lastReason = ""
 	}
 	switch to {
 	case incoming:
@@ -67,16 +70,16 @@ func (e *Engine) enter(r *run, to stage) {
 		g := e.group(r)
 		r.lane = q.namespace(r.Namespace).lane(laneKey{q.priority(r), r.Concurrency}, g)
 		r.lane.runs.keep(r, true)
-		e.settle(r.lane)
+		e.updateLane(r.lane)
 		e.touch(g)
 	case started:
 		q.running++
 		n := q.namespace(r.Namespace)
 		n.running++
-		e.settleNamespace(n)
+		e.updateNamespace(n)
 		if g := e.group(r); g != nil {
 			g.running = append(g.running, r)
-			e.settleGroup(g)
+			e.updateGroup(g)
 			e.touch(g)
 		}
 	default:
@@ -86,8 +89,8 @@ func (e *Engine) enter(r *run, to stage) {
 	}
 }
 
-// settle puts a lane where it belongs after a change, and then its namespace.
-func (e *Engine) settle(l *lane) {
+// updateLane puts a lane where it belongs after a change, and then its namespace.
+func (e *Engine) updateLane(l *lane) {
 	n, first := l.namespace, l.runs.first()
 	e.moved = append(e.moved, l.head, first)
 	l.head = first
@@ -96,7 +99,7 @@ func (e *Engine) settle(l *lane) {
 	ready := first != nil && !l.held
 	n.byAge.keep(l, ready)
 	n.byPriority.keep(l, ready)
-	e.settleNamespace(n)
+	e.updateNamespace(n)
 	if first == nil {
 		delete(n.lanes, l.laneKey)
 		if l.group != nil {
@@ -106,17 +109,17 @@ func (e *Engine) settle(l *lane) {
 	}
 }
 
-func (e *Engine) settleNamespace(n *namespace) {
-	n.settle()
+func (e *Engine) updateNamespace(n *namespace) {
+	n.update()
 	first := n.first()
 	e.moved = append(e.moved, n.head, first)
 	n.head = first
 }
 
-func (e *Engine) settleGroup(g *group) {
+func (e *Engine) updateGroup(g *group) {
 	for _, l := range g.lanes {
 		if l.held != l.full() {
-			e.settle(l)
+			e.updateLane(l)
 		}
 	}
 	e.releaseGroup(g)
@@ -146,20 +149,22 @@ func (q *queue) same(other Queue) bool {
 	return q.Name == other.Name && q.Suspended == other.Suspended && q.MaxRunning == other.MaxRunning &&
 		q.MaxRunningPerNamespace == other.MaxRunningPerNamespace && q.MaxPending == other.MaxPending &&
 		q.MaxPendingPerNamespace == other.MaxPendingPerNamespace && samePriority(q.MaxPriority, other.MaxPriority) &&
-		q.Rate == other.Rate && q.DefaultPriority == other.DefaultPriority && q.AgeingInterval == other.AgeingInterval &&
-		maps.Equal(q.Weights, other.Weights)
+		q.Rate == other.Rate && q.DefaultPriority == other.DefaultPriority && q.AgingInterval == other.AgingInterval &&
+		maps.Equal(q.Weights, other.Weights) && maps.Equal(q.Namespaces, other.Namespaces)
 }
 
 func samePriority(a, b *int32) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }
 
-func (r Run) same(other Run) bool {
-	if !samePriority(r.Priority, other.Priority) {
+// knows says whether a report of the run changes nothing: neither what was reported before, nor what was decided since.
+func (r *run) knows(seen Run) bool {
+	if !samePriority(r.Priority, seen.Priority) || seen.Accepted && !r.accepted || seen.Told && !r.judged {
 		return false
 	}
-	r.Priority = other.Priority
-	return r == other
+	known := r.Run
+	known.Priority, known.Accepted, known.Told, known.Order = seen.Priority, seen.Accepted, seen.Told, seen.Order
+	return known == seen
 }
 
 func without[T comparable](items []T, x T) []T {

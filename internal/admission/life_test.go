@@ -92,6 +92,68 @@ func TestAQueueMayStopAndGoOn(t *testing.T) {
 	wantDecided(t, e.Decide(at(5)), "Start 3")
 }
 
+func TestAQueueMayTakeAndForbidANamespace(t *testing.T) {
+	e := engineOf(Queue{MaxRunning: 1, Namespaces: map[string]bool{"b": true}}, waiting("a/1"), waiting("a/2"))
+	wantDecided(t, e.Decide(at(0)))
+	if status, _ := e.Status("q"); status.Waiting != 0 || e.HasRoom("q", "a") || !e.HasRoom("q", "b") {
+		t.Errorf("the queue is %+v, want nobody in it, and room for b alone", status)
+	}
+	e.SetQueue(Queue{Name: "q", MaxRunning: 1})
+	wantDecided(t, e.Decide(at(1)), "Start 1")
+	e.SetQueue(Queue{Name: "q", MaxRunning: 2, Namespaces: map[string]bool{"b": true}})
+	wantDecided(t, e.Decide(at(2))) // what runs goes on, and counts
+	if why, _ := e.Why("2"); why.Reason != QueueForbidden {
+		t.Errorf("2 waits for %+v, want to be forbidden", why)
+	}
+	if status, _ := e.Status("q"); status.Running != 1 {
+		t.Errorf("%d run, want 1", status.Running)
+	}
+}
+
+func TestAQueueIsMissingSinceItIsAskedForOrGone(t *testing.T) {
+	e := engineOf(Queue{MaxRunning: 1}, waiting("a/1", running), waiting("a/2"), waiting("a/3", func(r *Run) { r.Queue = "other" }))
+	missing := func(uid types.UID, want time.Time) {
+		t.Helper()
+		if why, _ := e.Why(uid); why.Reason != QueueNotFound || !why.MissingSince.Equal(want) {
+			t.Errorf("%s waits for %+v, want its queue since %s", uid, why, want)
+		}
+	}
+	e.Decide(at(1))
+	e.RemoveQueue("q")
+	e.SetRun(waiting("a/4", func(r *Run) { r.Queue = "other" }))
+	e.Decide(at(2))
+	missing("2", at(2))
+	missing("3", at(1))
+	missing("4", at(1))
+	e.SetQueue(Queue{Name: "other", Suspended: true})
+	e.Decide(at(3))
+	e.RemoveQueue("other")
+	e.Decide(at(4))
+	missing("3", at(4))
+}
+
+// A report that brings nothing new has nobody look at the queue: neither the engine nor who writes its status.
+func TestAReportThatBringsNothingNewTouchesNoQueue(t *testing.T) {
+	e := engineOf(Queue{MaxRunning: 1}, waiting("a/1"), waiting("a/2"))
+	if plan := e.Decide(at(0)); !slices.Equal(plan.Queues, []string{"q"}) {
+		t.Errorf("the queues %v have changed, want q", plan.Queues)
+	}
+	before := e.visits
+	e.SetRun(waiting("a/1"))                                         // by a cache that is behind
+	e.SetRun(waiting("a/2", accepted, func(r *Run) { r.Order = 9 })) // another version, that says what it was told
+	if plan := e.Decide(at(1)); len(plan.Queues) != 0 || e.visits != before {
+		t.Errorf("the queues %v have changed, and %d were visited, want none", plan.Queues, e.visits-before)
+	}
+	e.SetRun(waiting("a/2", accepted, priority(1)))
+	if plan := e.Decide(at(2)); len(plan.Queues) != 0 || e.visits != before+1 {
+		t.Errorf("the queues %v have changed, and %d were visited, want none, and one", plan.Queues, e.visits-before)
+	}
+	e.RemoveRun("2")
+	if plan := e.Decide(at(3)); !slices.Equal(plan.Queues, []string{"q"}) {
+		t.Errorf("the queues %v have changed, want q", plan.Queues)
+	}
+}
+
 func TestARunIsCanceledOnceAndItsPlaceTakenWhenItHasEnded(t *testing.T) {
 	e := engineOf(Queue{}, waiting("a/1", running, concurrency(1, Wait)), waiting("a/2", concurrency(1, ReplaceRunning)))
 	wantDecided(t, e.Decide(at(0)), "Cancel 1: Replaced 2")
@@ -161,9 +223,9 @@ func backlog(e *Engine, namespace string, n int, options ...func(*Run)) {
 }
 
 func TestNamespacesShareTheStartsByTheirWeights(t *testing.T) {
-	for name, ageing := range map[string]time.Duration{"without ageing": 0, "with ageing": time.Second} {
+	for name, aging := range map[string]time.Duration{"without aging": 0, "with aging": time.Second} {
 		t.Run(name, func(t *testing.T) {
-			e := engineOf(Queue{MaxRunning: 1, AgeingInterval: ageing, Weights: map[string]int{"c": 2}})
+			e := engineOf(Queue{MaxRunning: 1, AgingInterval: aging, Weights: map[string]int{"c": 2}})
 			backlog(e, "a", 5_000)
 			backlog(e, "b", 150, created(500))
 			backlog(e, "c", 250, created(900))
@@ -181,7 +243,7 @@ func TestNamespacesShareTheStartsByTheirWeights(t *testing.T) {
 }
 
 func TestABurstDelaysAnothersFirstRunByOneSlotAtMost(t *testing.T) {
-	e := engineOf(Queue{MaxRunning: 1, AgeingInterval: time.Second})
+	e := engineOf(Queue{MaxRunning: 1, AgingInterval: time.Second})
 	backlog(e, "burst", 5_000)
 	starts(t, e, 100)
 	backlog(e, "other", 1, created(1_000))
@@ -220,7 +282,7 @@ func TestStartsWonByPriorityAreSoonForgiven(t *testing.T) {
 
 func TestALowPriorityIsNotStarved(t *testing.T) {
 	for _, namespace := range []string{"high", "low"} {
-		e := engineOf(Queue{MaxRunning: 1, AgeingInterval: 10 * time.Second}, waiting(namespace+"/patient"))
+		e := engineOf(Queue{MaxRunning: 1, AgingInterval: 10 * time.Second}, waiting(namespace+"/patient"))
 		now := 0
 		for i := 0; ; i++ {
 			e.SetRun(waiting(fmt.Sprint("high/", i), created(now), priority(5)))
@@ -238,7 +300,7 @@ func TestALowPriorityIsNotStarved(t *testing.T) {
 }
 
 func TestTheOrderIsTheOneInWhichTheyStart(t *testing.T) {
-	e := engineOf(Queue{MaxRunning: 1, AgeingInterval: 30 * time.Second, Weights: map[string]int{"b": 3}},
+	e := engineOf(Queue{MaxRunning: 1, AgingInterval: 30 * time.Second, Weights: map[string]int{"b": 3}},
 		waiting("a/running", running))
 	for i := range 60 {
 		e.SetRun(waiting(fmt.Sprintf("%c/%d", 'a'+i%3, i), created(i%7), priority(int32(i%4))))

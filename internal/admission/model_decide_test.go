@@ -18,7 +18,7 @@ func (m *model) decide(now time.Time) []Decision {
 		decisions = append(decisions, d)
 		r.started = r.started || action == Start
 		r.dropped = r.dropped || action == Finish
-		r.canceled = r.canceled || action == Cancel
+		r.cancelled = r.cancelled || action == Cancel
 	}
 	for _, r := range m.all(func(r *modelRun) bool { return r.waits() && !r.judged }) {
 		m.judge(r, decide)
@@ -36,8 +36,8 @@ func (m *model) decide(now time.Time) []Decision {
 		}
 	}
 	for _, r := range m.all(func(r *modelRun) bool { return m.queued(r) && !r.accepted }) {
-		q, known := m.queues[r.Queue]
-		inLine := m.all(func(o *modelRun) bool { return m.queued(o) && o.accepted && o.Queue == r.Queue })
+		q := m.queues[r.Queue]
+		inLine := m.all(func(o *modelRun) bool { return m.queued(o) && !m.forbids(o) && o.accepted && o.Queue == r.Queue })
 		ofNamespace := 0
 		for _, o := range inLine {
 			if o.Namespace == r.Namespace {
@@ -45,7 +45,7 @@ func (m *model) decide(now time.Time) []Decision {
 			}
 		}
 		switch {
-		case !known:
+		case !m.takes(r):
 		case q.MaxPending > 0 && len(inLine) >= q.MaxPending:
 			decide(Finish, r, QueueFull, nil)
 		case q.MaxPendingPerNamespace > 0 && ofNamespace >= q.MaxPendingPerNamespace:
@@ -70,7 +70,7 @@ func (m *model) judge(r *modelRun, decide func(Action, *modelRun, Cause, *modelR
 		return
 	}
 	others := m.all(func(o *modelRun) bool {
-		return o != r && o.Namespace == r.Namespace && o.Unique.Key == r.Unique.Key && !o.canceled &&
+		return o != r && o.Namespace == r.Namespace && o.Unique.Key == r.Unique.Key && !o.cancelled &&
 			(o.started || o.waits() && o.judged || o.State == Ended && o.Unique.Window > 0 && r.Created.Before(o.Ended.Add(o.Unique.Window)))
 	})
 	if len(others) > 0 && r.Unique.OnConflict == KeepFirst {
@@ -90,8 +90,7 @@ func (m *model) judge(r *modelRun, decide func(Action, *modelRun, Cause, *modelR
 // enforce looks at each run that waits for a key which is in use, the last one first.
 func (m *model) enforce(decide func(Action, *modelRun, Cause, *modelRun)) {
 	stuck := m.all(func(r *modelRun) bool {
-		_, known := m.queues[r.Queue]
-		return m.queued(r) && known && m.keyFull(r)
+		return m.queued(r) && m.takes(r) && m.keyFull(r)
 	})
 	slices.Reverse(stuck)
 	for _, r := range stuck {
@@ -106,20 +105,20 @@ func (m *model) enforce(decide func(Action, *modelRun, Cause, *modelRun)) {
 		for _, other := range m.all(func(o *modelRun) bool {
 			return m.queued(o) && o.Namespace == r.Namespace && o.Concurrency.Key == r.Concurrency.Key && o.before(r)
 		}) {
-			if other.Concurrency.Policy == Refuse && m.keyFull(other) && m.queues[other.Queue].Name != "" {
+			if other.Concurrency.Policy == Refuse && m.keyFull(other) && m.takes(other) {
 				continue // it is refused in any case
 			}
 			decide(Finish, other, Replaced, r)
 		}
 		staying := len(holders)
 		for _, other := range holders {
-			if other.canceled {
+			if other.cancelled {
 				staying--
 			}
 		}
 		for _, other := range holders {
 			if r.Concurrency.Policy == ReplaceRunning && !m.queues[r.Queue].Suspended &&
-				staying >= r.Concurrency.Limit && !other.canceled && other.before(r) {
+				staying >= r.Concurrency.Limit && !other.cancelled && other.before(r) {
 				decide(Cancel, other, Replaced, r)
 				staying--
 			}

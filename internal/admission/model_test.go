@@ -21,7 +21,7 @@ type model struct {
 
 type modelRun struct {
 	Run
-	started, dropped, accepted, judged, canceled bool
+	started, dropped, accepted, judged, cancelled bool
 }
 
 func newModel() *model {
@@ -101,14 +101,14 @@ func (m *model) priority(r *modelRun) int64 {
 
 // level is the priority with what waiting has added to it, and age the same without rounding, for one namespace.
 func (m *model) level(r *modelRun) int64 {
-	if interval := int64(m.queues[r.Queue].AgeingInterval / time.Second); interval > 0 {
+	if interval := int64(m.queues[r.Queue].AgingInterval / time.Second); interval > 0 {
 		return m.priority(r) + (m.now.Unix()-r.since())/interval
 	}
 	return m.priority(r)
 }
 
 func (m *model) ages(r *modelRun) float64 {
-	if interval := int64(m.queues[r.Queue].AgeingInterval / time.Second); interval > 0 {
+	if interval := int64(m.queues[r.Queue].AgingInterval / time.Second); interval > 0 {
 		return float64(m.priority(r)*interval + m.now.Unix() - r.since())
 	}
 	return float64(m.priority(r))
@@ -144,10 +144,21 @@ func (m *model) queued(r *modelRun) bool {
 	return r.waits() && !r.RunAfter.After(m.now)
 }
 
+// takes says whether the run's queue exists and takes runs of its namespace.
+func (m *model) takes(r *modelRun) bool {
+	q, known := m.queues[r.Queue]
+	return known && !m.forbids(r) && q.Name != ""
+}
+
+func (m *model) forbids(r *modelRun) bool {
+	allowed := m.queues[r.Queue].Namespaces
+	return len(allowed) > 0 && !allowed[r.Namespace]
+}
+
 // eligible are the runs that only their queue holds back.
 func (m *model) eligible(queue string) []*modelRun {
 	return m.all(func(r *modelRun) bool {
-		return r.Queue == queue && m.queued(r) && !m.keyFull(r) && !m.namespaceFull(r)
+		return r.Queue == queue && m.queued(r) && !m.forbids(r) && !m.keyFull(r) && !m.namespaceFull(r)
 	})
 }
 
@@ -196,7 +207,7 @@ func (m *model) charge(r *modelRun) {
 	}
 	m.clock[r.Queue] = max(m.clock[r.Queue], least)
 	key := [2]string{r.Queue, r.Namespace}
-	cost := uint64(turn / max(1, m.queues[r.Queue].Weights[r.Namespace]))
+	cost := uint64(startCost / max(1, m.queues[r.Queue].Weights[r.Namespace]))
 	m.shares[key] = min(m.shares[key], m.clock[r.Queue]+cost) + cost
 }
 
@@ -223,6 +234,8 @@ func (m *model) reason(r *modelRun) Reason {
 		return m.priority(o) == m.priority(r) && o.Concurrency == r.Concurrency
 	}
 	switch {
+	case m.forbids(r):
+		return QueueForbidden
 	case !known:
 		return QueueNotFound
 	case !m.queued(r):

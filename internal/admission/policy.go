@@ -52,7 +52,7 @@ func (e *Engine) judge(r *run) {
 	r.judged = true
 	for _, other := range slices.Clone(e.unique[r.uniqueKey()]) {
 		switch {
-		case other.canceled:
+		case other.cancelled:
 		case other.stage == ended && !r.Created.Before(other.Ended.Add(other.Unique.Window)):
 		case r.Unique.OnConflict == KeepFirst:
 			e.finish(r, Duplicate, other)
@@ -129,14 +129,14 @@ func (g *group) lastToReplace() *run {
 func (e *Engine) makeRoom(g *group, r *run) {
 	excess := len(g.running) - r.lane.limit() + 1
 	for _, other := range g.running {
-		if other.canceled {
+		if other.cancelled {
 			excess--
 		}
 	}
 	for ; excess > 0; excess-- {
 		var oldest *run
 		for _, other := range g.running {
-			if !other.canceled && other.before(r) && (oldest == nil || other.before(oldest)) {
+			if !other.cancelled && other.before(r) && (oldest == nil || other.before(oldest)) {
 				oldest = other
 			}
 		}
@@ -153,7 +153,7 @@ func (e *Engine) finish(r *run, cause Cause, by *run) {
 }
 
 func (e *Engine) cancel(r *run, cause Cause, by *run) {
-	r.canceled = true
+	r.cancelled = true
 	e.decide(Cancel, r, cause, by)
 }
 

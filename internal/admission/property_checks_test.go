@@ -63,7 +63,7 @@ func (g *game) neverTooMany(plan Plan) {
 		}
 		q, known := g.model.queues[r.Queue]
 		switch _, again := running[r.UID]; {
-		case !known || q.Suspended || again || r.RunAfter.After(g.now),
+		case !known || g.model.forbids(g.model.runs[d.Run.UID]) || q.Suspended || again || r.RunAfter.After(g.now),
 			q.MaxRunning > 0 && inQueue >= q.MaxRunning,
 			q.MaxRunningPerNamespace > 0 && inNamespace >= q.MaxRunningPerNamespace,
 			r.Concurrency.Key != "" && ofKey >= r.Concurrency.Limit:
@@ -110,8 +110,8 @@ func (g *game) answers(plan Plan) {
 	}
 	for name := range g.model.queues {
 		status, _ := g.engine.Status(name)
-		waiting := g.model.all(func(r *modelRun) bool { return r.Queue == name && r.waits() })
-		queued := g.model.all(func(r *modelRun) bool { return r.Queue == name && g.model.queued(r) })
+		waiting := g.model.all(func(r *modelRun) bool { return r.Queue == name && r.waits() && !g.model.forbids(r) })
+		queued := g.model.all(func(r *modelRun) bool { return r.Queue == name && g.model.queued(r) && !g.model.forbids(r) })
 		if status.Running != g.model.running(name, "") || status.Waiting != len(queued) || status.Delayed != len(waiting)-len(queued) {
 			g.t.Fatalf("at %s it says of %s %+v, but %d wait, %d of them in line", g.now.Sub(epoch), name, status, len(waiting), len(queued))
 		}
@@ -129,7 +129,7 @@ func (g *game) answers(plan Plan) {
 // as time passes another namespace may become the next.
 func (g *game) reasonAtLastVisit(r *modelRun) Reason {
 	defer func(now time.Time) { g.model.now = now }(g.model.now)
-	g.model.now = g.engine.queues[r.Queue].visited
+	g.model.now = g.engine.runs[r.UID].queue.visited
 	return g.model.reason(r)
 }
 

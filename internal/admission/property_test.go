@@ -169,8 +169,11 @@ func (g *game) setQueue(name string) {
 		Name: name, Suspended: g.pick(6) == 0, MaxRunning: g.pick(5), MaxRunningPerNamespace: g.pick(3),
 		MaxPending: []int{0, 0, 0, 3, 20}[g.pick(5)], MaxPendingPerNamespace: []int{0, 0, 0, 2}[g.pick(4)],
 		DefaultPriority: int32(g.pick(2)),
-		AgeingInterval:  time.Duration(g.pick(4)) * 3 * time.Second,
+		AgingInterval:   time.Duration(g.pick(4)) * 3 * time.Second,
 		Weights:         map[string]int{"n0": g.pick(4), "n1": 2},
+	}
+	if g.pick(4) == 0 {
+		q.Namespaces = map[string]bool{"n0": true, "n2": g.pick(2) == 0}
 	}
 	if most := int32(g.pick(6)); most < 4 {
 		q.MaxPriority = &most
@@ -197,7 +200,7 @@ func (g *game) restart() {
 			seen.State = Running
 		}
 		seen.Accepted, seen.Told = r.accepted && r.waits(), r.judged && r.waits()
-		r.canceled = false
+		r.cancelled = false
 		g.engine.SetRun(seen)
 		r.Run = seen
 	}
@@ -220,7 +223,7 @@ func (g *game) drain() {
 	g.t.Helper()
 	for _, name := range []string{"q0", "q1", "q2"} {
 		q := g.model.queues[name]
-		q.Name, q.Suspended = name, false
+		q.Name, q.Suspended, q.Namespaces = name, false, nil
 		g.engine.SetQueue(q)
 		g.model.setQueue(q)
 	}

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -9,12 +10,20 @@ import (
 // concurrency key, so they are first come, first served, and held back together. A lane or a namespace that is held back is in
 // no heap of those that could start: nobody has to step over it.
 
-// turn is what one start costs a namespace of weight 1.
-const turn = 1 << 32
+// startCost is what one start costs a namespace of weight 1.
+const startCost = 1 << 32
 
 type queue struct {
 	Queue
 	known bool
+	// forbidden holds the runs that wait although their namespace may not use the queue; nil until there is one. It is a queue that
+	// is not known, so that it starts nothing, and forbids says that it is such a queue.
+	forbidden *queue
+	forbids   bool
+	// missingSince is since when runs wait although the queue is not known; zero while that is not so.
+	missingSince time.Time
+	// lastStatus is what the queue looked like at the last Decide.
+	lastStatus QueueStatus
 	// running counts the started runs, and accepted those in the line that have passed MaxPending.
 	running, accepted int
 	// line holds the runs that wait, the oldest first, and later those whose time has not come.
@@ -24,7 +33,7 @@ type queue struct {
 	// if nothing is reported before.
 	dirty           bool
 	visited, wakeAt time.Time
-	place           int // among those that are visited at a time
+	timedIndex      int // in Engine.timed
 
 	namespaces map[string]*namespace
 	pruneAt    int // how many namespaces are enough to look for idle ones
@@ -48,7 +57,8 @@ type namespace struct {
 	// byAge and byPriority hold the lanes that are not held back.
 	byAge, byPriority heap[*lane]
 	head              *run // the first one when it was last looked at
-	place, rank       int
+
+	shareIndex, priorityIndex int // in the heaps of the queue
 }
 
 type laneKey struct {
@@ -58,18 +68,19 @@ type laneKey struct {
 
 type lane struct {
 	laneKey
-	namespace   *namespace
-	group       *group // nil without a concurrency key
-	held        bool   // by its concurrency key, when it was last looked at
-	runs        heap[*run]
-	head        *run // as in a namespace
-	place, rank int
+	namespace *namespace
+	group     *group // nil without a concurrency key
+	held      bool   // by its concurrency key, when it was last looked at
+	runs      heap[*run]
+	head      *run // as in a namespace
+
+	ageIndex, priorityIndex int // in the heaps of the namespace
 }
 
 func newQueue(name string) *queue {
 	q := &queue{Queue: Queue{Name: name}, namespaces: map[string]*namespace{}}
-	at := func(r *run) *int { return &r.at }
-	q.line = heap[*run]{less: (*run).before, place: at}
+	index := func(r *run) *int { return &r.queueIndex }
+	q.line = heap[*run]{less: (*run).before, index: index}
 	q.later = heap[*run]{
 		less: func(a, b *run) bool {
 			if c := a.RunAfter.Compare(b.RunAfter); c != 0 {
@@ -77,7 +88,7 @@ func newQueue(name string) *queue {
 			}
 			return a.before(b)
 		},
-		place: at,
+		index: index,
 	}
 	q.byShare = heap[*namespace]{
 		less: func(a, b *namespace) bool {
@@ -86,7 +97,7 @@ func newQueue(name string) *queue {
 			}
 			return a.first().before(b.first())
 		},
-		place: func(n *namespace) *int { return &n.place },
+		index: func(n *namespace) *int { return &n.shareIndex },
 	}
 	q.byPriority = heap[*namespace]{
 		less: func(a, b *namespace) bool {
@@ -95,13 +106,13 @@ func newQueue(name string) *queue {
 			}
 			return a.name < b.name
 		},
-		place: func(n *namespace) *int { return &n.rank },
+		index: func(n *namespace) *int { return &n.priorityIndex },
 	}
 	return q
 }
 
-// namespace returns the namespace of this name. Now and then it forgets the idle ones, and with them the turn or two that they
-// may be ahead.
+// namespace returns the namespace of this name. Now and then it forgets the idle ones, and with them the start or two that
+// they may be ahead.
 func (q *queue) namespace(name string) *namespace {
 	if n := q.namespaces[name]; n != nil {
 		return n
@@ -117,26 +128,26 @@ func (q *queue) namespace(name string) *namespace {
 	n := &namespace{queue: q, name: name, lanes: map[laneKey]*lane{}}
 	n.byAge = heap[*lane]{
 		less:  func(a, b *lane) bool { return q.older(a, b) },
-		place: func(l *lane) *int { return &l.place },
+		index: func(l *lane) *int { return &l.ageIndex },
 	}
 	n.byPriority = heap[*lane]{
 		less:  func(a, b *lane) bool { return a.priority > b.priority },
-		place: func(l *lane) *int { return &l.rank },
+		index: func(l *lane) *int { return &l.priorityIndex },
 	}
 	q.namespaces[name] = n
 	return n
 }
 
-// ageing is the interval in seconds. Creation times have no more than that, and so no product here exceeds 64 bits.
-func (q *queue) ageing() int64 {
-	return min(int64(q.AgeingInterval/time.Second), math.MaxInt32)
+// aging is the interval in seconds. Creation times have no more than that, and so no product here exceeds 64 bits.
+func (q *queue) aging() int64 {
+	return min(int64(q.AgingInterval/time.Second), math.MaxInt32)
 }
 
 // older says whether a's first run goes before b's. Both grow older at the same pace, so the answer never changes: a step of
 // priority is a start of one interval, and nothing has to be sorted again as time passes.
 func (q *queue) older(a, b *lane) bool {
 	x, y := a.runs.first(), b.runs.first()
-	if interval := q.ageing(); interval > 0 {
+	if interval := q.aging(); interval > 0 {
 		if x, y := x.since-int64(a.priority)*interval, y.since-int64(b.priority)*interval; x != y {
 			return x < y
 		}
@@ -172,13 +183,13 @@ func (q *queue) next(now int64) *namespace {
 	return best
 }
 
-// charge accounts for a start of n: it costs a turn for its weight. A namespace that is ahead because of its priority is
-// taken to be ahead by one turn at most, so that it does not pay for long.
+// charge accounts for a start of n: it costs startCost, divided by its weight. A namespace that is ahead because of its priority is
+// taken to be ahead by one start at most, so that it does not pay for long.
 func (q *queue) charge(n *namespace) {
-	cost := uint64(max(turn/max(q.Weights[n.name], 1), 1))
+	cost := uint64(max(startCost/max(q.Weights[n.name], 1), 1))
 	q.share = max(q.share, q.byShare.first().share)
 	n.share = min(n.share, q.share+cost) + cost
-	n.settle()
+	n.update()
 }
 
 // every is the time in which one token of the rate comes back; 0 is no limit.
@@ -193,6 +204,43 @@ func (q *queue) every() time.Duration {
 // rateAllows is when the rate allows the next start.
 func (q *queue) rateAllows() time.Time {
 	return q.spent.Add(-time.Duration(max(q.Rate.Burst, 1)-1) * q.every())
+}
+
+// takes says whether the namespace may use the queue.
+func (q *queue) takes(namespace string) bool {
+	return len(q.Namespaces) == 0 || q.Namespaces[namespace]
+}
+
+// whereWaits is where a run of the queue waits.
+func (q *queue) whereWaits(r *run) *queue {
+	if q.takes(r.Namespace) {
+		return q
+	}
+	if q.forbidden == nil {
+		q.forbidden = newQueue(q.Name)
+		q.forbidden.forbids = true
+	}
+	return q.forbidden
+}
+
+// waiting are the runs that wait in the queue, forbidden or not, first come first.
+func (q *queue) waiting() []*run {
+	waiting := slices.Concat(q.line.items, q.later.items)
+	if q.forbidden != nil {
+		waiting = slices.Concat(waiting, q.forbidden.line.items, q.forbidden.later.items)
+	}
+	slices.SortFunc(waiting, arrival)
+	return waiting
+}
+
+// noteMissing notes since when runs wait for the queue to exist.
+func (q *queue) noteMissing(now time.Time) {
+	switch {
+	case q.known || q.forbids || q.line.len()+q.later.len() == 0:
+		q.missingSince = time.Time{}
+	case q.missingSince.IsZero():
+		q.missingSince = now
+	}
 }
 
 // isEmpty says whether nobody is in the queue.
@@ -232,17 +280,17 @@ func (n *namespace) priority() int32 { return n.byPriority.first().priority }
 // level is the priority of the first run, with what it has gained by waiting.
 func (n *namespace) level(now int64) int64 {
 	l := n.byAge.first()
-	if interval := n.queue.ageing(); interval > 0 {
+	if interval := n.queue.aging(); interval > 0 {
 		return int64(l.priority) + (now-l.runs.first().since)/interval
 	}
 	return int64(l.priority)
 }
 
-// settle puts the namespace where it belongs after a change. One that could not start anything has saved up nothing.
-func (n *namespace) settle() {
+// update puts the namespace where it belongs after a change. One that could not start anything has saved up nothing.
+func (n *namespace) update() {
 	q := n.queue
 	ready := n.byAge.len() > 0 && !n.full()
-	if ready && n.place == 0 {
+	if ready && n.shareIndex == 0 {
 		n.share = max(n.share, q.share)
 	}
 	q.byShare.keep(n, ready)
@@ -254,7 +302,7 @@ func (n *namespace) lane(key laneKey, g *group) *lane {
 	l := n.lanes[key]
 	if l == nil {
 		l = &lane{laneKey: key, namespace: n, group: g}
-		l.runs = heap[*run]{less: (*run).before, place: func(r *run) *int { return &r.place }}
+		l.runs = heap[*run]{less: (*run).before, index: func(r *run) *int { return &r.laneIndex }}
 		n.lanes[key] = l
 		if g != nil {
 			g.lanes = append(g.lanes, l)

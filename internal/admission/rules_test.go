@@ -89,6 +89,16 @@ func TestEachRuleDecidesAsItSays(t *testing.T) {
 			runs: []Run{waiting("a/1", func(r *Run) { r.Queue = "other" })},
 			why:  map[types.UID]Reason{"1": QueueNotFound},
 		},
+		"a run of a namespace that may not use the queue waits, and holds back nobody": {
+			queue: Queue{MaxRunning: 1, MaxPending: 1, Namespaces: map[string]bool{"b": true}},
+			runs: []Run{
+				waiting("a/1", priority(9)), waiting("a/2"), waiting("a/3", runAfter(60)), waiting("b/4", created(1)), waiting("b/5", created(2)),
+			},
+			now:  2,
+			want: []string{"Start 4"},
+			why:  map[types.UID]Reason{"1": QueueForbidden, "2": QueueForbidden, "3": QueueForbidden, "5": QueueLimit},
+			next: at(60),
+		},
 		"a rate spreads the starts, and says when the next is due": {
 			queue: Queue{Rate: Rate{Starts: 1, Per: 10 * time.Second, Burst: 2}},
 			runs:  []Run{waiting("a/1"), waiting("a/2"), waiting("a/3")},
@@ -163,25 +173,25 @@ func TestEachRuleDecidesAsItSays(t *testing.T) {
 			want: []string{"Start 2", "Start 3"},
 		},
 		"waiting is worth priority within a namespace": {
-			queue: Queue{MaxRunning: 1, AgeingInterval: 10 * time.Second},
+			queue: Queue{MaxRunning: 1, AgingInterval: 10 * time.Second},
 			runs:  []Run{waiting("a/1"), waiting("a/2", created(11), priority(1))},
 			now:   11,
 			want:  []string{"Start 1"},
 		},
 		"waiting less than an interval for each step is not": {
-			queue: Queue{MaxRunning: 1, AgeingInterval: 10 * time.Second},
+			queue: Queue{MaxRunning: 1, AgingInterval: 10 * time.Second},
 			runs:  []Run{waiting("a/1"), waiting("a/2", created(9), priority(1))},
 			now:   9,
 			want:  []string{"Start 2"},
 		},
 		"waiting is worth priority between namespaces": {
-			queue: Queue{MaxRunning: 1, AgeingInterval: 10 * time.Second},
+			queue: Queue{MaxRunning: 1, AgingInterval: 10 * time.Second},
 			runs:  []Run{waiting("a/1"), waiting("b/2", created(10), priority(1))},
 			now:   10,
 			want:  []string{"Start 1"},
 		},
 		"a run that was created in the future by another clock does not block its queue": {
-			queue: Queue{MaxRunning: 1, AgeingInterval: time.Second},
+			queue: Queue{MaxRunning: 1, AgingInterval: time.Second},
 			runs:  []Run{waiting("a/1", created(100), priority(1)), waiting("b/2")},
 			now:   0,
 			want:  []string{"Start 1"},
@@ -238,7 +248,7 @@ func TestEachRuleDecidesAsItSays(t *testing.T) {
 			runs: []Run{waiting("a/1", concurrency(1, ReplaceRunning)), waiting("a/2", running, created(1), concurrency(1, Wait))},
 			now:  1,
 		},
-		"nobody is canceled for a run that is suspended itself": {
+		"nobody is cancelled for a run that is suspended itself": {
 			queue: Queue{Suspended: true},
 			runs:  []Run{waiting("a/1", running, concurrency(1, Wait)), waiting("a/2", concurrency(1, ReplaceRunning))},
 			why:   map[types.UID]Reason{"2": QueueSuspended},
@@ -271,7 +281,7 @@ func TestEachRuleDecidesAsItSays(t *testing.T) {
 			runs: []Run{waiting("a/1", unique(0, KeepLast)), waiting("a/2", unique(0, KeepLast))},
 			want: []string{"Finish 1: Duplicate 2", "Start 2"},
 		},
-		"the later one is kept, and the one that runs is canceled": {
+		"the later one is kept, and the one that runs is cancelled": {
 			runs: []Run{waiting("a/1", running, unique(0, KeepLast)), waiting("a/2", unique(0, KeepLast))},
 			want: []string{"Cancel 1: Duplicate 2", "Start 2"},
 		},

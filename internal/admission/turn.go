@@ -1,7 +1,5 @@
 package admission
 
-import "time"
-
 // Turn is what has been decided about a run.
 type Turn struct {
 	// Action is Start for a run that may start, or has started; Finish and Cancel for one that has to end; empty for one that waits.
@@ -12,11 +10,4 @@ type Turn struct {
 	By Key
 	// Wait is why the run waits.
 	Wait Pending
-}
-
-// Pending is why a run waits, in words of the API.
-type Pending struct {
-	Reason, Message string
-	// MissingSince is since when the TestQueue of the run is known not to exist; zero for one that exists.
-	MissingSince time.Time
 }

@@ -8,14 +8,14 @@
 //
 // Among the runs of a queue that nothing but the queue holds back, these decide, in this order:
 //
-//  1. Priority, up to the queue's MaxPriority. It grows by 1 for each ageing interval that the run waits, up to the highest
-//     priority that anybody who could start has by itself: ageing lets a run catch up, and never overtake, those of another
+//  1. Priority, up to the queue's MaxPriority. It grows by 1 for each aging interval that the run waits, up to the highest
+//     priority that anybody who could start has by itself: aging lets a run catch up, and never overtake, those of another
 //     namespace. So higher priorities hold a run back for at most (MaxPriority − its own) intervals, and an old backlog does
 //     not shut out the other namespaces.
 //  2. Fair share. The namespace that has had the fewest starts for its weight is next. Nobody saves up credit while idle or
-//     held back, and starts that were won by priority cost a turn or two later on, however many they were.
+//     held back, and starts that were won by priority cost a start or two later on, however many they were.
 //  3. First come, first served: by the second of creation (or runAfter, if that is later), then by the order of the first
-//     report, then by UID. Within a namespace one step of priority is worth one ageing interval of waiting.
+//     report, then by UID. Within a namespace one step of priority is worth one aging interval of waiting.
 //
 // A run that is held back by anything else (its namespace's limit, its concurrency key, runAfter) holds back nobody behind it.
 //
@@ -33,7 +33,7 @@
 // # After a restart
 //
 // An engine that is told all queues and runs before its first Decide decides like the one before it. Only two things start
-// afresh: who has had how much of the fair share, which is a turn or two, and the token bucket
+// afresh: who has had how much of the fair share, which is a start or two, and the token bucket
 // of a rate limit, which is full. A run whose start was decided but is not yet visible must be reported as running by
 // whoever can see it: the engine cannot know.
 package admission
@@ -60,8 +60,10 @@ type Queue struct {
 	DefaultPriority int32
 	// MaxPriority is what a higher priority counts as; nil is no bound.
 	MaxPriority *int32
-	// AgeingInterval is how long a run waits for one step of priority, in whole seconds; less than one is no ageing.
-	AgeingInterval time.Duration
+	// AgingInterval is how long a run waits for one step of priority, in whole seconds; less than one is no aging.
+	AgingInterval time.Duration
+	// Namespaces are those that may use the queue; none means all. The runs of others wait, and count for nothing in it.
+	Namespaces map[string]bool
 	// Weights are the shares of the namespaces. One that is not listed, or less than 1, has 1.
 	Weights map[string]int
 }
@@ -158,7 +160,7 @@ type Plan struct {
 	Decisions []Decision
 	// Changed are the waiting runs that have another Reason than at the last Decide, or their first.
 	Changed []Key
-	// Queues are the names of the queues that something was reported or decided about.
+	// Queues are the names of the queues whose QueueStatus has changed.
 	Queues []string
 	// Next is when to decide again if nothing is reported before; zero is never.
 	Next time.Time
@@ -177,7 +179,7 @@ const (
 	Cancel Action = "Cancel"
 )
 
-// Cause says why a run is finished or canceled.
+// Cause says why a run is finished or cancelled.
 type Cause string
 
 // The causes.
@@ -204,6 +206,7 @@ type Reason string
 
 // The reasons.
 const (
+	QueueForbidden   Reason = "QueueForbidden" // its namespace may not use the queue
 	QueueNotFound    Reason = "QueueNotFound"
 	NotBefore        Reason = "NotBefore" // RunAfter
 	QueueSuspended   Reason = "QueueSuspended"
@@ -211,7 +214,7 @@ const (
 	NamespaceLimit   Reason = "NamespaceLimit"   // the next one of its namespace
 	QueueLimit       Reason = "QueueLimit"       // the next one of the queue
 	RateLimited      Reason = "RateLimited"      // the next one of the queue
-	Behind           Reason = "Behind"           // others come first; only its turn is missing
+	Behind           Reason = "Behind"           // others come first
 )
 
 // MostHolders is how many holders of a concurrency key an explanation names.
@@ -226,6 +229,8 @@ type Explanation struct {
 	Holders []Key
 	// Until is when time alone lets the run go.
 	Until time.Time
+	// MissingSince is since when the queue is known not to exist while runs wait in it.
+	MissingSince time.Time
 }
 
 // QueueStatus is a queue at a glance.

@@ -2,7 +2,6 @@ package queueing
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -41,15 +40,15 @@ type RunView struct {
 const mostShown = 100
 
 // Handler shows the queues as they are now: /queues, /queues/QUEUE and /queues/QUEUE/NAMESPACE/RUN.
-func (q *Service) Handler() http.Handler {
+func (s *Service) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /queues", func(w http.ResponseWriter, _ *http.Request) { answer(w, q.views(), true) })
+	mux.HandleFunc("GET /queues", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.views(), true) })
 	mux.HandleFunc("GET /queues/{queue}", func(w http.ResponseWriter, r *http.Request) {
-		view, found := q.view(r.PathValue("queue"))
+		view, found := s.view(r.PathValue("queue"))
 		answer(w, view, found)
 	})
 	mux.HandleFunc("GET /queues/{queue}/{namespace}/{run}", func(w http.ResponseWriter, r *http.Request) {
-		view, found := q.runView(r.PathValue("queue"), r.PathValue("namespace"), r.PathValue("run"))
+		view, found := s.runView(r.PathValue("queue"), r.PathValue("namespace"), r.PathValue("run"))
 		answer(w, view, found)
 	})
 	return mux
@@ -64,29 +63,18 @@ func answer(w http.ResponseWriter, view any, found bool) {
 	_ = json.NewEncoder(w).Encode(view) // whoever has gone needs no answer
 }
 
-func (q *Service) views() []QueueView {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	var views []QueueView
-	for _, name := range q.names() {
-		views = append(views, q.glance(name))
-	}
+func (s *Service) views() (views []QueueView) {
+	s.replica.look(func(e *admission.Engine) {
+		for _, name := range e.Queues() {
+			views = append(views, glance(e, name))
+		}
+	})
 	return views
 }
 
-// names are those of the queues that exist, sorted. The caller holds mu, as for all below.
-func (q *Service) names() []string {
-	names := slices.Collect(maps.Keys(q.settings))
-	if !slices.Contains(names, v1alpha1.DefaultQueue) {
-		names = append(names, v1alpha1.DefaultQueue)
-	}
-	slices.Sort(names)
-	return names
-}
-
 // glance is a queue without its runs.
-func (q *Service) glance(name string) QueueView {
-	status, _ := q.engine.Status(name)
+func glance(e *admission.Engine, name string) QueueView {
+	status, _ := e.Status(name)
 	view := QueueView{Name: name, Suspended: status.Suspended, Running: status.Running, Pending: status.Waiting, Delayed: status.Delayed}
 	if !status.Oldest.IsZero() {
 		view.Oldest = &status.Oldest
@@ -94,47 +82,53 @@ func (q *Service) glance(name string) QueueView {
 	return view
 }
 
-func (q *Service) view(name string) (QueueView, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !slices.Contains(q.names(), name) {
-		return QueueView{}, false
-	}
-	view := q.glance(name)
-	for i, run := range q.engine.Order(name) {
+func (s *Service) view(name string) (view QueueView, found bool) {
+	s.replica.look(func(e *admission.Engine) {
+		if found = slices.Contains(e.Queues(), name); found {
+			view = queueView(e, name)
+		}
+	})
+	return view, found
+}
+
+// queueView is a queue with the runs that are next.
+func queueView(e *admission.Engine, name string) QueueView {
+	view := glance(e, name)
+	for i, key := range e.Order(name) {
 		if i == mostShown {
 			break
 		}
-		view.Next = append(view.Next, q.show(q.waiting[run.UID], i+1))
+		run, _ := e.Waiting(key.UID)
+		view.Next = append(view.Next, show(e, run, i+1))
 	}
-	return view, true
+	return view
 }
 
-func (q *Service) show(run admission.Run, position int) RunView {
-	why := q.whyWaits(run)
-	return RunView{Namespace: run.Namespace, Name: run.Name, Position: position, Reason: why.Reason, Message: why.Message}
+func show(e *admission.Engine, run admission.Run, position int) RunView {
+	why, known := e.Why(run.UID)
+	pending := why.Pending(run, known)
+	return RunView{Namespace: run.Namespace, Name: run.Name, Position: position, Reason: pending.Reason, Message: pending.Message}
 }
 
 // runView shows a run that waits. One whose time has not come, or whose queue does not exist, has no position.
-func (q *Service) runView(queue, namespace, name string) (RunView, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, run := range q.waiting {
-		if run.Queue == queue && run.Namespace == namespace && run.Name == name {
-			return q.show(run, 1+slices.Index(q.engine.Order(queue), run.Key)), true
+func (s *Service) runView(queue, namespace, name string) (view RunView, found bool) {
+	s.replica.look(func(e *admission.Engine) {
+		var run admission.Run
+		if run, found = e.Find(queue, namespace, name); found {
+			view = show(e, run, 1+slices.Index(e.Order(queue), run.Key))
 		}
-	}
-	return RunView{}, false
+	})
+	return view, found
 }
 
 // StatusOf is the status of the TestQueue of that name.
-func (q *Service) StatusOf(name string) v1alpha1.TestQueueStatus {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	seen, _ := q.engine.Status(name)
-	status := v1alpha1.TestQueueStatus{Running: ptr.To(int32(seen.Running)), Pending: ptr.To(int32(seen.Waiting))}
-	if !seen.Oldest.IsZero() {
-		status.OldestPending = ptr.To(metav1.NewTime(seen.Oldest).Rfc3339Copy())
-	}
+func (s *Service) StatusOf(name string) (status v1alpha1.TestQueueStatus) {
+	s.replica.look(func(e *admission.Engine) {
+		seen, _ := e.Status(name)
+		status.Running, status.Pending = ptr.To(int32(seen.Running)), ptr.To(int32(seen.Waiting))
+		if !seen.Oldest.IsZero() {
+			status.OldestPending = ptr.To(metav1.NewTime(seen.Oldest).Rfc3339Copy())
+		}
+	})
 	return status
 }

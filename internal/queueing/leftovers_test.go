@@ -137,7 +137,8 @@ func TestAQueueIsMissingSinceItIsGoneOrAskedFor(t *testing.T) {
 	q.Report(run)
 	q.Report(in("b", run))
 	q.Gone("a")
-	if len(q.missing)+len(q.waitingIn) != 0 {
-		t.Errorf("missing are %v, and there wait %v", q.missing, q.waitingIn)
+	q.SetQueue("other", nil)
+	if _, known := q.engine.Status("other"); known {
+		t.Error("the queue is remembered although nobody waits in it")
 	}
 }

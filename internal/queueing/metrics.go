@@ -13,7 +13,7 @@ var (
 )
 
 // Describe and Collect make the queues a prometheus.Collector: a scrape shows them as they are.
-func (q *Service) Describe(descriptions chan<- *prometheus.Desc) {
+func (s *Service) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- runningDesc
 	descriptions <- pendingDesc
 	descriptions <- delayedDesc
@@ -21,9 +21,9 @@ func (q *Service) Describe(descriptions chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (q *Service) Collect(metrics chan<- prometheus.Metric) {
-	now := q.clock.Now()
-	for _, view := range q.views() {
+func (s *Service) Collect(metrics chan<- prometheus.Metric) {
+	now := s.clock.Now()
+	for _, view := range s.views() {
 		oldest := 0.0
 		if view.Oldest != nil {
 			oldest = max(0, now.Sub(*view.Oldest).Seconds())

@@ -1,6 +1,8 @@
 // Package queueing is the one service that the controllers ask about queues. It holds the engine of package admission behind a lock.
 // The controller of the runs reports what runs and what waits; the controller of the queues reports their settings. Nothing is
 // stored: all of it can be reported again at any time.
+//
+// Only what decides is done under the lock. Controllers are woken after it, and who looks at the queues looks at a replica.
 package queueing
 
 import (
@@ -12,9 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
-	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/admission"
@@ -23,199 +22,163 @@ import (
 // goneRemembered bounds how many runs are remembered that are gone: as many as a cache may be behind.
 const goneRemembered = 16384
 
+// catchUpEvery is how often the replica repeats what it was told, if nobody looks at it.
+const catchUpEvery = time.Second
+
 // Service holds all queues. Its methods may be called from any goroutine. It must be made by New.
 type Service struct {
-	clock clock.Clock
+	clock   clock.WithTicker
+	replica *replica
+	wakers  wakers
+	// defaultLimit is maxRunning of the queue default as long as no object says otherwise.
+	defaultLimit int
 
 	mu     sync.Mutex
-	engine *admission.Engine
+	engine recorded
 	// open says that all runs which have started have been reported. Before that nobody may start.
 	open bool
 	// gone are the runs that do not come back, whatever a stale cache says.
 	gone *lru.Cache
-	// settings are the TestQueues that exist, by name.
-	settings map[string]settings
-	// defaultLimit is maxRunning of the queue default as long as no object says otherwise.
-	defaultLimit int
-	// waiting are the runs that wait, as they were reported, and waitingIn the same by the queue that they name.
-	waiting   map[types.UID]admission.Run
-	waitingIn map[string]map[types.UID]bool
-	// missing is since when the queues that do not exist, and in which runs wait, are known not to.
-	missing map[string]time.Time
+	// specs are those of the TestQueues that exist, by name.
+	specs map[string]v1alpha1.TestQueueSpec
 	// left are the slots of runs that are gone or have finished, and surplus those of left that do not count.
 	left    map[types.UID]*leftover
 	surplus map[share]map[types.UID]bool
 	// decided is what was decided about the runs that exist.
 	decided map[types.UID]admission.Decision
-
-	// runs and queues are where it is told that a run or a TestQueue is to be looked at; nil until their controllers have started.
-	runs   priorityqueue.PriorityQueue[reconcile.Request]
-	queues workQueue
-	timer  clock.Timer
+	timer   clock.Timer
 }
 
 // New makes the queues. defaultLimit is how many runs of the queue default may run at once while there is no object of that name;
 // 0 is any number.
-func New(clock clock.Clock, defaultLimit int) *Service {
-	q := &Service{
-		clock: clock, engine: admission.New(), gone: lru.New(goneRemembered), defaultLimit: defaultLimit,
-		settings: map[string]settings{}, waiting: map[types.UID]admission.Run{}, decided: map[types.UID]admission.Decision{},
-		waitingIn: map[string]map[types.UID]bool{}, missing: map[string]time.Time{},
+func New(clock clock.WithTicker, defaultLimit int) *Service {
+	replica := &replica{engine: admission.New()}
+	s := &Service{
+		clock: clock, replica: replica, engine: recorded{admission.New(), replica}, gone: lru.New(goneRemembered), defaultLimit: defaultLimit,
+		specs: map[string]v1alpha1.TestQueueSpec{}, decided: map[types.UID]admission.Decision{},
 		left: map[types.UID]*leftover{}, surplus: map[share]map[types.UID]bool{},
 		timer: clock.NewTimer(time.Hour),
 	}
-	q.setQueue(v1alpha1.DefaultQueue, nil)
-	return q
+	s.engine.SetQueue(s.settingsOf(v1alpha1.DefaultQueue, nil))
+	return s
 }
 
 // Open says that every run which has started has been reported, so that others may start.
-func (q *Service) Open() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.open = true
-	q.decide()
+func (s *Service) Open() {
+	s.change("", func() { s.open = true })
 }
 
 // IsOpen says whether Open has been called.
-func (q *Service) IsOpen() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.open
+func (s *Service) IsOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
 }
 
 // Report tells of a run as it is seen, which may be stale, and returns what is decided about it.
-func (q *Service) Report(run admission.Run) admission.Turn {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if decision, ok := q.decided[run.UID]; ok && decision.Action == admission.Finish {
-		return turnOf(decision)
-	}
-	q.setRun(run)
-	q.decide(run.UID)
-	if decision, ok := q.decided[run.UID]; ok {
-		return turnOf(decision)
-	}
-	if run.State != admission.Waiting {
+func (s *Service) Report(run admission.Run) admission.Turn {
+	var decision admission.Decision
+	var why admission.Explanation
+	var decided, known bool
+	s.change(run.UID, func() {
+		if decision, decided = s.decided[run.UID]; !decided || decision.Action != admission.Finish {
+			s.setRun(run)
+		}
+	}, func() {
+		decision, decided = s.decided[run.UID]
+		why, known = s.engine.Why(run.UID)
+	})
+	switch {
+	case decided:
+		return admission.Turn{Action: decision.Action, Cause: decision.Cause, By: decision.By}
+	case run.State != admission.Waiting:
 		return admission.Turn{Action: admission.Start}
+	default:
+		return admission.Turn{Wait: why.Pending(run, known)}
 	}
-	return admission.Turn{Wait: q.whyWaits(run)}
 }
 
 // Gone tells that a run does not exist any more, or has ended without having started.
-func (q *Service) Gone(uid types.UID) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.remove(uid)
-	q.decide()
+func (s *Service) Gone(uid types.UID) {
+	s.change("", func() { s.remove(uid) })
 }
 
-func (q *Service) remove(uid types.UID) {
-	q.gone.Add(uid, nil)
-	q.engine.RemoveRun(uid)
-	q.waitsNoMore(uid)
-	delete(q.decided, uid)
+// IsGone says whether the run was said to be gone, or to have ended without having started.
+func (s *Service) IsGone(uid types.UID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, gone := s.gone.Get(uid)
+	return gone
 }
 
-func turnOf(decision admission.Decision) admission.Turn {
-	return admission.Turn{Action: decision.Action, Cause: decision.Cause, By: decision.By}
+// change does something under the lock, decides anew, and does what comes after that. Then it wakes all whom a decision concerns, but for
+// the run that is being looked at.
+func (s *Service) change(lookedAt types.UID, do func(), after ...func()) {
+	s.mu.Lock()
+	do()
+	plan := s.decide()
+	for _, do := range after {
+		do()
+	}
+	s.mu.Unlock()
+	s.wakers.wake(plan, lookedAt)
 }
 
-// setRun gives the run to the engine; without a queue if it may not use the one that it names.
-func (q *Service) setRun(run admission.Run) {
-	if _, gone := q.gone.Get(run.UID); gone {
-		return
+// decide asks the engine and remembers its decisions. The caller holds mu, as for all below.
+func (s *Service) decide() admission.Plan {
+	if !s.open {
+		return admission.Plan{}
 	}
-	known, runs := q.engine.Running(run.UID)
-	if before, ok := q.waiting[run.UID]; ok && (runs || run.State != admission.Waiting || before.Queue != run.Queue) {
-		q.waitsNoMore(run.UID)
-	}
-	switch {
-	case run.State == admission.Ended:
-		delete(q.decided, run.UID)
-	case runs: // it counts where it started, whatever its Job or the settings of the queue say now
-		run.Queue, run.Concurrency = known.Queue, known.Concurrency
-	case run.State == admission.Waiting:
-		q.waits(run)
-		if q.isForbidden(run) {
-			run.Queue = ""
-		}
-	}
-	q.engine.SetRun(run)
-}
-
-func (q *Service) waits(run admission.Run) {
-	q.waiting[run.UID] = run
-	if q.waitingIn[run.Queue] == nil {
-		q.waitingIn[run.Queue] = map[types.UID]bool{}
-		q.noteMissing(run.Queue)
-	}
-	q.waitingIn[run.Queue][run.UID] = true
-}
-
-func (q *Service) waitsNoMore(uid types.UID) {
-	run, ok := q.waiting[uid]
-	if !ok {
-		return
-	}
-	delete(q.waiting, uid)
-	delete(q.waitingIn[run.Queue], uid)
-	if len(q.waitingIn[run.Queue]) == 0 {
-		delete(q.waitingIn, run.Queue)
-		delete(q.missing, run.Queue)
-	}
-}
-
-// noteMissing notes since when the queue does not exist, unless it does, or nobody waits in it. The queue default always exists.
-func (q *Service) noteMissing(name string) {
-	_, exists := q.settings[name]
-	if !exists && name != v1alpha1.DefaultQueue && q.waitingIn[name] != nil {
-		q.missing[name] = q.clock.Now()
-	}
-}
-
-func (q *Service) isForbidden(run admission.Run) bool {
-	settings, exists := q.settings[run.Queue]
-	return exists && len(settings.namespaces) > 0 && !settings.namespaces[run.Namespace]
-}
-
-// decide asks the engine and remembers its decisions. Whoever they concern is looked at again, but for those that are being looked at.
-func (q *Service) decide(lookedAt ...types.UID) {
-	if !q.open {
-		return
-	}
-	q.countSurplus()
-	plan := q.engine.Decide(q.clock.Now())
+	s.countSurplus()
+	now := s.clock.Now()
+	plan := s.engine.Decide(now)
 	for _, decision := range plan.Decisions {
-		q.decided[decision.Run.UID] = decision
-		q.waitsNoMore(decision.Run.UID)
-		if !slices.Contains(lookedAt, decision.Run.UID) {
-			q.wakeRun(decision.Run, 0)
-		}
+		s.decided[decision.Run.UID] = decision
 	}
-	for _, run := range plan.Changed {
-		if !slices.Contains(lookedAt, run.UID) {
-			q.wakeRun(run, handler.LowPriority) // its turn is not now
-		}
-	}
-	q.wakeQueues(plan.Queues)
 	if !plan.Next.IsZero() {
-		q.timer.Reset(max(0, plan.Next.Sub(q.clock.Now())))
+		s.timer.Reset(max(0, plan.Next.Sub(now)))
 	}
+	plan.Queues = slices.DeleteFunc(plan.Queues, func(name string) bool {
+		_, exists := s.specs[name]
+		return !exists
+	})
+	return plan
+}
+
+// setRun gives the run to the engine.
+func (s *Service) setRun(run admission.Run) {
+	if _, gone := s.gone.Get(run.UID); gone {
+		return
+	}
+	if run.State == admission.Ended {
+		delete(s.decided, run.UID)
+	} else if known, runs := s.engine.Running(run.UID); runs { // it counts where it started, whatever its Job or the queue say now
+		run.Queue, run.Concurrency = known.Queue, known.Concurrency
+	}
+	s.engine.SetRun(run)
+}
+
+func (s *Service) remove(uid types.UID) {
+	s.gone.Add(uid, nil)
+	s.engine.RemoveRun(uid)
+	delete(s.decided, uid)
 }
 
 // Start decides again whenever time alone makes a difference. It returns when ctx ends.
-func (q *Service) Start(ctx context.Context) error {
+func (s *Service) Start(ctx context.Context) error {
+	ticker := s.clock.NewTicker(catchUpEvery)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-q.timer.C():
-			q.mu.Lock()
-			q.decide()
-			q.mu.Unlock()
+		case <-s.timer.C():
+			s.change("", func() {})
+		case <-ticker.C():
+			s.replica.catchUp()
 		}
 	}
 }
 
 // NeedLeaderElection keeps the queues of a replica that does not lead at rest.
-func (q *Service) NeedLeaderElection() bool { return true }
+func (s *Service) NeedLeaderElection() bool { return true }

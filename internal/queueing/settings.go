@@ -1,7 +1,6 @@
 package queueing
 
 import (
-	"maps"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -18,50 +17,36 @@ const (
 	defaultMaxPriority   = 100
 )
 
-// settings are those of a TestQueue that exists.
-type settings struct {
-	spec v1alpha1.TestQueueSpec
-	// namespaces are those that may use it; none for all.
-	namespaces map[string]bool
-}
-
 // SetQueue takes over the settings of a TestQueue; nil if it does not exist.
-func (q *Service) SetQueue(name string, spec *v1alpha1.TestQueueSpec) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	before, exists := q.settings[name]
-	if exists == (spec != nil) && (!exists || equality.Semantic.DeepEqual(before.spec, *spec)) {
-		return
-	}
-	q.setQueue(name, spec)
-	q.decide()
+func (s *Service) SetQueue(name string, spec *v1alpha1.TestQueueSpec) {
+	settings := s.settingsOf(name, spec)
+	s.change("", func() {
+		before, exists := s.specs[name]
+		switch {
+		case exists == (spec != nil) && (!exists || equality.Semantic.DeepEqual(before, *spec)):
+			return
+		case spec != nil:
+			s.specs[name] = *spec
+		default:
+			delete(s.specs, name)
+		}
+		if spec == nil && name != v1alpha1.DefaultQueue {
+			s.engine.RemoveQueue(name)
+		} else {
+			s.engine.SetQueue(settings)
+		}
+		s.recountClaims(name)
+	})
 }
 
-// setQueue takes over the settings of a TestQueue; nil if it does not exist. Who waits in it is reported anew, since which
-// namespaces may use it can have changed.
-func (q *Service) setQueue(name string, spec *v1alpha1.TestQueueSpec) {
-	delete(q.settings, name)
-	switch {
-	case spec != nil:
-		taken := settings{spec: *spec, namespaces: make(map[string]bool, len(spec.Namespaces))}
-		for _, namespace := range spec.Namespaces {
-			taken.namespaces[namespace] = true
-		}
-		q.settings[name] = taken
-		delete(q.missing, name)
-		q.engine.SetQueue(settingsOf(name, *spec))
-	case name == v1alpha1.DefaultQueue:
-		settings := settingsOf(name, v1alpha1.TestQueueSpec{})
-		settings.MaxRunning = q.defaultLimit
-		q.engine.SetQueue(settings)
-	default:
-		q.engine.RemoveQueue(name)
-		q.noteMissing(name)
+// settingsOf are the settings of a queue. That of the name default exists without an object, too.
+func (s *Service) settingsOf(name string, spec *v1alpha1.TestQueueSpec) admission.Queue {
+	if spec != nil {
+		return settingsOf(name, *spec)
 	}
-	q.recountClaims(name)
-	for uid := range maps.Clone(q.waitingIn[name]) {
-		q.setRun(q.waiting[uid])
-	}
+	settings := settingsOf(name, v1alpha1.TestQueueSpec{})
+	settings.MaxRunning = s.defaultLimit
+	return settings
 }
 
 // settingsOf fills in the defaults.
@@ -75,17 +60,21 @@ func settingsOf(name string, spec v1alpha1.TestQueueSpec) admission.Queue {
 		MaxPendingPerNamespace: int(spec.MaxPendingPerNamespace),
 		MaxPriority:            ptr.To(ptr.Deref(spec.MaxPriority, defaultMaxPriority)),
 		DefaultPriority:        ptr.Deref(spec.Priority, 0),
-		AgeingInterval:         defaultAgingInterval,
+		AgingInterval:          defaultAgingInterval,
 		Weights:                make(map[string]int, len(spec.Weights)),
+		Namespaces:             make(map[string]bool, len(spec.Namespaces)),
 	}
 	if spec.AgingInterval != nil {
-		settings.AgeingInterval = spec.AgingInterval.Duration
+		settings.AgingInterval = spec.AgingInterval.Duration
 	}
 	if starts := int(spec.StartRate.Starts); starts > 0 {
 		settings.Rate = admission.Rate{Starts: starts, Per: defaultRatePeriod, Burst: starts}
 		if spec.StartRate.Per != nil {
 			settings.Rate.Per = spec.StartRate.Per.Duration
 		}
+	}
+	for _, namespace := range spec.Namespaces {
+		settings.Namespaces[namespace] = true
 	}
 	for _, weight := range spec.Weights {
 		settings.Weights[weight.Namespace] = int(weight.Weight)

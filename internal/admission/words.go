@@ -1,0 +1,109 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+// All words of the API about queues are in this file: why a run waits, and with what it ends that a queue does not let run.
+
+// Pending is why a run waits, in words of the API.
+type Pending struct {
+	Reason, Message string
+	// MissingSince is since when the TestQueue of the run is known not to exist; zero for one that exists.
+	MissingSince time.Time
+}
+
+// Pending says why a run waits, and what would let it go. known is false while the engine has not decided about it. What changes as
+// the queue moves on is one reason for the API: a status is not written for that.
+func (why Explanation) Pending(run Run, known bool) Pending {
+	if !known {
+		return pending(v1alpha1.ReasonQueued, "Waits in queue %s", run.Queue)
+	}
+	switch why.Reason {
+	case QueueForbidden:
+		return pending(v1alpha1.ReasonQueueForbidden,
+			"TestQueue %s does not take runs of namespace %s: whoever looks after it can add it to spec.namespaces", run.Queue, run.Namespace)
+	case QueueNotFound:
+		missing := pending(v1alpha1.ReasonQueueNotFound, "There is no TestQueue %q: create it, or create the run anew with another one", run.Queue)
+		missing.MissingSince = why.MissingSince
+		return missing
+	case QueueSuspended:
+		return pending(v1alpha1.ReasonQueueSuspended, "TestQueue %s is suspended: no run of it starts until spec.suspend is taken back", run.Queue)
+	case NotBefore:
+		return pending(v1alpha1.ReasonNotBefore, "Does not start before %s (runAfter)", why.Until.UTC().Format(time.RFC3339))
+	case ConcurrencyLimit:
+		return pending(v1alpha1.ReasonConcurrencyLimit, "%d of %d runs with the concurrency key %q run: %s. It starts when one of them has ended",
+			why.InUse, why.Limit, run.Concurrency.Key, namesOf(why.Holders))
+	case NamespaceLimit:
+		return queuedBehind(run, fmt.Sprintf("%d of %d runs of namespace %s run (maxRunningPerNamespace)", why.InUse, why.Limit, run.Namespace))
+	case QueueLimit:
+		return queuedBehind(run, fmt.Sprintf("%d of %d runs run (maxRunning)", why.InUse, why.Limit))
+	case RateLimited:
+		return queuedBehind(run, "starts are limited (startRate)")
+	default:
+		return queuedBehind(run, "others come first, by priority, fair share and age")
+	}
+}
+
+func queuedBehind(run Run, why string) Pending {
+	return pending(v1alpha1.ReasonQueued, "Waits in queue %s: %s", run.Queue, why)
+}
+
+func pending(reason, message string, values ...any) Pending {
+	return Pending{Reason: reason, Message: fmt.Sprintf(message, values...)}
+}
+
+// mostNames is how many runs a message names: fewer than an explanation has, so that it can say that there are more.
+const mostNames = MostHolders - 1
+
+func namesOf(runs []Key) string {
+	var names []string
+	for i, run := range runs {
+		if i == mostNames {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, run.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// WasAccepted says whether a run that waits for this reason of the API was let into its queue: see Run.Accepted.
+func WasAccepted(reason string) bool {
+	return slices.Contains([]string{v1alpha1.ReasonQueued, v1alpha1.ReasonQueueSuspended, v1alpha1.ReasonConcurrencyLimit}, reason)
+}
+
+// WasTold says whether a queue has told a run that waits for this reason of the API to wait, without letting it in: see Run.Told.
+func WasTold(reason string) bool {
+	return slices.Contains([]string{v1alpha1.ReasonQueueNotFound, v1alpha1.ReasonQueueForbidden, v1alpha1.ReasonNotBefore}, reason)
+}
+
+// Ending is what a run ends with that its queue does not let run, or no longer.
+type Ending struct {
+	Verdict         v1alpha1.Verdict
+	Reason, Message string
+}
+
+// Ending is what a run ends with because of the cause.
+func (cause Cause) Ending() Ending {
+	switch cause {
+	case QueueFull:
+		return Ending{v1alpha1.VerdictError, v1alpha1.ReasonQueueFull, "As many runs wait in the queue as may (maxPending): create the run anew later"}
+	case NamespaceFull:
+		return Ending{
+			v1alpha1.VerdictError, v1alpha1.ReasonQueueFull,
+			"As many runs of this namespace wait in the queue as may (maxPendingPerNamespace): create the run anew later",
+		}
+	case Refused:
+		return Ending{v1alpha1.VerdictCancelled, v1alpha1.ReasonConcurrencyRefused, "As many runs with its concurrency key run as may"}
+	case Duplicate:
+		return Ending{v1alpha1.VerdictCancelled, v1alpha1.ReasonDuplicate, "Another run has the same unique key"}
+	default:
+		return Ending{v1alpha1.VerdictCancelled, v1alpha1.ReasonReplaced, "A later run takes its place"}
+	}
+}
