@@ -87,23 +87,50 @@ func WasTold(reason string) bool {
 type Ending struct {
 	Verdict         v1alpha1.Verdict
 	Reason, Message string
+	// InFavorOf is the name of the other run, where there is one, because of which this one ends.
+	InFavorOf string
 }
 
-// Ending is what a run ends with because of the cause.
-func (cause Cause) Ending() Ending {
-	switch cause {
-	case QueueFull:
-		return Ending{v1alpha1.VerdictError, v1alpha1.ReasonQueueFull, "As many runs wait in the queue as may (maxPending): create the run anew later"}
-	case NamespaceFull:
-		return Ending{
-			v1alpha1.VerdictError, v1alpha1.ReasonQueueFull,
-			"As many runs of this namespace wait in the queue as may (maxPendingPerNamespace): create the run anew later",
-		}
-	case Refused:
-		return Ending{v1alpha1.VerdictCancelled, v1alpha1.ReasonConcurrencyRefused, "As many runs with its concurrency key run as may"}
-	case Duplicate:
-		return Ending{v1alpha1.VerdictCancelled, v1alpha1.ReasonDuplicate, "Another run has the same unique key"}
-	default:
-		return Ending{v1alpha1.VerdictCancelled, v1alpha1.ReasonReplaced, "A later run takes its place"}
+// endings say what each cause means.
+var endings = map[Cause]Ending{
+	QueueFull: {
+		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueFull,
+		Message: "As many runs wait in the queue as may (maxPending): create the run anew later",
+	},
+	NamespaceFull: {
+		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueFull,
+		Message: "As many runs of this namespace wait in the queue as may (maxPendingPerNamespace): create the run anew later",
+	},
+	Refused: {
+		Verdict: v1alpha1.VerdictCancelled, Reason: v1alpha1.ReasonConcurrencyRefused,
+		Message: "As many runs with its concurrency key run as may",
+	},
+	Duplicate: {Verdict: v1alpha1.VerdictCancelled, Reason: v1alpha1.ReasonDuplicate, Message: "Another run has the same unique key"},
+	Replaced:  {Verdict: v1alpha1.VerdictCancelled, Reason: v1alpha1.ReasonReplaced, Message: "A later run takes its place"},
+}
+
+// Ending is what the run ends with, if it has to end, and because of which other run.
+func (t Turn) Ending() Ending {
+	ending := endings[t.Cause]
+	if t.By.Name != "" {
+		ending.Message += ": " + t.By.Name
+		ending.InFavorOf = t.By.Name
+	}
+	return ending
+}
+
+// NeverAppeared is what a run ends with that has waited so long for its TestQueue to exist.
+func (p Pending) NeverAppeared(within time.Duration) Ending {
+	return Ending{
+		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueNotFound,
+		Message: fmt.Sprintf("%s; none appeared within %s", p.Message, within),
+	}
+}
+
+// QueueTimeout is what a run ends with that has waited so long, and why it waited.
+func QueueTimeout(limit time.Duration, why string) Ending {
+	return Ending{
+		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueTimeout,
+		Message: fmt.Sprintf("Its turn did not come within %s (timeouts.queue). %s", limit, why),
 	}
 }

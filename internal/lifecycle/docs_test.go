@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/admission"
 	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
@@ -97,16 +98,18 @@ var reasonsByFunction = map[string][]string{
 	"couldNotStart":    append([]string{v1alpha1.ReasonStartTimeout}, startFailures...),
 	"imageNameInvalid": {v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonRunnerImagePullFailed},
 	"verdictOfReport":  slices.Collect(maps.Values(reasonsOfDefects)),
-	"endedByQueue":     endingReasons(),
+	"endsAs":           endingReasons(),
 	"stateOfRefusal":   nil, // those of refusals, which are found too
 	"lastOf":           nil, // and these two pass one on
 	"stopRequest":      nil,
 }
 
 func endingReasons() []string {
-	var reasons []string
-	for _, ending := range endings {
-		reasons = append(reasons, ending.reason)
+	reasons := []string{admission.Pending{}.NeverAppeared(0).Reason, admission.QueueTimeout(0, "").Reason}
+	for _, cause := range []admission.Cause{
+		admission.QueueFull, admission.NamespaceFull, admission.Refused, admission.Duplicate, admission.Replaced,
+	} {
+		reasons = append(reasons, admission.Turn{Cause: cause}.Ending().Reason)
 	}
 	return reasons
 }

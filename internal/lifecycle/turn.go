@@ -1,10 +1,7 @@
 package lifecycle
 
 import (
-	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -21,21 +18,15 @@ var (
 	uniquePolicies = map[v1alpha1.UniquePolicy]admission.OnConflict{v1alpha1.UniqueKeepLast: admission.KeepLast}
 )
 
-// Reasons of a run that its queue has spoken of: in acceptedReasons of one that it lets wait, and in toldReasons of others.
-var (
-	acceptedReasons = []string{v1alpha1.ReasonQueued, v1alpha1.ReasonQueueSuspended, v1alpha1.ReasonConcurrencyLimit}
-	toldReasons     = []string{v1alpha1.ReasonQueueNotFound, v1alpha1.ReasonQueueForbidden, v1alpha1.ReasonNotBefore}
-)
-
-// entryOf is the run as its queue sees it, in that place and state.
+// entryOf is the run as its queue sees it, with what counts for a queue, and in that state.
 func entryOf(run *v1alpha1.TestRun, here jobspec.Queueing, state admission.State) admission.Run {
 	order, _ := strconv.ParseUint(run.ResourceVersion, 10, 64) // it may be no number: then the order of the reports holds
 	entry := admission.Run{
 		Key:   admission.Key{Namespace: run.Namespace, Name: run.Name, UID: run.UID},
 		Queue: here.Queue, Priority: run.Spec.Priority, Created: run.CreationTimestamp.Time, Order: order, State: state,
 		Concurrency: admission.Concurrency{Key: here.Key, Limit: here.Max},
-		Accepted:    slices.Contains(acceptedReasons, CurrentReason(run.Status)),
-		Told:        slices.Contains(toldReasons, CurrentReason(run.Status)),
+		Accepted:    admission.WasAccepted(CurrentReason(run.Status)),
+		Told:        admission.WasTold(CurrentReason(run.Status)),
 	}
 	if unique := run.Spec.Unique; unique.Key != "" {
 		entry.Unique = admission.Unique{Key: unique.Key, OnConflict: uniquePolicies[unique.OnConflict]}
@@ -93,32 +84,14 @@ func (seen Observation) EndedEntry() *admission.Run {
 	return new(entryOf(seen.Run, seen.Record.QueueingOf(seen.Run), admission.Ended))
 }
 
-// endings are what a run ends with that a queue does not let run.
-var endings = map[admission.Cause]struct {
-	verdict v1alpha1.Verdict
-	reason  string
-	message string
-}{
-	admission.QueueFull: {v1alpha1.VerdictError, v1alpha1.ReasonQueueFull, "As many runs wait in the queue as may (maxPending): create the run anew later"},
-	admission.NamespaceFull: {
-		v1alpha1.VerdictError, v1alpha1.ReasonQueueFull,
-		"As many runs of this namespace wait in the queue as may (maxPendingPerNamespace): create the run anew later",
-	},
-	admission.Refused:   {v1alpha1.VerdictCancelled, v1alpha1.ReasonConcurrencyRefused, "As many runs with its concurrency key run as may"},
-	admission.Duplicate: {v1alpha1.VerdictCancelled, v1alpha1.ReasonDuplicate, "Another run has the same unique key"},
-	admission.Replaced:  {v1alpha1.VerdictCancelled, v1alpha1.ReasonReplaced, "A later run takes its place"},
-}
-
-// endedByQueue says what the run ends with, and because of which other run.
-func endedByQueue(turn admission.Turn) *State {
-	ending := endings[turn.Cause]
-	end := Finished(ending.verdict, ending.reason, ending.message)
-	if turn.By.Name != "" {
-		end.Message = fmt.Sprintf("%s: %s", strings.TrimSuffix(end.Message, "."), turn.By.Name)
-		end.InFavorOf = turn.By.Name
-	}
+// endsAs is the state of a run that a queue ends.
+func endsAs(ending admission.Ending) *State {
+	end := Finished(ending.Verdict, ending.Reason, ending.Message)
+	end.InFavorOf = ending.InFavorOf
 	return end
 }
+
+func endedByQueue(turn admission.Turn) *State { return endsAs(turn.Ending()) }
 
 // refusedByQueue: nothing of such a run has been started, nor will be.
 func refusedByQueue(seen Observation, _ time.Time) (Plan, bool) {
@@ -138,8 +111,7 @@ func queueNotFound(seen Observation, now time.Time) (Plan, bool) {
 	if left := missing.Add(seen.QueueGracePeriod).Sub(now); left > 0 {
 		return waitsUntil(seen, now, now.Add(left)), true
 	}
-	return Plan{State: Finished(v1alpha1.VerdictError, v1alpha1.ReasonQueueNotFound,
-		fmt.Sprintf("%s; none appeared within %s", wait.Message, seen.QueueGracePeriod))}, true
+	return Plan{State: endsAs(wait.NeverAppeared(seen.QueueGracePeriod))}, true
 }
 
 // waitedTooLong: the queue decides first, so that a run whose turn has come starts however late that is.
@@ -167,7 +139,7 @@ func waitsSince(seen Observation) time.Time {
 }
 
 func queueTimeout(limit time.Duration, why string) *State {
-	return Finished(v1alpha1.VerdictError, v1alpha1.ReasonQueueTimeout, fmt.Sprintf("Its turn did not come within %s (timeouts.queue). %s", limit, why))
+	return endsAs(admission.QueueTimeout(limit, why))
 }
 
 // waitsInQueue: a run that has to wait is looked at again when it is its turn, when it waits for another reason, or when
