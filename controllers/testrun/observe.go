@@ -142,8 +142,8 @@ func attemptOf(run *v1alpha1.TestRun) string {
 	return fmt.Sprintf("%s/%d", run.UID, lifecycle.CurrentAttempt(run.Status).Number)
 }
 
-// readJob finds the attempt's Job. The cache holds none that has succeeded, and may lag: that one which existed does not any more is
-// believed only of the API server. Whether one exists of which nobody knows yet is asked where it matters: see createJob and confirm.
+// readJob finds the attempt's Job. The cache holds none that has succeeded, and may lag: only the API server may say that a
+// known Job is gone. A Job that nobody knows of yet is asked for where it matters: see createJob and confirm.
 func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
 	number := lifecycle.CurrentAttempt(run.Status).Number
 	if run.Status.Phase == v1alpha1.PhaseFinished {
@@ -195,7 +195,7 @@ func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen lifecycle.Obs
 	return err
 }
 
-// confirmNoQueue: that a TestQueue does not exist is believed only of the API server.
+// confirmNoQueue: only the API server may say that a TestQueue does not exist.
 func (r *Reconciler) confirmNoQueue(ctx context.Context, seen lifecycle.Observation) error {
 	name := seen.Def.Queueing.Queue
 	switch err := r.APIReader.Get(ctx, client.ObjectKey{Name: name}, &v1alpha1.TestQueue{}); {
@@ -223,8 +223,8 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 	return job, nil
 }
 
-// readPod finds the Job's pod. That an ended Job has none is believed only of the API server, which is also asked how a pod ended that
-// the cache has forgotten.
+// readPod finds the Job's pod. Only the API server may say that an ended Job has none. It is also asked how a pod ended that the cache
+// has forgotten.
 func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
 	pods := &corev1.PodList{}
 	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{runcache.PodsByJob: string(job.UID)})
@@ -272,8 +272,8 @@ func firstPod(pods []corev1.Pod) *corev1.Pod {
 	return &first
 }
 
-// readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none. That it does not exist is
-// believed only of the API server. The cache holds no template: see readWhole.
+// readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none. Only the API server
+// may say that it does not exist. The cache holds no template: see readWhole.
 func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alpha1.TestReference) (*v1alpha1.Test, error) {
 	if ref == nil {
 		return nil, nil

@@ -94,14 +94,14 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, con
 		Complete(reconcile.AsReconciler(r.Client, r))
 }
 
-// isUnfinished lets no run pass that had finished before this process knew of it, and has not changed since: there may be very many. If
-// its Job is active nevertheless, the Job has it looked at.
+// isUnfinished skips runs that had already finished at start-up: there may be very many. A run whose Job is active all the same is
+// reconciled because of the Job.
 func isUnfinished(create event.CreateEvent) bool {
 	run, ok := create.Object.(*v1alpha1.TestRun)
 	return !ok || run.Status.Phase != v1alpha1.PhaseFinished || run.Status.ObservedGeneration != run.Generation
 }
 
-// endsFirst has a run whose pod has ended looked at before all others. That frees its slot, and soon its Job leaves the cache.
+// endsFirst puts a run whose pod has ended before all others. That frees its slot, and soon its Job leaves the cache.
 type endsFirst struct{ handler.EventHandler }
 
 // Update queues the run of a pod that has changed.

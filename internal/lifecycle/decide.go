@@ -14,68 +14,6 @@ import (
 	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
-// How long a step of the start may take before the status names it. An ordinary start is over sooner, and so costs no write: see
-// docs/decisions/writes.md.
-const (
-	ExplainAfter = 5 * time.Second
-	// explainBusyAfter is for the steps that take long for no other reason than that the cluster has much to do. To tell all who wait
-	// for it so would be more to do.
-	explainBusyAfter = 30 * time.Second
-)
-
-// Plan is what a reconcile is to do: at most one of create, stop and stopHelpers, and what the status is to say.
-type Plan struct {
-	// Rule is the name of the rule that decided.
-	Rule string
-	// Create is the number of the attempt whose Job is to be created; 0 for none. The Job is rendered when it is created: the cache holds
-	// no templates.
-	Create int32
-	// Stop makes the attempt end, for this reason.
-	Stop *State
-	// StopHelpers ends what still runs beside a test that has ended.
-	StopHelpers bool
-	// LeaveKueue is a Job that was stopped and still has a place in Kueue's queue: it is to leave it.
-	LeaveKueue *batchv1.Job
-	// AttemptEnd is how the attempt ended, if another one follows; the run goes on.
-	AttemptEnd *State
-	// State is what the status is to say; nil leaves the status as it is.
-	State *State
-	// RequeueAfter asks for another look even if nothing changes. Zero does not.
-	RequeueAfter time.Duration
-	// WhenIdle says that the next look may wait for all other work: it only tells why the run waits.
-	WhenIdle bool
-}
-
-// tellLater is a plan to tell, at that time, why the run waits.
-func tellLater(worthTelling, now time.Time) Plan {
-	return Plan{RequeueAfter: worthTelling.Sub(now), WhenIdle: true}
-}
-
-// State is where a run is: phase, verdict (only when Finished), and why.
-type State struct {
-	Phase   v1alpha1.Phase
-	Verdict v1alpha1.Verdict
-	Reason  string
-	Message string
-	// InFavorOf is the name of the run because of which this one ends; empty for most.
-	InFavorOf string
-	// Retold says that other words for the same reason are worth a write.
-	Retold bool
-}
-
-func pending(reason, message string) *State {
-	return &State{Phase: v1alpha1.PhasePending, Reason: reason, Message: message}
-}
-
-func inProgress(reason, message string) *State {
-	return &State{Phase: v1alpha1.PhaseInProgress, Reason: reason, Message: message}
-}
-
-// Finished is the end of a run, or of an attempt.
-func Finished(verdict v1alpha1.Verdict, reason, message string) *State {
-	return &State{Phase: v1alpha1.PhaseFinished, Verdict: verdict, Reason: reason, Message: message}
-}
-
 // rule decides about the observations that it is for. It says whether this is one.
 type rule struct {
 	name   string
