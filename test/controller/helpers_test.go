@@ -22,26 +22,26 @@ func TestHelpersOfATestThatHasEndedAreStoppedAndDoNotDecide(t *testing.T) {
 	helper := spec.Template.Spec.Containers[0].DeepCopy()
 	helper.Name = "helper"
 	spec.Template.Spec.Containers = append(spec.Template.Spec.Containers, *helper)
-	w.create(builders.TestRun("helped").Running(spec).Build())
-	pod := w.execute("helped")
+	w.Create(builders.TestRun("helped").Running(spec).Build())
+	pod := w.Execute("helped")
 	beside := corev1.ContainerStatus{Name: "helper", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 	ended := metav1.NewTime(time.Now().Add(-2 * time.Second))
-	w.report(pod, func(status *corev1.PodStatus) {
+	w.Report(pod, func(status *corev1.PodStatus) {
 		status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode: 3, StartedAt: *status.StartTime, FinishedAt: ended, Message: node.Reported(""),
 		}}
 		status.ContainerStatuses = append(status.ContainerStatuses, beside)
 	})
-	w.runUntil("helped", func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonHelpersRunning })
-	w.eventually("the pod is told to stop", func() bool {
-		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(pod), pod))
+	w.WaitForRun("helped", "waiting for its helpers", func(run *v1alpha1.TestRun) bool { return conditions.Reason(run) == v1alpha1.ReasonHelpersRunning })
+	w.WaitFor("the pod is told to stop", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
 		return ptr.Deref(pod.Spec.ActiveDeadlineSeconds, 0) == 1 && pod.Annotations[v1alpha1.AnnotationHelpersStopped] != ""
 	})
-	w.report(pod, func(status *corev1.PodStatus) {
+	w.Report(pod, func(status *corev1.PodStatus) {
 		status.Phase, status.Reason = corev1.PodFailed, "DeadlineExceeded"
 		status.ContainerStatuses[1].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 143}}
 	})
-	run := w.finished("helped", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
+	run := w.WaitForFinished("helped", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
 	if !run.Status.FinishTime.Time.Equal(ended.Truncate(time.Second)) {
 		t.Errorf("it finished at %s, want %s: when the test ended", run.Status.FinishTime, ended)
 	}
@@ -49,11 +49,11 @@ func TestHelpersOfATestThatHasEndedAreStoppedAndDoNotDecide(t *testing.T) {
 
 func TestAReferenceThatStandsForNothingIsToldInAnEvent(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("typo").Running(builders.TestSpec("prove $(SIUTE)")).Build())
-	w.schedule("typo")
-	w.eventually("an event names it", func() bool {
+	w.Create(builders.TestRun("typo").Running(builders.TestSpec("prove $(SIUTE)")).Build())
+	w.Schedule("typo")
+	w.WaitFor("an event names it", func() bool {
 		events := &corev1.EventList{}
-		w.must(w.client.List(w.ctx, events, client.InNamespace(w.namespace)))
+		w.Must(w.Client.List(w.Ctx, events, client.InNamespace(w.Namespace)))
 		for _, event := range events.Items {
 			if event.Reason == v1alpha1.EventUnknownReference && event.Type == corev1.EventTypeWarning && event.InvolvedObject.Name == "typo" {
 				return true

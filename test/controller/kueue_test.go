@@ -21,12 +21,12 @@ import (
 
 // suspendLikeKueue has the API server suspend each Job that carries Kueue's label when it is created, as Kueue's webhook does.
 func (w *world) suspendLikeKueue() {
-	w.t.Helper()
-	name := metav1.ObjectMeta{Name: w.namespace}
+	w.T.Helper()
+	name := metav1.ObjectMeta{Name: w.Namespace}
 	policy := &admissionregistrationv1.MutatingAdmissionPolicy{ObjectMeta: name, Spec: admissionregistrationv1.MutatingAdmissionPolicySpec{
 		ReinvocationPolicy: admissionregistrationv1.NeverReinvocationPolicy,
 		MatchConstraints: &admissionregistrationv1.MatchResources{
-			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}},
+			NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.Namespace}},
 			ObjectSelector:    &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: v1alpha1.LabelKueueQueue, Operator: metav1.LabelSelectorOpExists}}},
 			ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
@@ -40,25 +40,25 @@ func (w *world) suspendLikeKueue() {
 	}}
 	binding := &admissionregistrationv1.MutatingAdmissionPolicyBinding{ObjectMeta: name, Spec: admissionregistrationv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name.Name}}
 	for _, obj := range []client.Object{policy, binding} {
-		w.must(apiserver.Client.Create(w.ctx, obj))
-		w.t.Cleanup(func() { w.must(apiserver.Client.Delete(context.Background(), obj)) })
+		w.Must(apiserver.Client.Create(w.Ctx, obj))
+		w.T.Cleanup(func() { w.Must(apiserver.Client.Delete(context.Background(), obj)) })
 	}
-	w.eventually("Jobs are suspended", func() bool {
+	w.WaitFor("Jobs are suspended", func() bool {
 		probe := &batchv1.Job{
-			ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-", Namespace: w.namespace, Labels: map[string]string{v1alpha1.LabelKueueQueue: "q"}},
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "probe-", Namespace: w.Namespace, Labels: map[string]string{v1alpha1.LabelKueueQueue: "q"}},
 			Spec:       batchv1.JobSpec{Template: builders.TestSpec("true").Template},
 		}
 		probe.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
-		w.must(w.client.Create(w.ctx, probe, client.DryRunAll))
+		w.Must(w.Client.Create(w.Ctx, probe, client.DryRunAll))
 		return ptr.Deref(probe.Spec.Suspend, false)
 	})
 }
 
 // suspend does to the Job of an attempt what Kueue does when it admits (false) or preempts (true) it.
 func (w *world) suspend(job string, suspended bool) {
-	w.t.Helper()
+	w.T.Helper()
 	patch := client.RawPatch(types.MergePatchType, []byte(map[bool]string{true: `{"spec":{"suspend":true}}`, false: `{"spec":{"suspend":false}}`}[suspended]))
-	w.must(w.client.Patch(w.ctx, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: job, Namespace: w.namespace}}, patch))
+	w.Must(w.Client.Patch(w.Ctx, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: job, Namespace: w.Namespace}}, patch))
 }
 
 // viaKueue is a run whose Jobs Kueue admits.
@@ -71,45 +71,45 @@ func viaKueue(name string) *builders.TestRunBuilder {
 func TestARunWaitsForKueueAndItsTimeDoesNotCount(t *testing.T) {
 	w := withController(t)
 	w.suspendLikeKueue()
-	w.create(viaKueue("run").StartTimeout(8 * time.Second).Build())
-	w.says(w.pendingWith("run", v1alpha1.ReasonWaitingForKueue), "team-a")
-	created := w.job("run").CreationTimestamp
-	w.eventually("timeouts.start would be over", func() bool { return time.Since(created.Time) > 10*time.Second })
-	if run := w.pendingWith("run", v1alpha1.ReasonWaitingForKueue); conditions.Of(run, v1alpha1.ConditionFinished).Status == metav1.ConditionTrue {
+	w.Create(viaKueue("run").StartTimeout(8 * time.Second).Build())
+	w.ExpectMessage(w.WaitForPending("run", v1alpha1.ReasonWaitingForKueue), "team-a")
+	created := w.WaitForJob("run").CreationTimestamp
+	w.WaitFor("timeouts.start would be over", func() bool { return time.Since(created.Time) > 10*time.Second })
+	if run := w.WaitForPending("run", v1alpha1.ReasonWaitingForKueue); conditions.Of(run, v1alpha1.ConditionFinished).Status == metav1.ConditionTrue {
 		t.Errorf("it has finished: %s", conditions.Message(run))
 	}
 	w.suspend("run-1", false)
-	w.pass("run")
+	w.Pass("run")
 }
 
 func TestARunThatKueuePreemptsIsDisrupted(t *testing.T) {
 	w := withController(t)
 	w.suspendLikeKueue()
-	w.create(viaKueue("run").Build())
-	w.suspend(w.job("run").Name, false)
-	pod := w.execute("run")
-	w.inProgress("run")
+	w.Create(viaKueue("run").Build())
+	w.suspend(w.WaitForJob("run").Name, false)
+	pod := w.Execute("run")
+	w.WaitForInProgress("run")
 	w.suspend("run-1", true)
-	w.eventually("the pod is being deleted", func() bool {
-		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(pod), pod))
+	w.WaitFor("the pod is being deleted", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
 		return !pod.DeletionTimestamp.IsZero()
 	})
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 143, FinishedAt: metav1.NewTime(time.Now().Add(2 * time.Second))})
-	w.must(client.IgnoreNotFound(w.client.Delete(w.ctx, pod, client.GracePeriodSeconds(0))))
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 143, FinishedAt: metav1.NewTime(time.Now().Add(2 * time.Second))})
+	w.Must(client.IgnoreNotFound(w.Client.Delete(w.Ctx, pod, client.GracePeriodSeconds(0))))
 
 	second := &batchv1.Job{}
-	w.eventually("there is a second Job", func() bool {
-		return w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "run-2"}, second) == nil
+	w.WaitFor("there is a second Job", func() bool {
+		return w.Client.Get(w.Ctx, client.ObjectKey{Namespace: w.Namespace, Name: "run-2"}, second) == nil
 	})
 	w.suspend("run-1", false) // Kueue is not done with it, and must not run the test again
 	w.suspend("run-2", false)
-	w.exit(w.start(w.podOf("run", "2")), corev1.ContainerStateTerminated{ExitCode: 0})
-	run := w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.Exit(w.Start(w.WaitForPodOf("run", "2")), corev1.ContainerStateTerminated{ExitCode: 0})
+	run := w.WaitForFinished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	if first := run.Status.Attempts[0]; first.Reason != v1alpha1.ReasonDisrupted || run.Status.Flaky != nil {
 		t.Errorf("flaky is %v, the attempts are %+v", run.Status.Flaky, run.Status.Attempts)
 	}
 	pods := &corev1.PodList{}
-	w.must(w.client.List(w.ctx, pods, client.InNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelAttempt: "1"}))
+	w.Must(w.Client.List(w.Ctx, pods, client.InNamespace(w.Namespace), client.MatchingLabels{v1alpha1.LabelAttempt: "1"}))
 	if len(pods.Items) > 0 {
 		t.Errorf("the first attempt has %d pods, want none again", len(pods.Items))
 	}

@@ -22,55 +22,43 @@ var departures = map[string]func(w *world, run string){
 	},
 	"the run is deleted, and its pod has a long grace period": func(w *world, run string) {
 		w.delete(&v1alpha1.TestRun{}, run, client.PropagationPolicy(metav1.DeletePropagationBackground))
-		w.jobIsGone(run)
+		w.WaitForNoJob(run)
 	},
 	"the Job is deleted without its pod": func(w *world, run string) {
-		w.delete(w.job(run), "", client.PropagationPolicy(metav1.DeletePropagationOrphan))
-		w.finished(run, v1alpha1.VerdictError, v1alpha1.ReasonJobDeleted)
+		w.delete(w.WaitForJob(run), "", client.PropagationPolicy(metav1.DeletePropagationOrphan))
+		w.WaitForFinished(run, v1alpha1.VerdictError, v1alpha1.ReasonJobDeleted)
 	},
 	"the Job is deleted without its pod, and then the run": func(w *world, run string) {
-		w.delete(w.job(run), "", client.PropagationPolicy(metav1.DeletePropagationOrphan))
-		w.finished(run, v1alpha1.VerdictError, v1alpha1.ReasonJobDeleted)
+		w.delete(w.WaitForJob(run), "", client.PropagationPolicy(metav1.DeletePropagationOrphan))
+		w.WaitForFinished(run, v1alpha1.VerdictError, v1alpha1.ReasonJobDeleted)
 		w.delete(&v1alpha1.TestRun{}, run)
 	},
 	"the Job is deleted at once, and its pod has a long grace period": func(w *world, run string) {
-		w.delete(w.job(run), "", client.GracePeriodSeconds(0), client.PropagationPolicy(metav1.DeletePropagationBackground))
-		w.jobIsGone(run)
+		w.delete(w.WaitForJob(run), "", client.GracePeriodSeconds(0), client.PropagationPolicy(metav1.DeletePropagationBackground))
+		w.WaitForNoJob(run)
 	},
 	"the run is deleted without its Job, and made anew": func(w *world, run string) {
 		stored := &v1alpha1.TestRun{}
-		w.must(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: run}, stored))
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: w.Namespace, Name: run}, stored))
 		w.delete(&v1alpha1.TestRun{}, run, client.PropagationPolicy(metav1.DeletePropagationOrphan))
 		again := &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{Name: run}, Spec: stored.Spec}
 		again.Spec.RunAfter = ptr.To(metav1.NewTime(time.Now().AddDate(1, 0, 0)).Rfc3339Copy())
-		w.create(again)
+		w.Create(again)
 	},
 }
 
 // delete deletes an object, and waits until it is gone. name is needed for one that has not been read.
 func (w *world) delete(object client.Object, name string, options ...client.DeleteOption) {
-	w.t.Helper()
+	w.T.Helper()
 	if name != "" {
 		object.SetName(name)
-		object.SetNamespace(w.namespace)
+		object.SetNamespace(w.Namespace)
 	}
-	w.must(w.client.Delete(w.ctx, object, options...))
+	w.Must(w.Client.Delete(w.Ctx, object, options...))
 	uid := object.GetUID()
-	w.eventually("it is deleted", func() bool {
-		err := w.client.Get(w.ctx, client.ObjectKeyFromObject(object), object)
+	w.WaitFor("it is deleted", func() bool {
+		err := w.Client.Get(w.Ctx, client.ObjectKeyFromObject(object), object)
 		return err != nil || uid != "" && object.GetUID() != uid
-	})
-}
-
-func (w *world) jobIsGone(run string) {
-	w.t.Helper()
-	w.eventually("the Job is gone", func() bool {
-		for _, job := range w.jobs() {
-			if job.Labels[v1alpha1.LabelRun] == run {
-				return false
-			}
-		}
-		return true
 	})
 }
 
@@ -102,38 +90,38 @@ func TestARunThatIsTakenAwayKeepsItsSlotWhileItsPodRuns(t *testing.T) {
 			t.Run(departure+": the slot "+limit, func(t *testing.T) {
 				w := withController(t)
 				run := runsOf(w)
-				w.create(run("a").Build())
-				pod := w.execute("a")
-				w.inProgress("a")
+				w.Create(run("a").Build())
+				pod := w.Execute("a")
+				w.WaitForInProgress("a")
 				takeAway(w, "a")
-				w.create(run("b").Build())
-				w.waitsBehindWhatIsLeft("b", pod)
+				w.Create(run("b").Build())
+				w.expectWaitBehind("b", pod)
 			})
 		}
 		t.Run(departure+": the next controller knows", func(t *testing.T) {
 			w := newWorld(t)
 			stop := w.startController()
 			run := limits["of the queue"](w)
-			w.create(run("a").Build())
-			pod := w.execute("a")
-			w.inProgress("a")
+			w.Create(run("a").Build())
+			pod := w.Execute("a")
+			w.WaitForInProgress("a")
 			takeAway(w, "a")
 			stop()
-			w.create(run("b").Build())
+			w.Create(run("b").Build())
 			w.startController()
-			w.waitsBehindWhatIsLeft("b", pod)
+			w.expectWaitBehind("b", pod)
 		})
 	}
 }
 
-// waitsBehindWhatIsLeft checks that the run starts when the pod has ended, and not before.
-func (w *world) waitsBehindWhatIsLeft(run string, pod *corev1.Pod) {
-	w.t.Helper()
-	waits := w.runUntil(run, func(run *v1alpha1.TestRun) bool { return run.Status.ObservedGeneration > 0 })
+// expectWaitBehind checks that the run starts when the pod has ended, and not before.
+func (w *world) expectWaitBehind(run string, pod *corev1.Pod) {
+	w.T.Helper()
+	waits := w.WaitForRun(run, "observed", func(run *v1alpha1.TestRun) bool { return run.Status.ObservedGeneration > 0 })
 	if waits.Status.Phase != v1alpha1.PhasePending || len(waits.Status.Attempts) > 0 {
-		w.t.Errorf("run %s has started: %+v", run, waits.Status)
+		w.T.Errorf("run %s has started: %+v", run, waits.Status)
 	}
-	w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(pod), pod))
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
-	w.pass(run)
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.Pass(run)
 }

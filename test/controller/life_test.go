@@ -39,11 +39,11 @@ func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
 			w := withController(t)
 			run := builders.TestRun("smoke").Build()
 			run.Spec.TestSpec.Results.Format = test.format
-			w.create(run)
-			pod := w.execute("smoke")
-			checkConditions(t, w.inProgress("smoke"))
-			w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0, Message: test.message})
-			run = w.finished("smoke", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+			w.Create(run)
+			pod := w.Execute("smoke")
+			w.ExpectConditions(w.WaitForInProgress("smoke"))
+			w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0, Message: test.message})
+			run = w.WaitForFinished("smoke", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 
 			attempt := run.Status.Attempts[0]
 			if attempt.Job != "smoke-1" || attempt.Pod != pod.Name || attempt.Node != node.Name || *attempt.ExitCode != 0 || attempt.Verdict != v1alpha1.VerdictPassed {
@@ -53,8 +53,8 @@ func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
 			if status.StartTime == nil || status.FinishTime == nil || status.Duration == nil || status.ObservedGeneration != run.Generation || status.Results.Summary != test.shows {
 				t.Errorf("the status is %+v", status)
 			}
-			w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
-			w.eventually("its only event is written", func() bool { _, events := w.requests.split(); return events == 1 })
+			w.WaitFor("the Job completes", func() bool { return jobIs(w.Jobs()[0], batchv1.JobComplete) })
+			w.WaitFor("its only event is written", func() bool { _, events := w.requests.split(); return events == 1 })
 			aboutObjects, _ := w.requests.split()
 			want := []string{"GET testruns", "POST jobs", "PATCH testruns/status", "PATCH testruns/status"}
 			if !slices.Equal(aboutObjects, want) {
@@ -66,20 +66,20 @@ func TestAPassingRunCostsThreeWritesAndARead(t *testing.T) {
 
 func TestTheMetricsCountARun(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("smoke").Build())
-	w.becomesOne("testrun_runs", "Pending")
-	pod := w.execute("smoke")
-	w.becomesOne("testrun_runs", "InProgress")
-	w.becomesOne("testrun_run_waiting_seconds", "")
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 1})
-	w.becomesOne("testrun_runs", "Finished")
-	w.becomesOne("testrun_runs_finished_total", "Failed")
-	w.becomesOne("testrun_run_running_seconds", "")
+	w.Create(builders.TestRun("smoke").Build())
+	w.waitForMetricOne("testrun_runs", "Pending")
+	pod := w.Execute("smoke")
+	w.waitForMetricOne("testrun_runs", "InProgress")
+	w.waitForMetricOne("testrun_run_waiting_seconds", "")
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 1})
+	w.waitForMetricOne("testrun_runs", "Finished")
+	w.waitForMetricOne("testrun_runs_finished_total", "Failed")
+	w.waitForMetricOne("testrun_run_running_seconds", "")
 	if n := w.metric("testrun_runs", "Pending") + w.metric("testrun_runs", "InProgress"); n != 0 {
 		t.Errorf("%v runs are counted that do not exist", n)
 	}
-	w.must(w.client.Delete(w.ctx, builders.TestRun("smoke").In(w.namespace).Build()))
-	w.eventually("the run is not counted any more", func() bool { return w.metric("testrun_runs", "Finished") == 0 })
+	w.Must(w.Client.Delete(w.Ctx, builders.TestRun("smoke").In(w.Namespace).Build()))
+	w.WaitFor("the run is not counted any more", func() bool { return w.metric("testrun_runs", "Finished") == 0 })
 }
 
 func TestHowTheContainerEndsDecides(t *testing.T) {
@@ -97,34 +97,34 @@ func TestHowTheContainerEndsDecides(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := withController(t)
-			w.create(builders.TestRun("run").Once().Build())
-			pod := w.schedule("run")
-			w.exit(pod, test.end)
-			w.finished("run", test.verdict, test.reason)
+			w.Create(builders.TestRun("run").Once().Build())
+			pod := w.Schedule("run")
+			w.Exit(pod, test.end)
+			w.WaitForFinished("run", test.verdict, test.reason)
 		})
 	}
 }
 
 func TestARunIsPendingBeforeAnyControllerSawIt(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("early").Build())
-	run := w.pendingWith("early", v1alpha1.ReasonWaiting)
+	w.Create(builders.TestRun("early").Build())
+	run := w.WaitForPending("early", v1alpha1.ReasonWaiting)
 	if conditions.Of(run, v1alpha1.ConditionReconciling).Status != metav1.ConditionTrue {
 		t.Errorf("kstatus takes the run for done: %+v", run.Status)
 	}
 	w.startController()
-	w.execute("early")
-	w.inProgress("early")
+	w.Execute("early")
+	w.WaitForInProgress("early")
 }
 
 func TestATestThatComesLateIsRunAtOnce(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("late").Of("suite").Build())
-	w.create(builders.TestRun("good").Build())
-	w.execute("good") // the run in front delays nobody
-	w.pendingWith("late", v1alpha1.ReasonTestNotFound)
-	w.create(builders.Test("suite", builders.TestSpec("true")))
-	job := w.job("late")
+	w.Create(builders.TestRun("late").Of("suite").Build())
+	w.Create(builders.TestRun("good").Build())
+	w.Execute("good") // the run in front delays nobody
+	w.WaitForPending("late", v1alpha1.ReasonTestNotFound)
+	w.Create(builders.Test("suite", builders.TestSpec("true")))
+	job := w.WaitForJob("late")
 	if job.Labels[v1alpha1.LabelTest] != "suite" {
 		t.Errorf("the Job's labels are %v", job.Labels)
 	}
@@ -132,24 +132,24 @@ func TestATestThatComesLateIsRunAtOnce(t *testing.T) {
 
 func TestATestThatNeverComesIsAnError(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("lost").Of("nowhere").Build())
-	run := w.finished("lost", v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound)
-	if !strings.Contains(conditions.Message(run), `no Test "nowhere"`) || len(w.jobs()) != 0 {
-		t.Errorf("%s, %d Jobs", conditions.Message(run), len(w.jobs()))
+	w.Create(builders.TestRun("lost").Of("nowhere").Build())
+	run := w.WaitForFinished("lost", v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound)
+	if !strings.Contains(conditions.Message(run), `no Test "nowhere"`) || len(w.Jobs()) != 0 {
+		t.Errorf("%s, %d Jobs", conditions.Message(run), len(w.Jobs()))
 	}
 }
 
 func TestADefinitionIsFrozenWhenTheRunStarts(t *testing.T) {
 	w := withController(t)
 	test := builders.Test("suite", builders.TestSpec("exit 0"))
-	w.create(test)
-	w.create(builders.TestRun("frozen").Of("suite").Build())
-	pod := w.execute("frozen")
+	w.Create(test)
+	w.Create(builders.TestRun("frozen").Of("suite").Build())
+	pod := w.Execute("frozen")
 	test.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", "exit 1"}
-	w.must(w.client.Update(w.ctx, test))
-	w.must(w.client.Delete(w.ctx, test))
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
-	run := w.finished("frozen", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.Must(w.Client.Update(w.Ctx, test))
+	w.Must(w.Client.Delete(w.Ctx, test))
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	run := w.WaitForFinished("frozen", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	if generation := run.Status.TestGeneration; generation != 1 {
 		t.Errorf("testGeneration is %d, want 1", generation)
 	}
@@ -158,13 +158,13 @@ func TestADefinitionIsFrozenWhenTheRunStarts(t *testing.T) {
 func TestParamsThatDoNotFitTheTestAreAnError(t *testing.T) {
 	w := withController(t)
 	required := true
-	w.create(builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "TARGET", Required: &required})))
-	w.create(builders.TestRun("missing").Of("suite").Build())
-	w.create(builders.TestRun("unknown").Of("suite").Param("TARGET", "a").Param("TRAGET", "b").Build())
-	if run := w.finished("missing", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(conditions.Message(run), "TARGET is required") {
+	w.Create(builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "TARGET", Required: &required})))
+	w.Create(builders.TestRun("missing").Of("suite").Build())
+	w.Create(builders.TestRun("unknown").Of("suite").Param("TARGET", "a").Param("TRAGET", "b").Build())
+	if run := w.WaitForFinished("missing", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(conditions.Message(run), "TARGET is required") {
 		t.Error(conditions.Message(run))
 	}
-	if run := w.finished("unknown", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(conditions.Message(run), "defines no param TRAGET; it defines: TARGET") {
+	if run := w.WaitForFinished("unknown", v1alpha1.VerdictError, v1alpha1.ReasonInvalidParams); !strings.Contains(conditions.Message(run), "defines no param TRAGET; it defines: TARGET") {
 		t.Error(conditions.Message(run))
 	}
 }
@@ -173,8 +173,8 @@ func TestAJobThatTheServerFindsInvalidEndsTheRunAtOnce(t *testing.T) {
 	w := withController(t)
 	spec := builders.TestSpec("true")
 	spec.Template.Spec.Containers[0].Image = ""
-	w.create(builders.TestRun("invalid").Running(spec).Build())
-	run := w.finished("invalid", v1alpha1.VerdictError, v1alpha1.ReasonJobInvalid)
+	w.Create(builders.TestRun("invalid").Running(spec).Build())
+	run := w.WaitForFinished("invalid", v1alpha1.VerdictError, v1alpha1.ReasonJobInvalid)
 	if !strings.Contains(conditions.Message(run), "containers[0].image: Required value") {
 		t.Errorf("the message does not quote the server: %s", conditions.Message(run))
 	}
@@ -185,42 +185,42 @@ func TestAForeignJobWithTheNameIsLeftAlone(t *testing.T) {
 	foreign := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "mine-1"}}
 	foreign.Spec.Template = builders.TestSpec("true").Template
 	foreign.Spec.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
-	w.create(foreign)
-	w.create(builders.TestRun("mine").Build())
-	w.finished("mine", v1alpha1.VerdictError, v1alpha1.ReasonJobNameTaken)
+	w.Create(foreign)
+	w.Create(builders.TestRun("mine").Build())
+	w.WaitForFinished("mine", v1alpha1.VerdictError, v1alpha1.ReasonJobNameTaken)
 }
 
 func TestARunAfterADeletedOneOfItsNameWaitsForTheOldJob(t *testing.T) {
 	w := withController(t)
 	first := builders.TestRun("again").Build()
-	w.create(first)
-	old := w.job("again")
-	w.must(w.client.Delete(w.ctx, first))
-	w.create(builders.TestRun("again").Build())
-	w.eventually("the second run has a Job of its own", func() bool {
+	w.Create(first)
+	old := w.WaitForJob("again")
+	w.Must(w.Client.Delete(w.Ctx, first))
+	w.Create(builders.TestRun("again").Build())
+	w.WaitFor("the second run has a Job of its own", func() bool {
 		job := &batchv1.Job{}
-		err := w.client.Get(w.ctx, client.ObjectKeyFromObject(old), job)
+		err := w.Client.Get(w.Ctx, client.ObjectKeyFromObject(old), job)
 		return err == nil && job.UID != old.UID
 	})
 }
 
 func TestTTLDeletesTheRunAndAllThatItOwns(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("brief").TTL(time.Second).Build())
-	pod := w.execute("brief")
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
-	w.eventually("the run is gone", func() bool {
-		return apierrors.IsNotFound(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "brief"}, &v1alpha1.TestRun{}))
+	w.Create(builders.TestRun("brief").TTL(time.Second).Build())
+	pod := w.Execute("brief")
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.WaitFor("the run is gone", func() bool {
+		return apierrors.IsNotFound(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: w.Namespace, Name: "brief"}, &v1alpha1.TestRun{}))
 	})
-	w.eventually("its Job and pod are gone", func() bool { return len(w.jobs())+len(w.pods()) == 0 })
+	w.WaitFor("its Job and pod are gone", func() bool { return len(w.Jobs())+len(w.pods()) == 0 })
 }
 
 func TestAStatusIsBoundedWhateverKubernetesSays(t *testing.T) {
 	w := withController(t)
-	w.create(builders.TestRun("wordy").Once().Build())
-	pod := w.schedule("wordy")
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: strings.Repeat("ä", 20_000)})
-	run := w.finished("wordy", v1alpha1.VerdictError, v1alpha1.ReasonRuntimeFailed)
+	w.Create(builders.TestRun("wordy").Once().Build())
+	pod := w.Schedule("wordy")
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: strings.Repeat("ä", 20_000)})
+	run := w.WaitForFinished("wordy", v1alpha1.VerdictError, v1alpha1.ReasonRuntimeFailed)
 	if n := len(conditions.Message(run)); n > 1024 || !strings.HasSuffix(conditions.Message(run), "ä…") {
 		t.Errorf("the message has %d bytes and ends with %q", n, conditions.Message(run)[n-8:])
 	}
@@ -233,19 +233,19 @@ func TestTwoControllersWithoutAnElectionMakeOneJobForEachRun(t *testing.T) {
 	w.startController()
 	created := map[string]bool{}
 	for i := range runs {
-		w.create(builders.TestRun(fmt.Sprintf("run-%d", i)).Build())
+		w.Create(builders.TestRun(fmt.Sprintf("run-%d", i)).Build())
 	}
-	w.eventually("every run has a Job", func() bool { return len(w.jobs()) == runs })
-	for _, job := range w.jobs() {
+	w.WaitFor("every run has a Job", func() bool { return len(w.Jobs()) == runs })
+	for _, job := range w.Jobs() {
 		created[string(job.UID)] = true
 	}
 	for i := range runs {
-		w.execute(fmt.Sprintf("run-%d", i))
+		w.Execute(fmt.Sprintf("run-%d", i))
 	}
 	for i := range runs {
-		w.inProgress(fmt.Sprintf("run-%d", i))
+		w.WaitForInProgress(fmt.Sprintf("run-%d", i))
 	}
-	for _, job := range w.jobs() {
+	for _, job := range w.Jobs() {
 		if !created[string(job.UID)] {
 			t.Errorf("Job %s was made a second time", job.Name)
 		}
@@ -256,15 +256,15 @@ func TestTwoControllersWithoutAnElectionMakeOneJobForEachRun(t *testing.T) {
 func TestAFinishedRunWhosePodIsGoneIsNotAskedAfter(t *testing.T) {
 	w := newWorld(t)
 	stop := w.startController()
-	w.create(builders.TestRun("kept").Build())
-	w.pass("kept")
-	w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
-	w.must(w.client.Delete(w.ctx, w.pod("kept"), client.GracePeriodSeconds(0)))
+	w.Create(builders.TestRun("kept").Build())
+	w.Pass("kept")
+	w.WaitFor("the Job completes", func() bool { return jobIs(w.Jobs()[0], batchv1.JobComplete) })
+	w.Must(w.Client.Delete(w.Ctx, w.WaitForPod("kept"), client.GracePeriodSeconds(0)))
 	stop()
 	w.requests.all = nil
 	w.startController()
-	w.create(builders.TestRun("next").Build())
-	w.pass("next")
+	w.Create(builders.TestRun("next").Build())
+	w.Pass("next")
 	if all, _ := w.requests.split(); slices.Contains(all, "GET pods") {
 		t.Errorf("the requests are %q", all)
 	}
@@ -278,17 +278,17 @@ func TestAJobThatHasSucceededUnseenGivesTheVerdict(t *testing.T) {
 			w := newWorld(t)
 			queue := w.queue(v1alpha1.TestQueueSpec{})
 			stop := w.startController()
-			w.create(builders.TestRun("run").Waiting(queue).Build())
-			w.job("run")
+			w.Create(builders.TestRun("run").Waiting(queue).Build())
+			w.WaitForJob("run")
 			stop()
 			w.changeQueue(queue, func(spec *v1alpha1.TestQueueSpec) { spec.Suspend = ptr.To(true) })
 			for i := range others {
-				w.create(builders.TestRun(fmt.Sprintf("other-%d", i)).Waiting(queue).Build())
+				w.Create(builders.TestRun(fmt.Sprintf("other-%d", i)).Waiting(queue).Build())
 			}
-			w.exit(w.execute("run"), corev1.ContainerStateTerminated{ExitCode: 0})
-			w.eventually("the Job completes", func() bool { return jobIs(w.jobs()[0], batchv1.JobComplete) })
+			w.Exit(w.Execute("run"), corev1.ContainerStateTerminated{ExitCode: 0})
+			w.WaitFor("the Job completes", func() bool { return jobIs(w.Jobs()[0], batchv1.JobComplete) })
 			w.startController()
-			w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+			w.WaitForFinished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		})
 	}
 }
@@ -309,14 +309,23 @@ func TestARunThatWasJustFinishedIsLeftAloneUntilTheCacheKnows(t *testing.T) {
 		})
 	}
 	w.startController()
-	w.create(builders.TestRun("run").Build())
-	pod := w.execute("run")
-	w.becomesOne("testrun_runs", "InProgress") // in the cache
+	w.Create(builders.TestRun("run").Build())
+	pod := w.Execute("run")
+	w.waitForMetricOne("testrun_runs", "InProgress") // in the cache
 	before, _ := w.requests.split()
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
-	w.finished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
-	w.becomesOne("testrun_runs", "Finished")
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.WaitForFinished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.waitForMetricOne("testrun_runs", "Finished")
 	if after, _ := w.requests.split(); !slices.Equal(after[len(before):], []string{"PATCH testruns/status"}) {
 		t.Errorf("the end of the run cost %q", after[len(before):])
 	}
+}
+
+func jobIs(job batchv1.Job, conditionType batchv1.JobConditionType) bool {
+	for _, condition := range job.Status.Conditions {
+		if condition.Type == conditionType && condition.Status == corev1.ConditionTrue {
+			return true
+		}
+	}
+	return false
 }

@@ -14,19 +14,19 @@ import (
 func TestPriorityDecidesAndMayChangeWhileARunWaits(t *testing.T) {
 	w := withController(t)
 	queue := w.queue(oneAtATime)
-	w.create(builders.TestRun("first").Waiting(queue).Build())
-	w.execute("first")
+	w.Create(builders.TestRun("first").Waiting(queue).Build())
+	w.Execute("first")
 	for _, name := range []string{"low", "raised"} {
-		w.create(builders.TestRun(name).Waiting(queue).Build())
+		w.Create(builders.TestRun(name).Waiting(queue).Build())
 	}
-	w.create(builders.TestRun("high").Waiting(queue).Priority(5).Build())
+	w.Create(builders.TestRun("high").Waiting(queue).Priority(5).Build())
 	for _, name := range []string{"low", "raised", "high"} {
-		w.pendingWith(name, v1alpha1.ReasonQueued)
+		w.WaitForPending(name, v1alpha1.ReasonQueued)
 	}
-	w.change("raised", func(run *v1alpha1.TestRun) { run.Spec.Priority = ptr.To[int32](9) })
-	w.exit(w.pod("first"), corev1.ContainerStateTerminated{ExitCode: 0})
+	w.Change("raised", func(run *v1alpha1.TestRun) { run.Spec.Priority = ptr.To[int32](9) })
+	w.Exit(w.WaitForPod("first"), corev1.ContainerStateTerminated{ExitCode: 0})
 	for _, name := range []string{"raised", "high", "low"} {
-		w.pass(name)
+		w.Pass(name)
 	}
 }
 
@@ -34,18 +34,18 @@ func TestPriorityDecidesAndMayChangeWhileARunWaits(t *testing.T) {
 func TestARunThatHasWaitedLongGoesBeforeOneOfHigherPriority(t *testing.T) {
 	w := withController(t)
 	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 1, AgingInterval: &v1alpha1.PositiveDuration{Duration: time.Second}})
-	w.create(builders.TestRun("first").Waiting(queue).Build())
-	pod := w.execute("first")
-	w.create(builders.TestRun("old").Waiting(queue).Build())
-	w.pendingWith("old", v1alpha1.ReasonQueued) // after 5 s
-	w.create(builders.TestRun("new").Waiting(queue).Priority(2).Build())
-	w.create(builders.TestRun("urgent").Waiting(queue).Priority(60).Build())
+	w.Create(builders.TestRun("first").Waiting(queue).Build())
+	pod := w.Execute("first")
+	w.Create(builders.TestRun("old").Waiting(queue).Build())
+	w.WaitForPending("old", v1alpha1.ReasonQueued) // after 5 s
+	w.Create(builders.TestRun("new").Waiting(queue).Priority(2).Build())
+	w.Create(builders.TestRun("urgent").Waiting(queue).Priority(60).Build())
 	for _, name := range []string{"new", "urgent"} {
-		w.pendingWith(name, v1alpha1.ReasonQueued)
+		w.WaitForPending(name, v1alpha1.ReasonQueued)
 	}
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
 	for _, name := range []string{"urgent", "old", "new"} {
-		w.pass(name)
+		w.Pass(name)
 	}
 }
 
@@ -55,11 +55,11 @@ func TestStartsAreNoFasterThanTheRateOfTheQueue(t *testing.T) {
 	queue := w.queue(v1alpha1.TestQueueSpec{StartRate: v1alpha1.StartRate{Starts: starts, Per: &v1alpha1.PositiveDuration{Duration: per}}})
 	names := []string{"a", "b", "c", "d"}
 	for _, name := range names {
-		w.create(builders.TestRun(name).Waiting(queue).Build())
+		w.Create(builders.TestRun(name).Waiting(queue).Build())
 	}
-	w.eventually("all have started", func() bool { return len(w.jobs()) == len(names) })
+	w.WaitFor("all have started", func() bool { return len(w.Jobs()) == len(names) })
 	var first, last time.Time
-	for _, job := range w.jobs() {
+	for _, job := range w.Jobs() {
 		created := job.CreationTimestamp.Time
 		if first.IsZero() || created.Before(first) {
 			first = created
@@ -77,11 +77,11 @@ func TestStartsAreNoFasterThanTheRateOfTheQueue(t *testing.T) {
 func TestANamespaceRunsNoMoreThanItMay(t *testing.T) {
 	w := withController(t)
 	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 5, MaxRunningPerNamespace: 1})
-	w.create(builders.TestRun("a").Waiting(queue).Build())
-	pod := w.execute("a")
-	w.create(builders.TestRun("b").Waiting(queue).Build())
-	w.says(w.pendingWith("b", v1alpha1.ReasonQueued), "maxRunningPerNamespace")
-	w.hasJobs("a")
-	w.exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
-	w.pass("b")
+	w.Create(builders.TestRun("a").Waiting(queue).Build())
+	pod := w.Execute("a")
+	w.Create(builders.TestRun("b").Waiting(queue).Build())
+	w.ExpectMessage(w.WaitForPending("b", v1alpha1.ReasonQueued), "maxRunningPerNamespace")
+	w.ExpectJobs("a")
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
+	w.Pass("b")
 }

@@ -47,20 +47,20 @@ func TestARunWhoseStatusIsRefusedEnds(t *testing.T) {
 	w := newWorld(t)
 	refused := w.refusing("poison", `"reason":"Running"`, `"reason":"TestFailed"`)
 	w.startController()
-	w.create(builders.TestRun("poison").Once().Build())
-	pod := w.execute("poison")
-	w.eventually("the pod is stopped", func() bool {
-		pod = w.pod("poison")
+	w.Create(builders.TestRun("poison").Once().Build())
+	pod := w.Execute("poison")
+	w.WaitFor("the pod is stopped", func() bool {
+		pod = w.WaitForPod("poison")
 		return ptr.Deref(pod.Spec.ActiveDeadlineSeconds, 0) == 1
 	})
-	if run := w.runUntil("poison", func(*v1alpha1.TestRun) bool { return true }); run.Status.Phase == v1alpha1.PhaseFinished {
+	if run := w.Run("poison"); run.Status.Phase == v1alpha1.PhaseFinished {
 		t.Error("the run finished before its pod had ended")
 	}
-	w.report(pod, func(status *corev1.PodStatus) {
+	w.Report(pod, func(status *corev1.PodStatus) {
 		status.Reason = "DeadlineExceeded"
 		node.SetExit(status, corev1.ContainerStateTerminated{ExitCode: 143})
 	})
-	run := w.finished("poison", v1alpha1.VerdictError, v1alpha1.ReasonStatusRefused)
+	run := w.WaitForFinished("poison", v1alpha1.VerdictError, v1alpha1.ReasonStatusRefused)
 	if message := conditions.Message(run); !strings.Contains(message, "the test refuses it") || len(message) > 1200 {
 		t.Errorf("its message is %q", message)
 	}
@@ -75,12 +75,12 @@ func TestARunThatCannotEndHoldsNoSlot(t *testing.T) {
 	queue := w.queue(v1alpha1.TestQueueSpec{MaxRunning: 1})
 	refused := w.refusing("poison", `{`)
 	w.startController()
-	w.create(builders.TestRun("poison").Waiting(queue).Once().Build())
-	w.exit(w.execute("poison"), corev1.ContainerStateTerminated{ExitCode: 1})
-	w.create(builders.TestRun("next").Waiting(queue).Once().Build())
-	w.exit(w.execute("next"), corev1.ContainerStateTerminated{ExitCode: 0})
-	w.finished("next", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
-	if run := w.runUntil("poison", func(*v1alpha1.TestRun) bool { return true }); run.Status.Phase == v1alpha1.PhaseFinished {
+	w.Create(builders.TestRun("poison").Waiting(queue).Once().Build())
+	w.Exit(w.Execute("poison"), corev1.ContainerStateTerminated{ExitCode: 1})
+	w.Create(builders.TestRun("next").Waiting(queue).Once().Build())
+	w.Exit(w.Execute("next"), corev1.ContainerStateTerminated{ExitCode: 0})
+	w.WaitForFinished("next", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	if run := w.Run("poison"); run.Status.Phase == v1alpha1.PhaseFinished {
 		t.Errorf("the run has a status that was refused: %+v", run.Status)
 	}
 	if tries := refused.Load(); tries > 8 {

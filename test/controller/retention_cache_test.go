@@ -46,11 +46,11 @@ func TestARunThatWasPinnedAMomentAgoIsNotDeleted(t *testing.T) {
 			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
 			w.wrapClient(func(c client.Client) client.Client { return pinning{c} })
 			stop := w.startController()
-			w.runUntil("run", func(run *v1alpha1.TestRun) bool { return run.Annotations[v1alpha1.AnnotationPinned] == "true" })
+			w.WaitForRun("run", "pinned", func(run *v1alpha1.TestRun) bool { return run.Annotations[v1alpha1.AnnotationPinned] == "true" })
 			stop() // the attempt to delete it is over
 			w.adjustManager = nil
 			w.startController()
-			w.remain("run")
+			w.waitForOnly("run")
 		})
 	}
 }
@@ -82,7 +82,7 @@ func TestATestThatKeepsMoreSinceAMomentAgoIsBelieved(t *testing.T) {
 			w.store(ofSuite("run"), v1alpha1.VerdictPassed, 2*time.Hour)
 			w.wrapClient(func(c client.Client) client.Client { return behind{c, stale} })
 			w.startController()
-			w.remain("run")
+			w.waitForOnly("run")
 		})
 	}
 }
@@ -110,11 +110,11 @@ func TestTheRunsOfATestThatKeepsThemAllAreNeverListed(t *testing.T) {
 	var lists atomic.Int64
 	w.wrapClient(func(c client.Client) client.Client { return counting{c, &lists} })
 	w.startController()
-	w.create(ofSuite("new").Cancelled().Build())
+	w.Create(ofSuite("new").Cancelled().Build())
 	w.changeSuite(func(test *v1alpha1.TestSpec) { test.Description = "another" })
 	w.annotate("older", "true")
-	w.must(w.client.Delete(w.ctx, builders.TestRun("younger").In(w.namespace).Build()))
-	w.remain("new", "older")
+	w.Must(w.Client.Delete(w.Ctx, builders.TestRun("younger").In(w.Namespace).Build()))
+	w.waitForOnly("new", "older")
 	if n := lists.Load(); n != 0 {
 		t.Errorf("runs were listed %d times", n)
 	}

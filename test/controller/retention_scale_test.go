@@ -40,7 +40,7 @@ func TestOfAThousandRunsTheLastTenRemainAndNewOnesStartMeanwhile(t *testing.T) {
 		without = append(without, starts.measure(5)...)
 		before := w.deletions()
 		w.retain(keep(kept, 0))
-		w.eventually("the deletion goes on", func() bool { return w.deletions() > before })
+		w.WaitFor("the deletion goes on", func() bool { return w.deletions() > before })
 		meanwhile = append(meanwhile, starts.measure(5)...)
 	}
 	stop()
@@ -48,21 +48,21 @@ func TestOfAThousandRunsTheLastTenRemainAndNewOnesStartMeanwhile(t *testing.T) {
 	t.Logf("from the creation of a run to its Job, in the median: %s without deletions, %s while %v runs were deleted: ratio %.2f",
 		median(without), median(meanwhile), deleted, median(meanwhile).Seconds()/median(without).Seconds())
 
-	w.must(w.client.DeleteAllOf(w.ctx, &v1alpha1.TestRun{}, client.InNamespace(w.namespace), client.MatchingFields{"status.phase": string(v1alpha1.PhasePending)}))
+	w.Must(w.Client.DeleteAllOf(w.Ctx, &v1alpha1.TestRun{}, client.InNamespace(w.Namespace), client.MatchingFields{"status.phase": string(v1alpha1.PhasePending)}))
 	w.adjust = func(options *controllers.Options) { options.DeletionsPerSecond = 1000 }
 	w.startController()
 	// A deletion that was under way when the controller stopped is not counted by anybody: so the runs are.
-	w.within(4*patience, "all that are surplus are deleted", func() bool {
+	w.WaitForWithin(4*w.Patience, "all that are surplus are deleted", func() bool {
 		list := &v1alpha1.TestRunList{}
-		w.must(w.client.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingFields{"status.phase": string(v1alpha1.PhaseFinished)}))
+		w.Must(w.Client.List(w.Ctx, list, client.InNamespace(w.Namespace), client.MatchingFields{"status.phase": string(v1alpha1.PhaseFinished)}))
 		return len(list.Items) <= len(remain)
 	})
-	w.remain(remain...)
+	w.waitForOnly(remain...)
 }
 
 // storeMany stores so many runs that passed, each later than the one before, and returns the names of those that remain.
 func (w *world) storeMany(n int, run func(int) *builders.TestRunBuilder, remains func(int) bool) []string {
-	w.t.Helper()
+	w.T.Helper()
 	var names []string
 	var writers sync.WaitGroup
 	for first := range 16 {
@@ -91,21 +91,21 @@ type starts struct {
 }
 
 func (w *world) watchJobs() *starts {
-	w.t.Helper()
-	jobs, err := apiserver.Client.Watch(w.ctx, &batchv1.JobList{}, client.InNamespace(w.namespace))
-	w.must(err)
-	w.t.Cleanup(jobs.Stop)
+	w.T.Helper()
+	jobs, err := apiserver.Client.Watch(w.Ctx, &batchv1.JobList{}, client.InNamespace(w.Namespace))
+	w.Must(err)
+	w.T.Cleanup(jobs.Stop)
 	return &starts{world: w, jobs: jobs}
 }
 
 // measure starts so many runs, one after the other, and returns how long each took.
 func (s *starts) measure(n int) []time.Duration {
-	s.t.Helper()
+	s.T.Helper()
 	var took []time.Duration
 	for range n {
 		s.n++
 		run, start := fmt.Sprintf("new-%d", s.n), time.Now()
-		s.create(ofSuite(run).Build())
+		s.Create(ofSuite(run).Build())
 		for event := range s.jobs.ResultChan() {
 			if job, ok := event.Object.(*batchv1.Job); ok && job.Labels[v1alpha1.LabelRun] == run {
 				break

@@ -19,50 +19,50 @@ import (
 
 // suite makes a Test of that name.
 func (w *world) suite(retention v1alpha1.Retention) {
-	w.t.Helper()
+	w.T.Helper()
 	test := builders.Test("suite", builders.TestSpec("true"))
 	test.Spec.Retention = retention
-	w.create(test)
+	w.Create(test)
 }
 
 // changeSuite changes the Test and returns it as it was before.
 func (w *world) changeSuite(change func(*v1alpha1.TestSpec)) *v1alpha1.Test {
-	w.t.Helper()
+	w.T.Helper()
 	test := &v1alpha1.Test{}
-	w.must(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: "suite"}, test))
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: w.Namespace, Name: "suite"}, test))
 	before := test.DeepCopy()
 	change(&test.Spec)
-	w.must(w.client.Patch(w.ctx, test, client.MergeFrom(before)))
+	w.Must(w.Client.Patch(w.Ctx, test, client.MergeFrom(before)))
 	return before
 }
 
 // retain gives the Test another retention and returns it as it was before.
 func (w *world) retain(retention v1alpha1.Retention) *v1alpha1.Test {
-	w.t.Helper()
+	w.T.Helper()
 	return w.changeSuite(func(test *v1alpha1.TestSpec) { test.Retention = retention })
 }
 
 // store makes a run that has finished so long ago. No controller may be there yet: it would start the run.
 func (w *world) store(run *builders.TestRunBuilder, verdict v1alpha1.Verdict, ago time.Duration) {
-	w.t.Helper()
+	w.T.Helper()
 	stored := run.Build()
-	w.create(stored)
+	w.Create(stored)
 	stored.Status = run.Finished(verdict, v1alpha1.ReasonTestPassed).Status
 	stored.Status.FinishTime = ptr.To(metav1.NewTime(time.Now().Add(-ago)))
-	w.must(w.client.Status().Update(w.ctx, stored))
+	w.Must(w.Client.Status().Update(w.Ctx, stored))
 }
 
 func (w *world) annotate(name, value string) {
-	w.t.Helper()
-	w.change(name, func(run *v1alpha1.TestRun) {
+	w.T.Helper()
+	w.Change(name, func(run *v1alpha1.TestRun) {
 		run.Annotations = map[string]string{v1alpha1.AnnotationPinned: value}
 	})
 }
 
 func (w *world) runs() []string {
-	w.t.Helper()
+	w.T.Helper()
 	list := &v1alpha1.TestRunList{}
-	w.must(w.client.List(w.ctx, list, client.InNamespace(w.namespace)))
+	w.Must(w.Client.List(w.Ctx, list, client.InNamespace(w.Namespace)))
 	var names []string
 	for i := range list.Items {
 		names = append(names, list.Items[i].Name)
@@ -71,25 +71,25 @@ func (w *world) runs() []string {
 }
 
 func (w *world) pods() []corev1.Pod {
-	w.t.Helper()
+	w.T.Helper()
 	list := &corev1.PodList{}
-	w.must(w.client.List(w.ctx, list, client.InNamespace(w.namespace)))
+	w.Must(w.Client.List(w.Ctx, list, client.InNamespace(w.Namespace)))
 	return list.Items
 }
 
 func (w *world) isGone(name string) bool {
-	return apierrors.IsNotFound(w.client.Get(w.ctx, client.ObjectKey{Namespace: w.namespace, Name: name}, &v1alpha1.TestRun{}))
+	return apierrors.IsNotFound(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: w.Namespace, Name: name}, &v1alpha1.TestRun{}))
 }
 
-// remain waits until only these runs are left, and then until a later one has been deleted, by which time all have been looked
+// waitForOnly waits until only these runs are left, and then until a later one has been deleted, by which time all have been looked
 // at. Names are in alphabetical order.
-func (w *world) remain(names ...string) {
-	w.t.Helper()
-	w.eventually(fmt.Sprintf("only %q remain", names), func() bool { return slices.Equal(w.runs(), names) })
-	w.create(builders.TestRun("zz-later").Cancelled().TTL(0).Build())
-	w.eventually("a run that finished later is deleted", func() bool { return w.isGone("zz-later") })
+func (w *world) waitForOnly(names ...string) {
+	w.T.Helper()
+	w.WaitFor(fmt.Sprintf("only %q remain", names), func() bool { return slices.Equal(w.runs(), names) })
+	w.Create(builders.TestRun("zz-later").Cancelled().TTL(0).Build())
+	w.WaitFor("a run that finished later is deleted", func() bool { return w.isGone("zz-later") })
 	if left := w.runs(); !slices.Equal(left, names) {
-		w.t.Errorf("there are %q, want %q", left, names)
+		w.T.Errorf("there are %q, want %q", left, names)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestTheTTLOfAVerdictDeletesARunUnlessItHasItsOwn(t *testing.T) {
 	inline.Retention = ttlOfPassed(time.Hour)
 	w.store(ofSuite("passed"), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.store(ofSuite("passed-with-its-own"), v1alpha1.VerdictPassed, 2*time.Hour)
-	w.change("passed-with-its-own", func(run *v1alpha1.TestRun) { run.Spec.TTLAfterFinished = &v1alpha1.Duration{Duration: 3 * time.Hour} })
+	w.Change("passed-with-its-own", func(run *v1alpha1.TestRun) { run.Spec.TTLAfterFinished = &v1alpha1.Duration{Duration: 3 * time.Hour} })
 	w.store(pinned(ofSuite("passed-and-pinned")), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.store(ofSuite("failed"), v1alpha1.VerdictFailed, 2*time.Hour)
 	w.store(ofSuite("failed-with-its-own").TTL(time.Hour), v1alpha1.VerdictFailed, 2*time.Hour)
@@ -126,7 +126,7 @@ func TestTheTTLOfAVerdictDeletesARunUnlessItHasItsOwn(t *testing.T) {
 	w.store(builders.TestRun("inline").Running(inline), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.store(builders.TestRun("of-nobody").Of("another"), v1alpha1.VerdictPassed, 2*time.Hour)
 	w.startController()
-	w.remain("error", "failed", "of-nobody", "passed-and-pinned", "passed-with-its-own")
+	w.waitForOnly("error", "failed", "of-nobody", "passed-and-pinned", "passed-with-its-own")
 	if n := w.metric("testrun_runs_deleted_total", "ttl"); n < 4 {
 		t.Errorf("%v deletions are counted", n)
 	}
@@ -145,24 +145,24 @@ func TestATestKeepsItsLastRunsThatPassedAndItsLastThatDidNot(t *testing.T) {
 	w.store(builders.TestRun("inline"), v1alpha1.VerdictPassed, time.Hour)
 	w.store(builders.TestRun("of-nobody").Of("another"), v1alpha1.VerdictPassed, time.Hour)
 	w.startController()
-	w.remain("error", "inline", "of-nobody", "passed-1-minute-ago", "passed-2-minutes-ago", "pinned")
+	w.waitForOnly("error", "inline", "of-nobody", "passed-1-minute-ago", "passed-2-minutes-ago", "pinned")
 	if n := w.metric("testrun_runs_deleted_total", "keep"); n != 3 {
 		t.Errorf("%v deletions are counted, want 3", n)
 	}
 
 	w.annotate("pinned", "false")
-	w.remain("error", "inline", "of-nobody", "passed-1-minute-ago", "passed-2-minutes-ago")
-	w.create(ofSuite("cancelled").Cancelled().Build()) // it ends now, without having run
-	w.remain("cancelled", "inline", "of-nobody", "passed-1-minute-ago", "passed-2-minutes-ago")
+	w.waitForOnly("error", "inline", "of-nobody", "passed-1-minute-ago", "passed-2-minutes-ago")
+	w.Create(ofSuite("cancelled").Cancelled().Build()) // it ends now, without having run
+	w.waitForOnly("cancelled", "inline", "of-nobody", "passed-1-minute-ago", "passed-2-minutes-ago")
 }
 
 func TestARunThatIsNoLongerPinnedIsDeletedByItsTTL(t *testing.T) {
 	w := newWorld(t)
 	w.store(pinned(builders.TestRun("run")).TTL(0), v1alpha1.VerdictPassed, time.Hour)
 	w.startController()
-	w.remain("run")
+	w.waitForOnly("run")
 	w.annotate("run", "false")
-	w.remain()
+	w.waitForOnly()
 }
 
 func TestARetentionThatComesLaterFindsTheRunsThatAreThere(t *testing.T) {
@@ -180,18 +180,18 @@ func TestARetentionThatComesLaterFindsTheRunsThatAreThere(t *testing.T) {
 			w.store(ofSuite("older"), v1alpha1.VerdictPassed, 2*time.Hour)
 			w.store(ofSuite("younger"), v1alpha1.VerdictPassed, time.Hour)
 			w.startController()
-			w.remain("older", "younger")
+			w.waitForOnly("older", "younger")
 			w.retain(change.retention)
-			w.remain(change.remain...)
+			w.waitForOnly(change.remain...)
 		})
 		t.Run("a Test with "+name+" is made", func(t *testing.T) {
 			w := newWorld(t)
 			w.store(ofSuite("older"), v1alpha1.VerdictPassed, 2*time.Hour)
 			w.store(ofSuite("younger"), v1alpha1.VerdictPassed, time.Hour)
 			w.startController()
-			w.remain("older", "younger")
+			w.waitForOnly("older", "younger")
 			w.suite(change.retention)
-			w.remain(change.remain...)
+			w.waitForOnly(change.remain...)
 		})
 	}
 }
@@ -200,12 +200,12 @@ func TestARunThatHasNotFinishedIsNeitherCountedNorDeleted(t *testing.T) {
 	w := newWorld(t)
 	w.suite(keep(0, 1))
 	w.startController()
-	w.create(ofSuite("running").Build())
-	w.execute("running")
-	w.inProgress("running")
+	w.Create(ofSuite("running").Build())
+	w.Execute("running")
+	w.WaitForInProgress("running")
 	for _, name := range []string{"cancelled-1", "cancelled-2"} {
-		w.create(ofSuite(name).Cancelled().Build())
-		w.remain(name, "running")
+		w.Create(ofSuite(name).Cancelled().Build())
+		w.waitForOnly(name, "running")
 	}
 }
 
@@ -214,15 +214,15 @@ func TestWhatARunOwnsGoesWithItAndNothingElse(t *testing.T) {
 	w.suite(keep(1, 1))
 	w.startController()
 	for _, name := range []string{"first", "second"} {
-		w.create(ofSuite(name).Build())
-		w.exit(w.execute(name), corev1.ContainerStateTerminated{ExitCode: 1})
-		w.finished(name, v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
+		w.Create(ofSuite(name).Build())
+		w.Exit(w.Execute(name), corev1.ContainerStateTerminated{ExitCode: 1})
+		w.WaitForFinished(name, v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
 	}
-	w.eventually("the first run, its Job and pod are gone", func() bool {
-		jobs, pods := w.jobs(), w.pods()
+	w.WaitFor("the first run, its Job and pod are gone", func() bool {
+		jobs, pods := w.Jobs(), w.pods()
 		return w.isGone("first") && len(jobs) == 1 && jobs[0].Name == "second-1" && len(pods) == 1 && pods[0].Labels[v1alpha1.LabelRun] == "second"
 	})
-	w.remain("second")
+	w.waitForOnly("second")
 }
 
 func TestTwoOperatorsDeleteNotOneRunTooMany(t *testing.T) {
@@ -233,7 +233,7 @@ func TestTwoOperatorsDeleteNotOneRunTooMany(t *testing.T) {
 	}
 	w.startController()
 	w.startController()
-	w.remain("run-27", "run-28", "run-29")
+	w.waitForOnly("run-27", "run-28", "run-29")
 }
 
 func TestBothControllersDeleteAtOnePace(t *testing.T) {
@@ -247,7 +247,7 @@ func TestBothControllersDeleteAtOnePace(t *testing.T) {
 	w.adjust = func(options *controllers.Options) { options.DeletionsPerSecond = perSecond }
 	start := time.Now()
 	w.startController()
-	w.eventually("all are gone", func() bool { return len(w.runs()) == 0 })
+	w.WaitFor("all are gone", func() bool { return len(w.runs()) == 0 })
 	if took, least := time.Since(start), (2*each-1)*time.Second/perSecond; took < least {
 		t.Errorf("%d deletions took %s, want at least %s", 2*each, took, least)
 	}
