@@ -49,12 +49,12 @@ func obstacles() map[string]obstacle {
 				source := &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}
 				pod.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: source}}
 			}),
-			remove: func(w *world) { w.create(configMap("settings", map[string]string{"A": "b"})) },
+			remove: func(w *world) { w.Create(configMap("settings", map[string]string{"A": "b"})) },
 			reason: v1alpha1.ReasonContainerConfigError, quotes: []string{`configmap "settings" not found`},
 		},
 		"a ConfigMap of a volume is missing": {
 			spec:   specWith(func(pod *corev1.PodSpec) { mounted(pod, "suite", "/suite") }),
-			remove: func(w *world) { w.create(configMap("suite", map[string]string{"a.t": "1;"})) },
+			remove: func(w *world) { w.Create(configMap("suite", map[string]string{"a.t": "1;"})) },
 			reason: v1alpha1.ReasonVolumeNotReady, quotes: []string{`configmap "suite" not found`},
 		},
 		"a Secret is missing": {
@@ -63,7 +63,7 @@ func obstacles() map[string]obstacle {
 				pod.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: key}}}
 			}),
 			remove: func(w *world) {
-				w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "login"}, StringData: map[string]string{"password": "x"}})
+				w.Create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "login"}, StringData: map[string]string{"password": "x"}})
 			},
 			reason: v1alpha1.ReasonContainerConfigError, quotes: []string{`secret "login" not found`},
 		},
@@ -93,12 +93,12 @@ func obstacles() map[string]obstacle {
 		},
 		"the ServiceAccount is missing": {
 			spec:   specWith(func(pod *corev1.PodSpec) { pod.ServiceAccountName = "tester" }),
-			remove: func(w *world) { w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "tester"}}) },
+			remove: func(w *world) { w.Create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "tester"}}) },
 			reason: v1alpha1.ReasonServiceAccountNotFound, quotes: []string{`serviceaccount "tester" not found`},
 		},
 		"Pod Security refuses the pod": {
 			spec: builders.TestSpec("true"), labels: []string{enforce, "restricted"},
-			remove: func(w *world) { w.mustKubectl("label", "namespace", w.namespace, enforce+"-") },
+			remove: func(w *world) { w.mustKubectl("label", "namespace", w.Namespace, enforce+"-") },
 			reason: v1alpha1.ReasonPodRefused, quotes: []string{`violates PodSecurity "restricted:latest"`, "allowPrivilegeEscalation"},
 		},
 		"the Job is invalid": {
@@ -126,23 +126,23 @@ func TestWhatCannotBeStartedIsAnErrorThatQuotesKubernetesAndNeverRunsAfterwards(
 			if obstacle.place != nil {
 				obstacle.place(w)
 			}
-			w.create(builders.TestRun("stuck").Running(obstacle.spec).StartTimeout(15 * time.Second).Build())
+			w.Create(builders.TestRun("stuck").Running(obstacle.spec).StartTimeout(15 * time.Second).Build())
 			quotes := obstacle.quotes
 			if !obstacle.atOnce {
 				quotes = append(quotes, "Not started within 15s")
 			}
-			run := w.finished("stuck", v1alpha1.VerdictError, obstacle.reason, quotes...)
+			run := w.WaitForFinished("stuck", v1alpha1.VerdictError, obstacle.reason, quotes...)
 			if run.Status.StartTime != nil || exitCode(run) != -1 {
 				t.Errorf("startTime is %v and the exit code %d, want none: the test never ran", run.Status.StartTime, exitCode(run))
 			}
 			if !obstacle.atOnce && !w.history.was("stuck", v1alpha1.PhasePending, obstacle.reason) {
 				t.Errorf("the run was never Pending with reason %s, want it to say so while it waits", obstacle.reason)
 			}
-			w.saysSoInAnEvent(run)
+			w.waitForEvent(run)
 			if obstacle.remove != nil {
 				obstacle.remove(w)
 			}
-			w.staysStopped("stuck")
+			w.expectStaysStopped("stuck")
 		})
 	}
 }
@@ -150,17 +150,17 @@ func TestWhatCannotBeStartedIsAnErrorThatQuotesKubernetesAndNeverRunsAfterwards(
 // limitPods makes or changes the quota named pods, and waits until it is in force.
 func TestAnUnknownSchedulerAndAnUnknownNodeAreNamed(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("unseen").Running(specWith(func(pod *corev1.PodSpec) { pod.SchedulerName = "volcano" })).StartTimeout(40 * time.Second).Build())
-	w.create(builders.TestRun("nowhere").Once().Running(specWith(func(pod *corev1.PodSpec) { pod.NodeName = "nope" })).Build())
-	nowhere := w.pendingWith("nowhere", v1alpha1.ReasonUnschedulable)
+	w.Create(builders.TestRun("unseen").Running(specWith(func(pod *corev1.PodSpec) { pod.SchedulerName = "volcano" })).StartTimeout(40 * time.Second).Build())
+	w.Create(builders.TestRun("nowhere").Once().Running(specWith(func(pod *corev1.PodSpec) { pod.NodeName = "nope" })).Build())
+	nowhere := w.WaitForPending("nowhere", v1alpha1.ReasonUnschedulable)
 	if message := conditions.Message(nowhere); message != "Node nope does not exist" {
 		t.Errorf("of an unknown node it says %q", message)
 	}
 	const unseen = `No scheduler named "volcano" has looked at the pod (schedulerName)`
-	if message := conditions.Message(w.pendingWith("unseen", v1alpha1.ReasonScheduling)); message != unseen {
+	if message := conditions.Message(w.WaitForPending("unseen", v1alpha1.ReasonScheduling)); message != unseen {
 		t.Errorf("of an unknown scheduler it says %q", message)
 	}
-	w.finished("unseen", v1alpha1.VerdictError, v1alpha1.ReasonStartTimeout, "Not started within 40s", unseen)
+	w.WaitForFinished("unseen", v1alpha1.VerdictError, v1alpha1.ReasonStartTimeout, "Not started within 40s", unseen)
 }
 
 func TestARunnersImageThatCannotBePulledIsNotTheTestsFault(t *testing.T) {
@@ -169,54 +169,54 @@ func TestARunnersImageThatCannotBePulledIsNotTheTestsFault(t *testing.T) {
 		t.Run(mount, func(t *testing.T) {
 			w := newWorld(t)
 			kill := m.start(t, "--runner-image=registry.invalid/runner:none", "--runner-mount="+mount)
-			w.create(builders.TestRun("stuck").StartTimeout(20 * time.Second).Build())
-			w.finished("stuck", v1alpha1.VerdictError, v1alpha1.ReasonRunnerImagePullFailed, "registry.invalid/runner:none")
+			w.Create(builders.TestRun("stuck").StartTimeout(20 * time.Second).Build())
+			w.WaitForFinished("stuck", v1alpha1.VerdictError, v1alpha1.ReasonRunnerImagePullFailed, "registry.invalid/runner:none")
 			kill()
 		})
 	}
 }
 
 func (w *world) limitPods(most string) {
-	w.t.Helper()
+	w.T.Helper()
 	w.limit(corev1.ResourcePods, most)
 }
 
 func (w *world) limit(what corev1.ResourceName, most string) {
-	w.t.Helper()
-	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "pods", Namespace: w.namespace}}
+	w.T.Helper()
+	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "pods", Namespace: w.Namespace}}
 	limit := corev1.ResourceList{what: resource.MustParse(most)}
-	if err := w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota); err == nil {
+	if err := w.Client.Get(w.Ctx, client.ObjectKeyFromObject(quota), quota); err == nil {
 		quota.Spec.Hard = limit
-		w.must(w.client.Update(w.ctx, quota))
+		w.Must(w.Client.Update(w.Ctx, quota))
 	} else {
 		quota.Spec.Hard = limit
-		w.create(quota)
+		w.Create(quota)
 	}
-	w.eventually("the quota of "+most+" "+string(what)+" is in force", func() bool {
-		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(quota), quota))
+	w.WaitFor("the quota of "+most+" "+string(what)+" is in force", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(quota), quota))
 		inForce := quota.Status.Hard[what]
 		return inForce.Cmp(limit[what]) == 0
 	})
 }
 
-// saysSoInAnEvent waits for the Warning event with which a run that did not pass ends.
-func (w *world) saysSoInAnEvent(run *v1alpha1.TestRun) {
-	w.t.Helper()
-	w.eventually("a Warning event "+conditions.Reason(run)+" on run "+run.Name, func() bool {
+// waitForEvent waits for the Warning event with which a run that did not pass ends.
+func (w *world) waitForEvent(run *v1alpha1.TestRun) {
+	w.T.Helper()
+	w.WaitFor("a Warning event "+conditions.Reason(run)+" on run "+run.Name, func() bool {
 		events := &corev1.EventList{}
-		w.must(w.client.List(w.ctx, events, client.InNamespace(w.namespace), client.MatchingFields{
+		w.Must(w.Client.List(w.Ctx, events, client.InNamespace(w.Namespace), client.MatchingFields{
 			"involvedObject.uid": string(run.UID), "type": corev1.EventTypeWarning, "reason": conditions.Reason(run),
 		}))
 		return len(events.Items) > 0
 	})
 }
 
-// staysStopped checks that nothing of a finished run is left that can do something, and that nothing comes later. The Job
+// expectStaysStopped checks that nothing of a finished run is left that can do something, and that nothing comes later. The Job
 // controller tries again to make a pod after some ten seconds, and the kubelet to start a container after fewer.
-func (w *world) staysStopped(run string) {
-	w.t.Helper()
-	w.eventually("the pod of "+run+" ends or goes away", func() bool { return !w.hasLivePod(run) })
-	w.never("a pod of "+run+" comes, or its container runs", 15*time.Second, func() bool {
+func (w *world) expectStaysStopped(run string) {
+	w.T.Helper()
+	w.WaitFor("the pod of "+run+" ends or goes away", func() bool { return !w.hasLivePod(run) })
+	w.ExpectNever("a pod of "+run+" comes, or its container runs", 15*time.Second, func() bool {
 		return w.hasLivePod(run) || w.history.hasRun(run)
 	})
 }

@@ -27,8 +27,8 @@ func TestAClockThatJumpsDoesNotTouchWhatRuns(t *testing.T) {
 	w := newSerialWorld(t)
 	clock := &jumpyClock{}
 	ctx, stop := context.WithCancel(context.Background())
-	here, err := operator.New(ctx, cluster.config, w.namespace, operator.Changes{Controllers: func(options *controllers.Options) { options.Clock = clock }})
-	w.must(err)
+	here, err := operator.New(ctx, cluster.config, w.Namespace, operator.Changes{Controllers: func(options *controllers.Options) { options.Clock = clock }})
+	w.Must(err)
 	done := make(chan error, 1)
 	go func() { done <- here.Start(ctx) }()
 	t.Cleanup(func() {
@@ -38,24 +38,24 @@ func TestAClockThatJumpsDoesNotTouchWhatRuns(t *testing.T) {
 		}
 	})
 
-	w.create(builders.TestRun("running").Running(builders.TestSpec("sleep 20")).Build())
-	w.create(builders.TestRun("failing").Running(builders.TestSpec("sleep 20; exit 1")).Once().Build())
-	w.inProgress("running")
-	w.inProgress("failing")
+	w.Create(builders.TestRun("running").Running(builders.TestSpec("sleep 20")).Build())
+	w.Create(builders.TestRun("failing").Running(builders.TestSpec("sleep 20; exit 1")).Once().Build())
+	w.WaitForInProgress("running")
+	w.WaitForInProgress("failing")
 	clock.jumpTo(-3 * time.Hour)
-	w.create(builders.TestRun("behind").Running(prepared("sleep 8")).Build())
-	w.passed("behind")
+	w.Create(builders.TestRun("behind").Running(prepared("sleep 8")).Build())
+	w.WaitForPassed("behind")
 	clock.jumpTo(3 * time.Hour)
-	w.create(builders.TestRun("ahead").Running(prepared(forEver)).Build())
-	ahead := w.runUntil("ahead", "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
+	w.Create(builders.TestRun("ahead").Running(prepared(forEver)).Build())
+	ahead := w.WaitForRun("ahead", "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
 	if ahead.Status.Verdict != v1alpha1.VerdictError || !strings.Contains(conditions.Message(ahead), "Not started within 10m0s") { // see docs/operating.md
 		t.Errorf("a run that is started hours ahead is %s (%s), want Error", ahead.Status.Verdict, conditions.Message(ahead))
 	}
-	w.passed("running")
-	w.finished("failing", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
+	w.WaitForPassed("running")
+	w.WaitForFinished("failing", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
 	clock.jumpTo(0)
-	w.create(builders.TestRun("afterwards").Build())
-	w.passed("afterwards")
+	w.Create(builders.TestRun("afterwards").Build())
+	w.WaitForPassed("afterwards")
 	for _, run := range []string{"running", "failing", "behind", "ahead", "afterwards"} {
 		if jobs := w.history.jobsOf(run); jobs != 1 {
 			t.Errorf("run %s had %d Jobs, want 1 ever", run, jobs)

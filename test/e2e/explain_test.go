@@ -12,40 +12,40 @@ import (
 
 // kubectl runs a command as a person would, in the world's namespace, and returns all that it printed.
 func (w *world) kubectl(args ...string) (output string, err error) {
-	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	ctx, cancel := context.WithTimeout(w.Ctx, w.Patience)
 	defer cancel()
-	printed, err := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace=" + w.namespace}, args...)...).CombinedOutput()
+	printed, err := exec.CommandContext(ctx, "kubectl", append([]string{"--namespace=" + w.Namespace}, args...)...).CombinedOutput()
 	return string(printed), err
 }
 
 // mustKubectl runs a command that has to succeed.
 func (w *world) mustKubectl(args ...string) string {
-	w.t.Helper()
+	w.T.Helper()
 	output, err := w.kubectl(args...)
 	if err != nil {
-		w.t.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, output)
+		w.T.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, output)
 	}
 	return output
 }
 
 // logs returns what the run's pod printed, as the API serves it.
 func (w *world) logs(run string) string {
-	w.t.Helper()
-	name := w.pod(run).Name
-	printed, err := cluster.clientset.CoreV1().Pods(w.namespace).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(w.ctx)
+	w.T.Helper()
+	name := w.waitForPod(run).Name
+	printed, err := cluster.clientset.CoreV1().Pods(w.Namespace).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(w.Ctx)
 	if err != nil {
-		w.t.Fatalf("reading the logs of pod %s: %v", name, err)
+		w.T.Fatalf("reading the logs of pod %s: %v", name, err)
 	}
 	return string(printed)
 }
 
-// logsHold checks that each of the texts is in the logs of the run.
-func (w *world) logsHold(run string, texts ...string) {
-	w.t.Helper()
+// expectLogs checks that each of the texts is in the logs of the run.
+func (w *world) expectLogs(run string, texts ...string) {
+	w.T.Helper()
 	printed := w.logs(run)
 	for _, text := range texts {
 		if !strings.Contains(printed, text) {
-			w.t.Errorf("the logs of run %s are %q, want %q in them", run, printed, text)
+			w.T.Errorf("the logs of run %s are %q, want %q in them", run, printed, text)
 		}
 	}
 }
@@ -59,18 +59,18 @@ func (w *world) explain() {
 		{"get", "events", "--sort-by=.metadata.creationTimestamp"},
 	} {
 		output, _ := w.kubectl(args...)
-		w.t.Logf("kubectl -n %s %s\n%s", w.namespace, strings.Join(args, " "), bounded(output))
+		w.T.Logf("kubectl -n %s %s\n%s", w.Namespace, strings.Join(args, " "), bounded(output))
 	}
-	w.t.Logf("what the operator said of it:\n%s", w.operatorSaid())
-	w.t.Logf("namespace %s is kept: kubectl delete namespace %s", w.namespace, w.namespace)
+	w.T.Logf("what the operator said of it:\n%s", w.operatorSaid())
+	w.T.Logf("namespace %s is kept: kubectl delete namespace %s", w.Namespace, w.Namespace)
 }
 
 // operatorSaid returns the operator's log lines about this namespace.
 func (w *world) operatorSaid() string {
-	output, _ := exec.CommandContext(w.ctx, "kubectl", "--namespace="+operatorNamespace, "logs", "--tail=5000", "deployment/"+operatorName).CombinedOutput()
+	output, _ := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+operatorNamespace, "logs", "--tail=5000", "deployment/"+operatorName).CombinedOutput()
 	var lines []string
 	for line := range strings.Lines(string(output)) {
-		if strings.Contains(line, w.namespace) {
+		if strings.Contains(line, w.Namespace) {
 			lines = append(lines, line)
 		}
 	}

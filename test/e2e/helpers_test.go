@@ -52,10 +52,10 @@ func TestTheTestsOwnEndDecidesWhateverItsHelpersDo(t *testing.T) {
 	notExecuted.spec.Template.Spec.Containers[0].Command = []string{"no-such-program"}
 	w := newWorld(t)
 	for name, test := range tests {
-		w.create(builders.TestRun(name).Running(test.spec).Once().Build())
+		w.Create(builders.TestRun(name).Running(test.spec).Once().Build())
 	}
 	for name, test := range tests {
-		run := w.finished(name, test.verdict, test.reason)
+		run := w.WaitForFinished(name, test.verdict, test.reason)
 		if test.told != "" && !w.history.was(name, v1alpha1.PhaseInProgress, test.told) {
 			t.Errorf("run %s was never InProgress with the reason %s", name, test.told)
 		}
@@ -65,14 +65,14 @@ func TestTheTestsOwnEndDecidesWhateverItsHelpersDo(t *testing.T) {
 		if test.reason == v1alpha1.ReasonStartFailed && (run.Status.StartTime != nil || run.Status.Duration != nil || exitCode(run) != -1) {
 			t.Errorf("run %s has startTime %v, duration %v, exit code %d, want none: the test did not run", name, run.Status.StartTime, run.Status.Duration, exitCode(run))
 		}
-		w.eventually("no container of "+name+" runs", func() bool { return !w.hasLivePod(name) })
+		w.WaitFor("no container of "+name+" runs", func() bool { return !w.hasLivePod(name) })
 	}
 }
 
 func TestAHelperThatHasNoImageIsNamedWhileItIsWaitedFor(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("helped").Running(helped("echo 1..1; echo ok 1", "nope:2", "true")).Build())
-	run := w.runUntil("helped", "InProgress with the reason HelpersNotStarted", func(run *v1alpha1.TestRun) bool {
+	w.Create(builders.TestRun("helped").Running(helped("echo 1..1; echo ok 1", "nope:2", "true")).Build())
+	run := w.WaitForRun("helped", "InProgress with the reason HelpersNotStarted", func(run *v1alpha1.TestRun) bool {
 		return conditions.Reason(run) == v1alpha1.ReasonHelpersNotStarted
 	})
 	for _, quote := range []string{"The test has ended with exit code 0, 1 of 1 cases passed", "Container helper: ", "nope:2"} {
@@ -80,21 +80,21 @@ func TestAHelperThatHasNoImageIsNamedWhileItIsWaitedFor(t *testing.T) {
 			t.Errorf("the message is %q, want %q in it", conditions.Message(run), quote)
 		}
 	}
-	w.passed("helped")
+	w.WaitForPassed("helped")
 }
 
 func TestTimeoutsAndCancelDoNotChangeTheVerdictOfATestThatHasEnded(t *testing.T) {
 	w := newWorld(t)
 	spec := helped("exit 3", builders.Image, "sleep", "600")
 	spec.Template.Spec.TerminationGracePeriodSeconds = ptr.To[int64](20)
-	w.create(builders.TestRun("late").Running(spec).RunTimeout(8 * time.Second).Build())
-	w.create(builders.TestRun("cancelled").Running(spec).Build())
-	w.runUntil("cancelled", "waiting for its helper", func(run *v1alpha1.TestRun) bool {
+	w.Create(builders.TestRun("late").Running(spec).RunTimeout(8 * time.Second).Build())
+	w.Create(builders.TestRun("cancelled").Running(spec).Build())
+	w.WaitForRun("cancelled", "waiting for its helper", func(run *v1alpha1.TestRun) bool {
 		return conditions.Reason(run) == v1alpha1.ReasonHelpersRunning
 	})
-	w.cancel("cancelled")
-	w.finished("cancelled", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 3")
-	w.finished("late", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 3")
+	w.Cancel("cancelled")
+	w.WaitForFinished("cancelled", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 3")
+	w.WaitForFinished("late", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 3")
 }
 
 func TestAChildThatIsKilledForItsMemoryIsSaidWhateverTheExitCode(t *testing.T) {
@@ -106,28 +106,28 @@ func TestAChildThatIsKilledForItsMemoryIsSaidWhateverTheExitCode(t *testing.T) {
 		spec.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("64Mi")}
 		return spec
 	}
-	w.create(builders.TestRun("hides-it").Running(limited(greedy + "exit 0")).Build())
-	w.create(builders.TestRun("no-runner").Running(byExitCode(limited(greedy + "exit 0"))).Build())
-	w.create(builders.TestRun("all-passed").Running(limited(greedy + "echo 1..1; echo ok 1")).Build())
-	w.create(builders.TestRun("one-failed").Running(limited(greedy + "echo 1..1; echo not ok 1")).Build())
-	w.finished("hides-it", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, "killed for its memory")
-	w.finished("no-runner", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, "killed for its memory")
-	w.finished("one-failed", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, "killed for its memory")
-	w.finished("all-passed", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "1 of 1 cases passed", "killed for its memory")
+	w.Create(builders.TestRun("hides-it").Running(limited(greedy + "exit 0")).Build())
+	w.Create(builders.TestRun("no-runner").Running(byExitCode(limited(greedy + "exit 0"))).Build())
+	w.Create(builders.TestRun("all-passed").Running(limited(greedy + "echo 1..1; echo ok 1")).Build())
+	w.Create(builders.TestRun("one-failed").Running(limited(greedy + "echo 1..1; echo not ok 1")).Build())
+	w.WaitForFinished("hides-it", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, "killed for its memory")
+	w.WaitForFinished("no-runner", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, "killed for its memory")
+	w.WaitForFinished("one-failed", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory, "killed for its memory")
+	w.WaitForFinished("all-passed", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "1 of 1 cases passed", "killed for its memory")
 }
 
 func TestARunWhoseReportCannotBeWrittenDoesNotPass(t *testing.T) {
 	// Process 1 may write no file any more: its limit is set by prlimit64(2), call 302. A full disk does the same.
 	const forbid = `my $none = pack("QQ", 0, 0); syscall(302, 1, 1, $none, 0) == 0 or die; $| = 1; `
 	w := newWorld(t)
-	w.create(builders.TestRun("failed-case").Running(executing("perl", "-e", forbid+`print "not ok 1 - broken\n1..1\n"; sleep 2; exit 0`)).Build())
-	w.create(builders.TestRun("no-case").Running(executing("perl", "-e", forbid+`exit 0`)).Build())
-	w.create(builders.TestRun("own-code").Running(executing("perl", "-e", forbid+`exit 4`)).Build())
+	w.Create(builders.TestRun("failed-case").Running(executing("perl", "-e", forbid+`print "not ok 1 - broken\n1..1\n"; sleep 2; exit 0`)).Build())
+	w.Create(builders.TestRun("no-case").Running(executing("perl", "-e", forbid+`exit 0`)).Build())
+	w.Create(builders.TestRun("own-code").Running(executing("perl", "-e", forbid+`exit 4`)).Build())
 	for name, code := range map[string]int32{"failed-case": 121, "no-case": 121, "own-code": 4} {
-		run := w.finished(name, v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "could not write its report")
+		run := w.WaitForFinished(name, v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "could not write its report")
 		if exitCode(run) != code {
 			t.Errorf("run %s has exit code %d, want %d", name, exitCode(run), code)
 		}
-		w.logsHold(name, "the results cannot be reported")
+		w.expectLogs(name, "the results cannot be reported")
 	}
 }

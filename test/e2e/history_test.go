@@ -55,19 +55,19 @@ type stepTaken struct {
 
 // record begins to write the history of the world's namespace.
 func (w *world) record() *history {
-	w.t.Helper()
+	w.T.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	h := &history{
 		jobs: map[parent]map[types.UID]bool{}, pods: map[parent]map[types.UID]bool{}, ran: map[types.UID]bool{},
 		steps: map[types.UID][]stepTaken{}, stop: stop,
 	}
 	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
-		watcher, err := w.client.Watch(ctx, list, client.InNamespace(w.namespace))
-		w.must(err)
+		watcher, err := w.Client.Watch(ctx, list, client.InNamespace(w.Namespace))
+		w.Must(err)
 		h.watches.Go(func() {
 			h.noteAll(ctx, watcher)
 			for h.gaps.Load() && ctx.Err() == nil {
-				if watcher, err = w.client.Watch(ctx, list, client.InNamespace(w.namespace)); err == nil {
+				if watcher, err = w.Client.Watch(ctx, list, client.InNamespace(w.Namespace)); err == nil {
 					h.noteAll(ctx, watcher)
 				}
 				select {

@@ -30,29 +30,29 @@ const (
 
 // inKueue gives the world a ClusterQueue with one CPU, a LocalQueue for it, and the priority classes low and high.
 func inKueue(w *world) *world {
-	w.t.Helper()
-	err := w.client.List(w.ctx, listOf("ClusterQueue"))
+	w.T.Helper()
+	err := w.Client.List(w.Ctx, listOf("ClusterQueue"))
 	if meta.IsNoMatchError(err) {
-		w.t.Skip("there is no Kueue in the cluster: make test-kueue runs these tests")
+		w.T.Skip("there is no Kueue in the cluster: make test-kueue runs these tests")
 	}
-	w.must(err)
-	w.clusterWide("ResourceFlavor", w.namespace, map[string]any{"spec": map[string]any{}})
-	w.clusterWide("ClusterQueue", w.namespace, map[string]any{"spec": map[string]any{
+	w.Must(err)
+	w.clusterWide("ResourceFlavor", w.Namespace, map[string]any{"spec": map[string]any{}})
+	w.clusterWide("ClusterQueue", w.Namespace, map[string]any{"spec": map[string]any{
 		"namespaceSelector": map[string]any{},
 		"preemption":        map[string]any{"withinClusterQueue": "LowerPriority"},
 		"resourceGroups": []any{map[string]any{
 			"coveredResources": []any{"cpu"},
 			"flavors": []any{map[string]any{
-				"name": w.namespace, "resources": []any{map[string]any{"name": "cpu", "nominalQuota": "1"}},
+				"name": w.Namespace, "resources": []any{map[string]any{"name": "cpu", "nominalQuota": "1"}},
 			}},
 		}},
 	}})
 	for class, value := range map[string]int64{"-low": 1, "-high": 100} {
-		w.clusterWide("WorkloadPriorityClass", w.namespace+class, map[string]any{"value": value})
+		w.clusterWide("WorkloadPriorityClass", w.Namespace+class, map[string]any{"value": value})
 	}
 	queue := objectOf("LocalQueue", localQueue)
-	queue.Object["spec"] = map[string]any{"clusterQueue": w.namespace}
-	w.create(queue)
+	queue.Object["spec"] = map[string]any{"clusterQueue": w.Namespace}
+	w.Create(queue)
 	return w
 }
 
@@ -73,13 +73,13 @@ func listOf(kind string) *unstructured.UnstructuredList {
 
 // clusterWide creates an object that is in no namespace, and deletes it when the test ends.
 func (w *world) clusterWide(kind, name string, content map[string]any) {
-	w.t.Helper()
+	w.T.Helper()
 	object := objectOf(kind, name)
 	for field, value := range content {
 		object.Object[field] = value
 	}
-	w.must(w.client.Create(w.ctx, object))
-	w.t.Cleanup(func() { _ = w.client.Delete(w.ctx, object) })
+	w.Must(w.Client.Create(w.Ctx, object))
+	w.T.Cleanup(func() { _ = w.Client.Delete(w.Ctx, object) })
 }
 
 // forKueue is a run whose Job Kueue has to admit, in that LocalQueue. It asks for so many CPUs.
@@ -94,10 +94,10 @@ func forKueue(name, queue, cpus, script string, change ...func(*v1alpha1.TestRun
 	return run
 }
 
-// waitsForKueue waits until the run waits, and quotes Kueue.
-func (w *world) waitsForKueue(name string, quotes ...string) {
-	w.t.Helper()
-	w.runUntil(name, "waiting for Kueue, with its words", func(run *v1alpha1.TestRun) bool {
+// waitForKueue waits until the run waits, and quotes Kueue.
+func (w *world) waitForKueue(name string, quotes ...string) {
+	w.T.Helper()
+	w.WaitForRun(name, "waiting for Kueue, with its words", func(run *v1alpha1.TestRun) bool {
 		for _, quote := range quotes {
 			if !strings.Contains(conditions.Message(run), quote) {
 				return false
@@ -107,12 +107,12 @@ func (w *world) waitsForKueue(name string, quotes ...string) {
 	})
 }
 
-// nothingCounts waits until Kueue counts nothing in the ClusterQueue any more: neither what runs nor what waits.
-func (w *world) nothingCounts() {
-	w.t.Helper()
-	queue := objectOf("ClusterQueue", w.namespace)
-	w.eventually("Kueue counts nothing in the queue any more", func() bool {
-		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(queue), queue))
+// waitForEmptyKueue waits until Kueue counts nothing in the ClusterQueue any more: neither what runs nor what waits.
+func (w *world) waitForEmptyKueue() {
+	w.T.Helper()
+	queue := objectOf("ClusterQueue", w.Namespace)
+	w.WaitFor("Kueue counts nothing in the queue any more", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(queue), queue))
 		reserving, _, _ := unstructured.NestedInt64(queue.Object, "status", "reservingWorkloads")
 		admitted, _, _ := unstructured.NestedInt64(queue.Object, "status", "admittedWorkloads")
 		pending, _, _ := unstructured.NestedInt64(queue.Object, "status", "pendingWorkloads")
@@ -122,87 +122,87 @@ func (w *world) nothingCounts() {
 
 // deactivate has Kueue give up the Workload of the run's Job.
 func (w *world) deactivate(run string) {
-	w.t.Helper()
+	w.T.Helper()
 	workloads := listOf("Workload")
-	w.must(w.client.List(w.ctx, workloads, client.InNamespace(w.namespace)))
+	w.Must(w.Client.List(w.Ctx, workloads, client.InNamespace(w.Namespace)))
 	for i := range workloads.Items {
 		workload := &workloads.Items[i]
 		if owner := metav1.GetControllerOf(workload); owner != nil && strings.HasPrefix(owner.Name, run+"-") {
-			w.must(w.client.Patch(w.ctx, workload, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"active":false}}`))))
+			w.Must(w.Client.Patch(w.Ctx, workload, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"active":false}}`))))
 			return
 		}
 	}
-	w.t.Fatalf("run %s has no Workload", run)
+	w.T.Fatalf("run %s has no Workload", run)
 }
 
 func TestKueueAdmitsARunAndCountsItNoMoreOnceItHasFinished(t *testing.T) {
 	w := inKueue(newWorld(t))
-	w.create(forKueue("admitted", localQueue, "1", "true"))
-	w.passed("admitted")
-	w.nothingCounts()
+	w.Create(forKueue("admitted", localQueue, "1", "true"))
+	w.WaitForPassed("admitted")
+	w.waitForEmptyKueue()
 }
 
 func TestARunThatKueuePreemptsIsTriedAgainAsItWasRendered(t *testing.T) {
 	w := inKueue(newWorld(t))
 	priority := func(class string) func(*v1alpha1.TestRun) {
 		return func(run *v1alpha1.TestRun) {
-			run.Spec.TestSpec.Template.Labels["kueue.x-k8s.io/priority-class"] = w.namespace + class
+			run.Spec.TestSpec.Template.Labels["kueue.x-k8s.io/priority-class"] = w.Namespace + class
 			run.Spec.Retry.Backoff.Base = &v1alpha1.Duration{Duration: time.Second}
 		}
 	}
-	w.create(forKueue("low", localQueue, "1", "sleep 12", priority("-low")))
-	w.inProgress("low")
-	w.create(forKueue("high", localQueue, "1", "sleep 3", priority("-high")))
-	w.passed("high")
-	low := w.finished("low", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.Create(forKueue("low", localQueue, "1", "sleep 12", priority("-low")))
+	w.WaitForInProgress("low")
+	w.Create(forKueue("high", localQueue, "1", "sleep 3", priority("-high")))
+	w.WaitForPassed("high")
+	low := w.WaitForFinished("low", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	if attempts := low.Status.Attempts; len(attempts) != 2 || attempts[0].Reason != v1alpha1.ReasonDisrupted {
 		t.Errorf("its attempts are %+v, want one that was disrupted and one that passed", attempts)
 	}
-	w.nothingCounts()
+	w.waitForEmptyKueue()
 }
 
 func TestARunThatKueueDoesNotAdmitSaysWhyAndCanBeCancelled(t *testing.T) {
 	w := inKueue(newWorld(t))
-	w.create(forKueue("nowhere", "nope", "1", "true"))
-	w.create(forKueue("too-large", localQueue, "3", "true"))
-	w.waitsForKueue("nowhere", "LocalQueue nope doesn't exist")
-	w.waitsForKueue("too-large", "maximum capacity")
+	w.Create(forKueue("nowhere", "nope", "1", "true"))
+	w.Create(forKueue("too-large", localQueue, "3", "true"))
+	w.waitForKueue("nowhere", "LocalQueue nope doesn't exist")
+	w.waitForKueue("too-large", "maximum capacity")
 	for _, name := range []string{"nowhere", "too-large"} {
-		w.cancel(name)
-		w.finished(name, v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+		w.Cancel(name)
+		w.WaitForFinished(name, v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
 	}
-	w.nothingCounts()
+	w.waitForEmptyKueue()
 }
 
 func TestARunThatWaitsForKueueEndsAtItsLimit(t *testing.T) {
 	w := inKueue(newWorld(t))
-	w.create(forKueue("waiting", localQueue, "3", "true", func(run *v1alpha1.TestRun) {
+	w.Create(forKueue("waiting", localQueue, "3", "true", func(run *v1alpha1.TestRun) {
 		run.Spec.Timeouts.Queue = &v1alpha1.PositiveDuration{Duration: 8 * time.Second}
 	}))
-	w.finished("waiting", v1alpha1.VerdictError, v1alpha1.ReasonQueueTimeout, "timeouts.queue")
-	w.nothingCounts()
+	w.WaitForFinished("waiting", v1alpha1.VerdictError, v1alpha1.ReasonQueueTimeout, "timeouts.queue")
+	w.waitForEmptyKueue()
 }
 
 func TestARunWhoseWorkloadKueueGivesUpEnds(t *testing.T) {
 	w := inKueue(newWorld(t))
-	w.create(forKueue("running", localQueue, "1", "sleep 60"))
-	w.inProgress("running")
-	w.create(forKueue("waiting", localQueue, "1", "true"))
-	w.waitsForKueue("waiting")
+	w.Create(forKueue("running", localQueue, "1", "sleep 60"))
+	w.WaitForInProgress("running")
+	w.Create(forKueue("waiting", localQueue, "1", "true"))
+	w.waitForKueue("waiting")
 	for _, name := range []string{"waiting", "running"} {
 		w.deactivate(name)
-		w.finished(name, v1alpha1.VerdictError, v1alpha1.ReasonKueueRefused)
+		w.WaitForFinished(name, v1alpha1.VerdictError, v1alpha1.ReasonKueueRefused)
 	}
-	w.nothingCounts()
+	w.waitForEmptyKueue()
 }
 
 func TestARunThatRunsUnderKueueCanBeCancelled(t *testing.T) {
 	w := inKueue(newWorld(t))
-	w.create(forKueue("running", localQueue, "1", "sleep 60"))
-	w.inProgress("running")
-	w.cancel("running")
-	w.finished("running", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
-	w.nothingCounts()
+	w.Create(forKueue("running", localQueue, "1", "sleep 60"))
+	w.WaitForInProgress("running")
+	w.Cancel("running")
+	w.WaitForFinished("running", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+	w.waitForEmptyKueue()
 }
 
 // It stops Kueue, so it runs alone.
@@ -210,35 +210,35 @@ func TestWhileKueueIsDownRunsWaitAndNoneIsLost(t *testing.T) {
 	w := inKueue(newSerialWorld(t))
 	w.scaleKueue(0)
 	t.Cleanup(func() {
-		w.ctx = context.Background() // the test's own is over
+		w.Ctx = context.Background() // the test's own is over
 		w.scaleKueue(1)
 	})
-	w.create(forKueue("waiting", localQueue, "1", "true"))
-	w.create(forKueue("cancelled", localQueue, "1", "true"))
+	w.Create(forKueue("waiting", localQueue, "1", "true"))
+	w.Create(forKueue("cancelled", localQueue, "1", "true"))
 	for _, name := range []string{"waiting", "cancelled"} {
-		w.pendingWith(name, v1alpha1.ReasonJobRefused)
+		w.WaitForPending(name, v1alpha1.ReasonJobRefused)
 	}
-	w.cancel("cancelled")
-	w.finished("cancelled", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+	w.Cancel("cancelled")
+	w.WaitForFinished("cancelled", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
 	w.scaleKueue(1)
-	w.passed("waiting")
-	w.nothingCounts()
+	w.WaitForPassed("waiting")
+	w.waitForEmptyKueue()
 }
 
 // scaleKueue waits until so many replicas of Kueue serve.
 func (w *world) scaleKueue(replicas int32) {
-	w.t.Helper()
+	w.T.Helper()
 	deployments := cluster.clientset.AppsV1().Deployments(kueueNamespace)
-	deployment, err := deployments.Get(w.ctx, kueueName, metav1.GetOptions{})
-	w.must(err)
+	deployment, err := deployments.Get(w.Ctx, kueueName, metav1.GetOptions{})
+	w.Must(err)
 	deployment.Spec.Replicas = ptr.To(replicas)
-	_, err = deployments.Update(w.ctx, deployment, metav1.UpdateOptions{})
-	w.must(err)
-	w.eventually("Kueue is as it is to be", func() bool {
-		deployment, err := deployments.Get(w.ctx, kueueName, metav1.GetOptions{})
-		w.must(err)
-		pods, err := cluster.clientset.CoreV1().Pods(kueueNamespace).List(w.ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(deployment.Spec.Selector)})
-		w.must(err)
+	_, err = deployments.Update(w.Ctx, deployment, metav1.UpdateOptions{})
+	w.Must(err)
+	w.WaitFor("Kueue is as it is to be", func() bool {
+		deployment, err := deployments.Get(w.Ctx, kueueName, metav1.GetOptions{})
+		w.Must(err)
+		pods, err := cluster.clientset.CoreV1().Pods(kueueNamespace).List(w.Ctx, metav1.ListOptions{LabelSelector: metav1.FormatLabelSelector(deployment.Spec.Selector)})
+		w.Must(err)
 		return deployment.Status.ReadyReplicas == replicas && len(pods.Items) == int(replicas)
 	})
 }

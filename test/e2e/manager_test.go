@@ -27,7 +27,7 @@ func withoutOperator(t *testing.T) managers {
 	w := newSerialWorld(t)
 	dir := t.TempDir()
 	m := managers{binary: filepath.Join(dir, "manager"), kubeconfig: filepath.Join(dir, "kubeconfig")}
-	build := exec.CommandContext(w.ctx, "go", "build", "-o", m.binary, "./cmd/manager")
+	build := exec.CommandContext(w.Ctx, "go", "build", "-o", m.binary, "./cmd/manager")
 	build.Dir = fromRoot()
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the manager: %v\n%s", err, output)
@@ -37,11 +37,11 @@ func withoutOperator(t *testing.T) managers {
 	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: tokenOf(w, operatorNamespace, operatorName)}
 	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
 	config.CurrentContext = "it"
-	w.must(clientcmd.WriteToFile(*config, m.kubeconfig))
+	w.Must(clientcmd.WriteToFile(*config, m.kubeconfig))
 
 	replicas := w.scaleOperator(0)
 	t.Cleanup(func() {
-		w.ctx = context.Background() // the test's own is over
+		w.Ctx = context.Background() // the test's own is over
 		w.scaleOperator(replicas)
 	})
 	return m
@@ -49,17 +49,17 @@ func withoutOperator(t *testing.T) managers {
 
 // scaleOperator waits until so many replicas are there and ready, and returns how many there were to be before.
 func (w *world) scaleOperator(replicas int32) (before int32) {
-	w.t.Helper()
+	w.T.Helper()
 	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: operatorName, Namespace: operatorNamespace}}
-	w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(deployment), deployment))
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(deployment), deployment))
 	before = ptr.Deref(deployment.Spec.Replicas, 1)
 	changed := deployment.DeepCopy()
 	changed.Spec.Replicas = &replicas
-	w.must(w.client.Patch(w.ctx, changed, client.MergeFrom(deployment)))
-	w.eventually("the operator has the right number of replicas", func() bool {
-		w.must(w.client.Get(w.ctx, client.ObjectKeyFromObject(deployment), deployment))
+	w.Must(w.Client.Patch(w.Ctx, changed, client.MergeFrom(deployment)))
+	w.WaitFor("the operator has the right number of replicas", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(deployment), deployment))
 		pods := &corev1.PodList{}
-		w.must(w.client.List(w.ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels)))
+		w.Must(w.Client.List(w.Ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels)))
 		return deployment.Status.ReadyReplicas == replicas && len(pods.Items) == int(replicas)
 	})
 	return before

@@ -31,22 +31,22 @@ const (
 func TestTheOperatorKeepsToTheRestrictedPodSecurityStandard(t *testing.T) {
 	w := newWorld(t, enforce, "restricted")
 	home := &corev1.Namespace{}
-	w.must(w.client.Get(w.ctx, client.ObjectKey{Name: operatorNamespace}, home))
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Name: operatorNamespace}, home))
 	if home.Labels[enforce] != "restricted" {
 		t.Errorf("namespace %s enforces %q, want restricted", operatorNamespace, home.Labels[enforce])
 	}
 	deployment := &appsv1.Deployment{}
-	w.must(w.client.Get(w.ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorName}, deployment))
-	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "operator", Namespace: w.namespace}, Spec: deployment.Spec.Template.Spec}
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorName}, deployment))
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "operator", Namespace: w.Namespace}, Spec: deployment.Spec.Template.Spec}
 	pod.Spec.ServiceAccountName, pod.Spec.DeprecatedServiceAccount = "", ""
-	w.eventually("the namespace's own ServiceAccount is there", func() bool {
-		return w.client.Get(w.ctx, w.key("default"), &corev1.ServiceAccount{}) == nil
+	w.WaitFor("the namespace's own ServiceAccount is there", func() bool {
+		return w.Client.Get(w.Ctx, w.Key("default"), &corev1.ServiceAccount{}) == nil
 	})
-	if err := w.client.Create(w.ctx, pod.DeepCopy(), client.DryRunAll); err != nil {
+	if err := w.Client.Create(w.Ctx, pod.DeepCopy(), client.DryRunAll); err != nil {
 		t.Errorf("a restricted namespace refuses the operator's pod: %v", err)
 	}
 	pod.Spec.Containers[0].SecurityContext.AllowPrivilegeEscalation = ptr.To(true)
-	if err := w.client.Create(w.ctx, pod, client.DryRunAll); !apierrors.IsForbidden(err) {
+	if err := w.Client.Create(w.Ctx, pod, client.DryRunAll); !apierrors.IsForbidden(err) {
 		t.Errorf("a restricted namespace answers %v to a pod that may escalate its privileges: this test proves nothing", err)
 	}
 }
@@ -54,17 +54,17 @@ func TestTheOperatorKeepsToTheRestrictedPodSecurityStandard(t *testing.T) {
 func TestMetricsAreServedToThoseWhoMayReadThemAndHealthToAll(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"nobody", "prometheus"} {
-		w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}})
+		w.Create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}})
 	}
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: w.namespace},
+		ObjectMeta: metav1.ObjectMeta{Name: w.Namespace},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "testrun-metrics-reader"},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "prometheus", Namespace: w.namespace}},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Name: "prometheus", Namespace: w.Namespace}},
 	}
-	w.must(w.client.Create(w.ctx, binding))
-	t.Cleanup(func() { w.must(w.client.Delete(context.Background(), binding)) })
-	w.create(builders.TestRun("counted").Build())
-	w.passed("counted")
+	w.Must(w.Client.Create(w.Ctx, binding))
+	t.Cleanup(func() { w.Must(w.Client.Delete(context.Background(), binding)) })
+	w.Create(builders.TestRun("counted").Build())
+	w.WaitForPassed("counted")
 
 	metrics := "https://" + w.forward("8443") + "/metrics"
 	if status, _ := w.get(metrics, ""); status != http.StatusUnauthorized {
@@ -77,9 +77,9 @@ func TestMetricsAreServedToThoseWhoMayReadThemAndHealthToAll(t *testing.T) {
 	if status != http.StatusOK {
 		t.Errorf("/metrics answers %d to an account with the role testrun-metrics-reader, want 200", status)
 	}
-	shows(t, "/metrics", body, `^testrun_runs_finished_total\{verdict="Passed"\} [1-9]`, `^testrun_runs\{phase="Finished"\} \d+$`,
+	expectOutput(t, "/metrics", body, `^testrun_runs_finished_total\{verdict="Passed"\} [1-9]`, `^testrun_runs\{phase="Finished"\} \d+$`,
 		`^testrun_run_waiting_seconds_count [1-9]`, `^testrun_run_running_seconds_count [1-9]`)
-	if strings.Contains(body, w.namespace) || strings.Contains(body, `"counted"`) {
+	if strings.Contains(body, w.Namespace) || strings.Contains(body, `"counted"`) {
 		t.Error("the metrics hold the name of an object, want none: labels are bounded")
 	}
 	health := "http://" + w.forward("8081")
@@ -92,50 +92,50 @@ func TestMetricsAreServedToThoseWhoMayReadThemAndHealthToAll(t *testing.T) {
 
 // forward makes a port of the operator reachable and returns its address here.
 func (w *world) forward(port string) (address string) {
-	w.t.Helper()
+	w.T.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, "kubectl", "--namespace="+operatorNamespace, "port-forward", "deployment/"+operatorName, ":"+port)
 	output, err := command.StdoutPipe()
-	w.must(err)
-	w.must(command.Start())
-	w.t.Cleanup(func() { cancel(); _ = command.Wait() })
+	w.Must(err)
+	w.Must(command.Start())
+	w.T.Cleanup(func() { cancel(); _ = command.Wait() })
 	line, err := bufio.NewReader(output).ReadString('\n')
 	found := regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`).FindStringSubmatch(line)
 	if err != nil || found == nil {
-		w.t.Fatalf("kubectl port-forward printed %q (%v), want an address", line, err)
+		w.T.Fatalf("kubectl port-forward printed %q (%v), want an address", line, err)
 	}
 	return found[1]
 }
 
 // get asks for a page, and retries nothing.
 func (w *world) get(url, token string) (status int, body string) {
-	w.t.Helper()
-	request, err := http.NewRequestWithContext(w.ctx, http.MethodGet, url, http.NoBody)
-	w.must(err)
+	w.T.Helper()
+	request, err := http.NewRequestWithContext(w.Ctx, http.MethodGet, url, http.NoBody)
+	w.Must(err)
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // it signs its own certificate
 	defer transport.CloseIdleConnections()
 	response, err := transport.RoundTrip(request)
-	w.must(err)
+	w.Must(err)
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	w.must(err)
+	w.Must(err)
 	return response.StatusCode, string(text)
 }
 
 // token is a short-lived one of a ServiceAccount of the world's namespace.
 func (w *world) token(account string) string {
-	w.t.Helper()
-	return tokenOf(w, w.namespace, account)
+	w.T.Helper()
+	return tokenOf(w, w.Namespace, account)
 }
 
 func tokenOf(w *world, namespace, account string) string {
-	w.t.Helper()
+	w.T.Helper()
 	request := &authenticationv1.TokenRequest{}
 	holder := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account, Namespace: namespace}}
-	w.must(w.client.SubResource("token").Create(w.ctx, holder, request))
+	w.Must(w.Client.SubResource("token").Create(w.Ctx, holder, request))
 	return request.Status.Token
 }
 
@@ -161,7 +161,7 @@ func TestTheOperatorMayDoWhatItNeedsAndNothingElse(t *testing.T) {
 
 func TestWhoeverMayEditANamespaceMayRunTestsAndNotWriteVerdicts(t *testing.T) {
 	w := newWorld(t)
-	w.create(&rbacv1.RoleBinding{
+	w.Create(&rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: "developer"},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "edit"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: "developer"}},

@@ -49,9 +49,9 @@ func prepared(script string) v1alpha1.TestSpec {
 
 // preparing waits until the init container of the run's pod runs.
 func (w *world) preparing(run string) {
-	w.t.Helper()
-	w.eventually("the init container of "+run+" runs", func() bool {
-		statuses := w.pod(run).Status.InitContainerStatuses
+	w.T.Helper()
+	w.WaitFor("the init container of "+run+" runs", func() bool {
+		statuses := w.waitForPod(run).Status.InitContainerStatuses
 		return len(statuses) > 0 && statuses[0].State.Running != nil
 	})
 }
@@ -69,30 +69,30 @@ func mounted(pod *corev1.PodSpec, configMapName, path string) {
 
 // pods are those that the run has now.
 func (w *world) pods(run string) []corev1.Pod {
-	w.t.Helper()
+	w.T.Helper()
 	list := &corev1.PodList{}
-	w.must(w.client.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelRun: run}))
+	w.Must(w.Client.List(w.Ctx, list, client.InNamespace(w.Namespace), client.MatchingLabels{v1alpha1.LabelRun: run}))
 	return list.Items
 }
 
-// pod waits until the run has one.
-func (w *world) pod(run string) *corev1.Pod {
-	w.t.Helper()
+// waitForPod waits until the run has one.
+func (w *world) waitForPod(run string) *corev1.Pod {
+	w.T.Helper()
 	var pods []corev1.Pod
-	w.eventually("the pod of "+run+" exists", func() bool { pods = w.pods(run); return len(pods) > 0 })
+	w.WaitFor("the pod of "+run+" exists", func() bool { pods = w.pods(run); return len(pods) > 0 })
 	return &pods[0]
 }
 
-// scheduled waits until the run's pod has a node.
-func (w *world) scheduled(run string) *corev1.Pod {
-	w.t.Helper()
-	w.eventually("the pod of "+run+" has a node", func() bool { return w.pod(run).Spec.NodeName != "" })
-	return w.pod(run)
+// waitForNode waits until the run's pod has a node.
+func (w *world) waitForNode(run string) *corev1.Pod {
+	w.T.Helper()
+	w.WaitFor("the pod of "+run+" has a node", func() bool { return w.waitForPod(run).Spec.NodeName != "" })
+	return w.waitForPod(run)
 }
 
 // hasLivePod says whether the run has a pod that may still do something.
 func (w *world) hasLivePod(run string) bool {
-	w.t.Helper()
+	w.T.Helper()
 	for _, pod := range w.pods(run) {
 		if pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
 			return true

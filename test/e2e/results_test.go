@@ -58,7 +58,7 @@ func hasCases(t *testing.T, run *v1alpha1.TestRun, wantCounts string, want ...st
 
 func TestProveOnTheNode(t *testing.T) {
 	w := newWorld(t)
-	w.create(configMap("suite", map[string]string{
+	w.Create(configMap("suite", map[string]string{
 		"pass.t": "use Test::More tests => 2; ok 1, 'one'; ok 1, 'two';",
 		"fail.t": "use Test::More tests => 2; ok 1, 'fine'; is 6 * 7, 41, 'the answer';",
 		"skip.t": "use Test::More tests => 2; SKIP: { skip 'no network', 1; fail } ok 1, 'offline';",
@@ -68,32 +68,32 @@ func TestProveOnTheNode(t *testing.T) {
 		"dies.t": "use Test::More tests => 5; ok 1, 'begun'; die 'the disk is full';",
 		"last.t": "use Test::More tests => 1; ok 1, 'last';",
 	}))
-	w.create(configMap("suite-that-bails", map[string]string{
+	w.Create(configMap("suite-that-bails", map[string]string{
 		"a.t": "use Test::More tests => 2; ok 1, 'reached'; BAIL_OUT('no database');",
 		"b.t": "use Test::More tests => 1; ok 1, 'not reached';",
 	}))
-	w.create(builders.TestRun("perl").Running(suite("", "prove", "-v", ".")).Build())
+	w.Create(builders.TestRun("perl").Running(suite("", "prove", "-v", ".")).Build())
 	bails := suite("TAP", "prove", "-v", ".")
 	bails.Template.Spec.Volumes[0].ConfigMap.Name = "suite-that-bails"
-	w.create(builders.TestRun("bails").Running(bails).Build())
-	w.create(builders.TestRun("quiet").Running(suite("TAP", "perl", "-e", "print qq(hello\\n)")).Build())
+	w.Create(builders.TestRun("bails").Running(bails).Build())
+	w.Create(builders.TestRun("quiet").Running(suite("TAP", "perl", "-e", "print qq(hello\\n)")).Build())
 
-	run := w.finished("perl", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "dies.t", "planned 5")
+	run := w.WaitForFinished("perl", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "dies.t", "planned 5")
 	hasCases(t, run, "6/2/1/3",
 		"Errored ./dies.t: the disk is full at ./dies.t line 1",
 		"Failed ./fail.t the answer: expected: '41'",
 		"Failed ./subs.t outer: other",
 		"Skipped ./none.t: not on Mondays",
 		"Skipped ./skip.t test 1: no network", "Skipped ./todo.t flies: TODO: not yet")
-	hasCases(t, w.finished("bails", v1alpha1.VerdictFailed, v1alpha1.ReasonBailedOut, "no database"), "1/0/0/0", "Passed ./a.t reached")
-	w.finished("quiet", v1alpha1.VerdictError, v1alpha1.ReasonNoResults, "exit code 0")
-	shows(t, "kubectl describe", w.mustKubectl("describe", "testrun", "perl"), `Name: +the answer`, `expected: '41'`, `Summary: +6/12`)
-	shows(t, "kubectl get", w.mustKubectl("get", "testrun", "perl"), `^perl +Finished +Failed +6/12 +TestFailed`)
+	hasCases(t, w.WaitForFinished("bails", v1alpha1.VerdictFailed, v1alpha1.ReasonBailedOut, "no database"), "1/0/0/0", "Passed ./a.t reached")
+	w.WaitForFinished("quiet", v1alpha1.VerdictError, v1alpha1.ReasonNoResults, "exit code 0")
+	expectOutput(t, "kubectl describe", w.mustKubectl("describe", "testrun", "perl"), `Name: +the answer`, `expected: '41'`, `Summary: +6/12`)
+	expectOutput(t, "kubectl get", w.mustKubectl("get", "testrun", "perl"), `^perl +Finished +Failed +6/12 +TestFailed`)
 }
 
 func TestGoTestOnTheNode(t *testing.T) {
 	w := newWorld(t)
-	w.create(configMap("suite", map[string]string{
+	w.Create(configMap("suite", map[string]string{
 		"go.mod": "module example.com/shop\n\ngo 1.19\n",
 		"shop_test.go": `package shop
 
@@ -108,27 +108,27 @@ func TestLast(t *testing.T) {}
 	spec.Template.Spec.Containers[0].Env = []corev1.EnvVar{
 		{Name: "HOME", Value: "/tmp"}, {Name: "CGO_ENABLED", Value: "0"}, {Name: "PATH", Value: "/usr/lib/go/bin:/usr/bin"},
 	}
-	w.create(builders.TestRun("go").Running(spec).Build())
+	w.Create(builders.TestRun("go").Running(spec).Build())
 	panics := *spec.DeepCopy()
 	panics.Results.Format = v1alpha1.ResultsGoTest
 	panics.Template.Spec.Containers[0].Command = []string{"sh", "-c", `mkdir /tmp/shop; cp *.go go.mod /tmp/shop; cd /tmp/shop; echo 'package shop; import "testing"; func TestPanics(*testing.T) { panic("boom") }' > panic_test.go; exec go test -json`}
-	w.create(builders.TestRun("panics").Running(panics).Build())
+	w.Create(builders.TestRun("panics").Running(panics).Build())
 	broken := *panics.DeepCopy()
 	broken.Template.Spec.Containers[0].Command = []string{"sh", "-c", `mkdir /tmp/shop; cp *.go go.mod /tmp/shop; cd /tmp/shop; echo 'package shop; var answer int = "x"' > bad.go; exec go test -json`}
-	w.create(builders.TestRun("broken").Running(broken).Build())
+	w.Create(builders.TestRun("broken").Running(broken).Build())
 
-	hasCases(t, w.finished("go", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "2 of 5 cases failed", "exit code 1"), "2/2/0/1",
+	hasCases(t, w.WaitForFinished("go", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "2 of 5 cases failed", "exit code 1"), "2/2/0/1",
 		"Failed example.com/shop TestSum/big: got 41, want 42", "Failed example.com/shop TestSum", "Skipped example.com/shop TestSkip: not here")
-	run := w.finished("panics", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
+	run := w.WaitForFinished("panics", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
 	if cases := run.Status.Results.Cases; !slices.ContainsFunc(cases, func(c v1alpha1.Case) bool { return c.Name == "TestPanics" && strings.Contains(c.Message, "boom") }) {
 		t.Errorf("no case tells of the panic: %+v", cases)
 	}
-	hasCases(t, w.finished("broken", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed), "0/0/1/0", "Errored example.com/shop: build failed: ./bad.go:1")
+	hasCases(t, w.WaitForFinished("broken", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed), "0/0/1/0", "Errored example.com/shop: build failed: ./bad.go:1")
 }
 
 func TestPytestOnTheNode(t *testing.T) {
 	w := newWorld(t)
-	w.create(configMap("suite", map[string]string{"test_shop.py": `
+	w.Create(configMap("suite", map[string]string{"test_shop.py": `
 import pytest
 
 def test_sum(): assert 1 + 1 == 2
@@ -142,18 +142,18 @@ def database(): raise RuntimeError("no database")
 def test_stored(database): pass
 `}))
 	pytest := []string{"python3", "-m", "pytest", "-p", "no:cacheprovider", "--junitxml=$(TESTRUN_RESULTS)/sub/pytest.xml"}
-	w.create(builders.TestRun("pytest").Running(suite("JUnit", pytest...)).Build())
+	w.Create(builders.TestRun("pytest").Running(suite("JUnit", pytest...)).Build())
 	elsewhere := suite("JUnit", pytest...)
 	elsewhere.Results.Path = "pytest.xml"
-	w.create(builders.TestRun("elsewhere").Running(elsewhere).Build())
+	w.Create(builders.TestRun("elsewhere").Running(elsewhere).Build())
 	cut := suite("", "sh", "-c", strings.Join(pytest, " ")+`; f=$TESTRUN_RESULTS/sub/pytest.xml; head -c 600 $f > $f.part; mv $f.part $f`)
-	w.create(builders.TestRun("cut").Running(cut).Build())
+	w.Create(builders.TestRun("cut").Running(cut).Build())
 
-	hasCases(t, w.finished("pytest", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "2 of 5 cases failed", "exit code 1"), "1/1/1/2",
+	hasCases(t, w.WaitForFinished("pytest", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "2 of 5 cases failed", "exit code 1"), "1/1/1/2",
 		"Failed test_shop test_answer: the answer is wrong", "Errored test_shop test_stored: no database",
 		"Skipped test_shop test_online: no network", "Skipped test_shop test_flies: not yet")
-	w.finished("elsewhere", v1alpha1.VerdictError, v1alpha1.ReasonNoResults, "$TESTRUN_RESULTS")
-	w.finished("cut", v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "pytest.xml")
+	w.WaitForFinished("elsewhere", v1alpha1.VerdictError, v1alpha1.ReasonNoResults, "$TESTRUN_RESULTS")
+	w.WaitForFinished("cut", v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "pytest.xml")
 }
 
 // Nothing says that these tests speak TAP, and all of them end with exit code 0.
@@ -170,10 +170,10 @@ func TestExitCode0HidesNoTAPOnTheNode(t *testing.T) {
 		"no-tap":     {`echo ok 1 record was written`, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "exit code 0"},
 	}
 	for name, test := range tests {
-		w.create(builders.TestRun(name).Running(builders.TestSpec(test.script)).Build())
+		w.Create(builders.TestRun(name).Running(builders.TestSpec(test.script)).Build())
 	}
 	for name, test := range tests {
-		w.finished(name, test.verdict, test.reason, test.quote)
+		w.WaitForFinished(name, test.verdict, test.reason, test.quote)
 	}
 }
 
@@ -185,15 +185,15 @@ func TestFlakyCasesAndBrokenFilesOnTheNode(t *testing.T) {
 		"both":  `echo '<testsuite><testcase name="a"/></testsuite>' > $TESTRUN_RESULTS/a.xml; echo 1..2; echo ok 1; echo not ok 2 - b`,
 		"zeros": `echo '<testsuite><testcase name="a"/></testsuite>' > $TESTRUN_RESULTS/a.xml; head -c 4096 /dev/zero > $TESTRUN_RESULTS/b.xml`,
 	} {
-		w.create(builders.TestRun(name).Running(builders.TestSpec(script)).Build())
+		w.Create(builders.TestRun(name).Running(builders.TestSpec(script)).Build())
 	}
-	run := w.finished("flaky", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "2 of 2 cases passed, 1 flaky: till: opens")
+	run := w.WaitForFinished("flaky", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "2 of 2 cases passed, 1 flaky: till: opens")
 	if shown := run.Status.Results.Cases; run.Status.Results.Flaky != 1 || run.Status.Flaky != nil || len(shown) != 2 ||
 		!ptr.Deref(shown[0].Flaky, false) || shown[0].Message != "stuck" || shown[0].Location != "till_test.js" {
 		t.Errorf("it shows %+v", run.Status.Results)
 	}
-	w.finished("both", v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, "1 of 1 cases passed; also 1 of 2 TAP cases failed: b")
-	hasCases(t, w.finished("zeros", v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "b.xml is no XML"), "1/0/0/0", "Passed a")
+	w.WaitForFinished("both", v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, "1 of 1 cases passed; also 1 of 2 TAP cases failed: b")
+	hasCases(t, w.WaitForFinished("zeros", v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, "b.xml is no XML"), "1/0/0/0", "Passed a")
 }
 
 // Each of these tests behaves as tests should not; its log and its verdict are right all the same.
@@ -207,31 +207,31 @@ func TestTestsThatMisbehaveOnTheNode(t *testing.T) {
 		"binary":       tap + `printf '\377\376\000\033[31mred\033[0m\n'; exit 1`,
 		"still-writes": tap + `(while :; do echo '# busy'; sleep 0.01; done) & exit 1`,
 	} {
-		w.create(builders.TestRun(name).Running(builders.TestSpec(script)).Build())
+		w.Create(builders.TestRun(name).Running(builders.TestSpec(script)).Build())
 	}
 	for _, name := range []string{"forks", "closes", "long-line", "binary", "still-writes"} {
-		hasCases(t, w.finished(name, v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "1 of 2 cases failed", "exit code 1"), "1/1/0/0", "Failed b")
-		w.logsHold(name, "1..2\nok 1 - a\nnot ok 2 - b\n")
+		hasCases(t, w.WaitForFinished(name, v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "1 of 2 cases failed", "exit code 1"), "1/1/0/0", "Failed b")
+		w.expectLogs(name, "1..2\nok 1 - a\nnot ok 2 - b\n")
 	}
-	w.logsHold("long-line", strings.Repeat("x", 10_000_000))
-	w.logsHold("binary", "\xff\xfe\x00\x1b[31mred\x1b[0m\n")
+	w.expectLogs("long-line", strings.Repeat("x", 10_000_000))
+	w.expectLogs("binary", "\xff\xfe\x00\x1b[31mred\x1b[0m\n")
 }
 
 func TestATestThatIsStoppedShowsWhatItHadReported(t *testing.T) {
 	w := newWorld(t)
 	stubborn := builders.TestSpec(`trap '' TERM; echo 1..3; echo ok 1 - a; echo not ok 2 - b; while :; do sleep 0.2; done`)
 	stubborn.Template.Spec.TerminationGracePeriodSeconds = ptr.To[int64](2)
-	w.create(builders.TestRun("slow").Running(stubborn).RunTimeout(4 * time.Second).Build())
+	w.Create(builders.TestRun("slow").Running(stubborn).RunTimeout(4 * time.Second).Build())
 	greedy := builders.TestSpec(`echo 1..3; echo ok 1 - a; echo not ok 2 - b; exec perl -e 'sleep 2; my @hoard; push @hoard, "x" x 1048576 while 1'`)
 	greedy.Template.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("48Mi")}
-	w.create(builders.TestRun("greedy").Running(greedy).Build())
+	w.Create(builders.TestRun("greedy").Running(greedy).Build())
 
-	run := w.finished("slow", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)
+	run := w.WaitForFinished("slow", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)
 	hasCases(t, run, "1/1/0/0", "Failed b")
 	if exitCode(run) != 137 {
 		t.Errorf("the exit code is %d, want 137: it was killed", exitCode(run))
 	}
-	hasCases(t, w.finished("greedy", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory), "1/1/0/0", "Failed b")
+	hasCases(t, w.WaitForFinished("greedy", v1alpha1.VerdictFailed, v1alpha1.ReasonOutOfMemory), "1/1/0/0", "Failed b")
 }
 
 // A container without a command runs what its image says, or its args: nobody but the node knows.
@@ -241,8 +241,8 @@ func TestAContainerWithoutACommandRunsAsItIs(t *testing.T) {
 		pod.Containers[0].Command = nil
 		pod.Containers[0].Args = []string{"sh", "-c", "echo 1..1; echo not ok 1; test ! -e /testrun"}
 	})
-	w.create(builders.TestRun("as-it-is").Running(spec).Build())
-	if run := w.finished("as-it-is", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed); run.Status.Results.Total != 0 {
+	w.Create(builders.TestRun("as-it-is").Running(spec).Build())
+	if run := w.WaitForFinished("as-it-is", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed); run.Status.Results.Total != 0 {
 		t.Errorf("its results are %+v, want none", run.Status.Results)
 	}
 }
@@ -263,34 +263,34 @@ func restrictedTest() v1alpha1.TestSpec {
 
 func TestResultsNeedNoRightsInTheTestsPod(t *testing.T) {
 	w := newWorld(t, "pod-security.kubernetes.io/enforce", "restricted")
-	w.create(builders.TestRun("restricted").Running(restrictedTest()).Build())
+	w.Create(builders.TestRun("restricted").Running(restrictedTest()).Build())
 	readOnly := restrictedTest()
 	readOnly.Template.Spec.Containers[0].VolumeMounts = nil
-	w.create(builders.TestRun("read-only").Running(readOnly).Build())
-	hasCases(t, w.finished("restricted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed), "1/0/0/0")
-	w.finished("read-only", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "read-only file system", "mount an empty volume at /tmp")
+	w.Create(builders.TestRun("read-only").Running(readOnly).Build())
+	hasCases(t, w.WaitForFinished("restricted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed), "1/0/0/0")
+	w.WaitForFinished("read-only", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "read-only file system", "mount an empty volume at /tmp")
 }
 
 func TestTheRunnerFromAnInitContainerAndResultsThatComeWhileNoOperatorRuns(t *testing.T) {
 	m := withoutOperator(t)
 	kill := m.start(t, "--runner-mount=init-container")
 	w := newSerialWorld(t, "pod-security.kubernetes.io/enforce", "restricted")
-	w.create(builders.TestRun("restricted").Running(restrictedTest()).Build())
-	hasCases(t, w.finished("restricted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed), "1/0/0/0")
-	if init := w.pod("restricted").Spec.InitContainers; len(init) != 1 {
+	w.Create(builders.TestRun("restricted").Running(restrictedTest()).Build())
+	hasCases(t, w.WaitForFinished("restricted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed), "1/0/0/0")
+	if init := w.waitForPod("restricted").Spec.InitContainers; len(init) != 1 {
 		t.Errorf("%d init containers, want the one that brings the runner", len(init))
 	}
 
 	w = newSerialWorld(t)
-	w.create(builders.TestRun("left-alone").Running(builders.TestSpec(`sleep 3; echo 1..1; echo not ok 1 - a; exit 1`)).Build())
-	w.create(builders.TestRun("not-there").Running(executing("no-such-program")).Build())
-	w.finished("not-there", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "no-such-program", "not found")
-	w.inProgress("left-alone")
+	w.Create(builders.TestRun("left-alone").Running(builders.TestSpec(`sleep 3; echo 1..1; echo not ok 1 - a; exit 1`)).Build())
+	w.Create(builders.TestRun("not-there").Running(executing("no-such-program")).Build())
+	w.WaitForFinished("not-there", v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "no-such-program", "not found")
+	w.WaitForInProgress("left-alone")
 	kill()
-	w.eventually("the pod has ended", func() bool { return w.pod("left-alone").Status.Phase == corev1.PodFailed })
-	if run := w.run("left-alone"); run.Status.Phase == v1alpha1.PhaseFinished {
+	w.WaitFor("the pod has ended", func() bool { return w.waitForPod("left-alone").Status.Phase == corev1.PodFailed })
+	if run := w.Run("left-alone"); run.Status.Phase == v1alpha1.PhaseFinished {
 		t.Fatalf("it finished before the operator was gone: %s", conditions.Message(run))
 	}
 	m.start(t, "--runner-mount=init-container")
-	hasCases(t, w.finished("left-alone", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed), "0/1/0/0", "Failed a")
+	hasCases(t, w.WaitForFinished("left-alone", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed), "0/1/0/0", "Failed a")
 }

@@ -13,27 +13,27 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
-// bothAttempts checks that the run passed at its second attempt, after one that ended so.
-func (w *world) bothAttempts(name, firstReason string, flaky bool) {
-	w.t.Helper()
-	run := w.finished(name, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "attempt 2")
+// expectSecondAttempt checks that the run passed at its second attempt, after one that ended so.
+func (w *world) expectSecondAttempt(name, firstReason string, flaky bool) {
+	w.T.Helper()
+	run := w.WaitForFinished(name, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "attempt 2")
 	attempts := run.Status.Attempts
 	if len(attempts) != 2 || attempts[0].Reason != firstReason || attempts[1].Job != name+"-2" || ptr.Deref(run.Status.Flaky, false) != flaky {
-		w.t.Fatalf("flaky is %v, the attempts are %+v", run.Status.Flaky, attempts)
+		w.T.Fatalf("flaky is %v, the attempts are %+v", run.Status.Flaky, attempts)
 	}
 	if begun := attempts[1].CreateTime.Time; begun.Before(attempts[0].FinishTime.Time) {
-		w.t.Errorf("the second attempt began at %s, before the first had ended at %s", begun, attempts[0].FinishTime)
+		w.T.Errorf("the second attempt began at %s, before the first had ended at %s", begun, attempts[0].FinishTime)
 	}
 	if jobs := w.history.jobsOf(name); jobs != 2 {
-		w.t.Errorf("%d Jobs, want 2", jobs)
+		w.T.Errorf("%d Jobs, want 2", jobs)
 	}
 }
 
 func TestATestThatFailsAtItsFirstAttemptAndPassesAtItsSecondIsFlaky(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("flaky").Running(builders.TestSpec(`echo 1..1; test $TESTRUN_ATTEMPT = 2 || printf 'not '; echo ok 1`)).Retry(1, 0).Build())
-	w.bothAttempts("flaky", v1alpha1.ReasonCasesFailed, true)
-	if cases := w.run("flaky").Status.Attempts[0].Summary; cases != "0/1" {
+	w.Create(builders.TestRun("flaky").Running(builders.TestSpec(`echo 1..1; test $TESTRUN_ATTEMPT = 2 || printf 'not '; echo ok 1`)).Retry(1, 0).Build())
+	w.expectSecondAttempt("flaky", v1alpha1.ReasonCasesFailed, true)
+	if cases := w.Run("flaky").Status.Attempts[0].Summary; cases != "0/1" {
 		t.Errorf("the first attempt had %q cases", cases)
 	}
 }
@@ -41,16 +41,16 @@ func TestATestThatFailsAtItsFirstAttemptAndPassesAtItsSecondIsFlaky(t *testing.T
 func TestATestThatTimesOutIsTriedAgainIfItsFailuresAre(t *testing.T) {
 	w := newWorld(t)
 	spec := builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 || sleep 600`)
-	w.create(builders.TestRun("slow").Running(spec).RunTimeout(10*time.Second).Retry(1, 0).Build())
-	w.bothAttempts("slow", v1alpha1.ReasonRunTimeout, true)
+	w.Create(builders.TestRun("slow").Running(spec).RunTimeout(10*time.Second).Retry(1, 0).Build())
+	w.expectSecondAttempt("slow", v1alpha1.ReasonRunTimeout, true)
 }
 
 func TestAnEvictedTestIsTriedAgainAndIsNotFlaky(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("evicted").Running(builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 || sleep 600`)).Retry(0, 1).Build())
-	w.inProgress("evicted")
-	w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod("evicted"), &policyv1.Eviction{}))
-	w.bothAttempts("evicted", v1alpha1.ReasonDisrupted, false)
+	w.Create(builders.TestRun("evicted").Running(builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 || sleep 600`)).Retry(0, 1).Build())
+	w.WaitForInProgress("evicted")
+	w.Must(w.Client.SubResource("eviction").Create(w.Ctx, w.waitForPod("evicted"), &policyv1.Eviction{}))
+	w.expectSecondAttempt("evicted", v1alpha1.ReasonDisrupted, false)
 }
 
 // What a script can bring about, each at the first attempt only.
@@ -71,24 +71,24 @@ func TestEachWayToFailIsPaidFromFailure(t *testing.T) {
 	}
 	w := newWorld(t)
 	for name, cause := range causes {
-		w.create(builders.TestRun(name).Running(cause.spec).Retry(1, 0).Build())
+		w.Create(builders.TestRun(name).Running(cause.spec).Retry(1, 0).Build())
 	}
 	for name, cause := range causes {
-		w.bothAttempts(name, cause.reason, true)
-		shows(t, "kubectl events", w.mustKubectl("events", "--for=testrun/"+name), "Attempt 1 ended as .*"+cause.reason+".*"+cause.says)
+		w.expectSecondAttempt(name, cause.reason, true)
+		expectOutput(t, "kubectl events", w.mustKubectl("events", "--for=testrun/"+name), "Attempt 1 ended as .*"+cause.reason+".*"+cause.says)
 	}
 }
 
 func TestAPodThatItsNodeRejectsIsPaidFromDisruption(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("beside").Build())
-	w.passed("beside")
+	w.Create(builders.TestRun("beside").Build())
+	w.WaitForPassed("beside")
 	spec := specWith(func(pod *corev1.PodSpec) {
-		pod.NodeName = w.pod("beside").Spec.NodeName // no scheduler sees to it that there is room
+		pod.NodeName = w.waitForPod("beside").Spec.NodeName // no scheduler sees to it that there is room
 		pod.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1000")}
 	})
-	w.create(builders.TestRun("rejected").Running(spec).Retry(0, 1).Build())
-	run := w.finished("rejected", v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, "OutOfcpu", "attempt 2")
+	w.Create(builders.TestRun("rejected").Running(spec).Retry(0, 1).Build())
+	run := w.WaitForFinished("rejected", v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, "OutOfcpu", "attempt 2")
 	if len(run.Status.Attempts) != 2 {
 		t.Errorf("the attempts are %+v, want two", run.Status.Attempts)
 	}
@@ -98,9 +98,9 @@ func TestFailuresAreTriedAgainAsOftenAsTheTestSays(t *testing.T) {
 	w := newWorld(t)
 	test := builders.Test("suite", builders.TestSpec("exit 3"))
 	test.Spec.Retry = builders.TestRun("").Retry(2, 0).Spec.Retry
-	w.create(test)
-	w.create(builders.TestRun("red").Of("suite").Build())
-	run := w.finished("red", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 3", "attempt 3")
+	w.Create(test)
+	w.Create(builders.TestRun("red").Of("suite").Build())
+	run := w.WaitForFinished("red", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 3", "attempt 3")
 	if len(run.Status.Attempts) != 3 || run.Status.Flaky != nil {
 		t.Errorf("flaky is %v, the attempts are %+v", run.Status.Flaky, run.Status.Attempts)
 	}
@@ -110,16 +110,16 @@ func TestATestThatLacksWhatItNeedsIsTriedAgainAndIsNotFlaky(t *testing.T) {
 	w := newWorld(t)
 	run := builders.TestRun("lacking").Running(builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 || exit 75`)).Retry(0, 1).Build()
 	run.Spec.Retry.ExitCodes.Infrastructure = []int32{75}
-	w.create(run)
-	w.bothAttempts("lacking", v1alpha1.ReasonInfrastructureFailed, false)
+	w.Create(run)
+	w.expectSecondAttempt("lacking", v1alpha1.ReasonInfrastructureFailed, false)
 }
 
 func TestAPermanentExitCodeEndsTheRun(t *testing.T) {
 	w := newWorld(t)
 	run := builders.TestRun("hopeless").Running(builders.TestSpec("exit 2")).Retry(5, 0).Build()
 	run.Spec.Retry.ExitCodes.Permanent = []int32{2}
-	w.create(run)
-	if run = w.finished("hopeless", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 2"); len(run.Status.Attempts) != 1 {
+	w.Create(run)
+	if run = w.WaitForFinished("hopeless", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, "exit code 2"); len(run.Status.Attempts) != 1 {
 		t.Errorf("the attempts are %+v, want one", run.Status.Attempts)
 	}
 }

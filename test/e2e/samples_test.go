@@ -31,7 +31,7 @@ func TestEverySampleEndsAsItSays(t *testing.T) {
 			if want == "" {
 				t.Errorf("%s: run %s lacks the label %s, want it to say how it ends", filepath.Base(file), sample.Name, labelSampleVerdict)
 			}
-			run := w.runUntil(sample.Name, "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
+			run := w.WaitForRun(sample.Name, "Finished", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseFinished })
 			if run.Status.Verdict != want {
 				t.Errorf("%s: run %s is %s (%s: %s), want %s", filepath.Base(file), run.Name, run.Status.Verdict, conditions.Reason(run), conditions.Message(run), want)
 			}

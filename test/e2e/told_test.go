@@ -48,18 +48,18 @@ func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
 		reason  string
 	}{
 		"evicted": {func(w *world, run string) {
-			w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod(run), &policyv1.Eviction{}))
+			w.Must(w.Client.SubResource("eviction").Create(w.Ctx, w.waitForPod(run), &policyv1.Eviction{}))
 		}, v1alpha1.VerdictError, v1alpha1.ReasonDisrupted},
 		"deleted": {func(w *world, run string) {
-			w.must(w.client.Delete(w.ctx, w.pod(run)))
+			w.Must(w.Client.Delete(w.Ctx, w.waitForPod(run)))
 		}, v1alpha1.VerdictError, v1alpha1.ReasonPodDeleted},
 		"its Job suspended by hand": {func(w *world, run string) {
-			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: run + "-1"}}
+			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: run + "-1"}}
 			before := job.DeepCopy()
 			job.Spec.Suspend = ptr.To(true)
-			w.must(w.client.Patch(w.ctx, job, client.MergeFrom(before)))
+			w.Must(w.Client.Patch(w.Ctx, job, client.MergeFrom(before)))
 		}, v1alpha1.VerdictError, v1alpha1.ReasonDisrupted},
-		"cancelled": {func(w *world, run string) { w.cancel(run) }, v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled},
+		"cancelled": {func(w *world, run string) { w.Cancel(run) }, v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled},
 		"out of time": {func(*world, string) {
 			// timeouts.run of each run does it
 		}, v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout},
@@ -74,17 +74,17 @@ func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
 				if test.reason == v1alpha1.ReasonRunTimeout {
 					run.RunTimeout(15 * time.Second)
 				}
-				w.create(run.Build())
+				w.Create(run.Build())
 				runs[kind] = name
 			}
 			for _, name := range runs {
-				w.inProgress(name)
+				w.WaitForInProgress(name)
 			}
 			for _, name := range runs {
 				test.tell(w, name)
 			}
 			for _, name := range runs {
-				w.finished(name, test.verdict, test.reason)
+				w.WaitForFinished(name, test.verdict, test.reason)
 			}
 		})
 	}
@@ -94,10 +94,10 @@ func TestAnEvictedTestThatExitsWithZeroGetsAnotherAttempt(t *testing.T) {
 	w := newWorld(t)
 	run := builders.TestRun("evicted").Running(builders.TestSpec(`test $TESTRUN_ATTEMPT = 2 && exit 0; `+exitsWithZero)).Retry(0, 1)
 	run.Spec.Retry.Backoff.Base = &v1alpha1.Duration{Duration: time.Second}
-	w.create(run.Build())
-	w.inProgress("evicted")
-	w.must(w.client.SubResource("eviction").Create(w.ctx, w.pod("evicted"), &policyv1.Eviction{}))
-	ended := w.finished("evicted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.Create(run.Build())
+	w.WaitForInProgress("evicted")
+	w.Must(w.Client.SubResource("eviction").Create(w.Ctx, w.waitForPod("evicted"), &policyv1.Eviction{}))
+	ended := w.WaitForFinished("evicted", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 	if attempts := ended.Status.Attempts; len(attempts) != 2 || attempts[0].Reason != v1alpha1.ReasonDisrupted {
 		t.Errorf("the attempts are %+v, want one that was Disrupted and another one", attempts)
 	}
@@ -113,15 +113,15 @@ func TestATestThatAProbeOrAHookStopsIsStoppedAndTheMessageSaysWhy(t *testing.T) 
 	hooked.Template.Spec.Containers[0].Lifecycle = &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{
 		Exec: &corev1.ExecAction{Command: []string{"sh", "-c", "sleep 1; echo not well; exit 1"}},
 	}}
-	w.create(builders.TestRun("probed").Running(probed).Once().Build())
-	w.create(builders.TestRun("hooked").Running(hooked).Once().Build())
-	w.finished("probed", v1alpha1.VerdictError, v1alpha1.ReasonStopped, "SIGTERM", "Liveness probe failed: not well")
-	w.finished("hooked", v1alpha1.VerdictError, v1alpha1.ReasonStopped, "SIGTERM", "PostStartHook")
+	w.Create(builders.TestRun("probed").Running(probed).Once().Build())
+	w.Create(builders.TestRun("hooked").Running(hooked).Once().Build())
+	w.WaitForFinished("probed", v1alpha1.VerdictError, v1alpha1.ReasonStopped, "SIGTERM", "Liveness probe failed: not well")
+	w.WaitForFinished("hooked", v1alpha1.VerdictError, v1alpha1.ReasonStopped, "SIGTERM", "PostStartHook")
 }
 
 func TestWhatATestDoesToItsOwnProcessesIsNoStop(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("child").Running(builders.TestSpec(`sleep 60 & kill $!; wait; exit 0`)).Build())
-	w.create(builders.TestRun("group").Running(builders.TestSpec(`trap 'exit 0' TERM; kill 0; wait`)).Build())
-	w.passed("child", "group")
+	w.Create(builders.TestRun("child").Running(builders.TestSpec(`sleep 60 & kill $!; wait; exit 0`)).Build())
+	w.Create(builders.TestRun("group").Running(builders.TestSpec(`trap 'exit 0' TERM; kill 0; wait`)).Build())
+	w.WaitForPassed("child", "group")
 }

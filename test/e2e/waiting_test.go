@@ -10,19 +10,19 @@ import (
 
 func TestARunWithoutItsTestDelaysNobodyAndEndsAsAnError(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("lost").Of("nowhere").Build())
-	w.pendingWith("lost", v1alpha1.ReasonTestNotFound)
+	w.Create(builders.TestRun("lost").Of("nowhere").Build())
+	w.WaitForPending("lost", v1alpha1.ReasonTestNotFound)
 	var good []string
 	for i := range 10 {
 		good = append(good, fmt.Sprintf("good-%d", i))
-		w.create(builders.TestRun(good[i]).Build())
+		w.Create(builders.TestRun(good[i]).Build())
 	}
-	w.eventually("each of the ten has its Job", func() bool { return w.history.allJobs() == len(good) })
-	if run := w.run("lost"); run.Status.Phase != v1alpha1.PhasePending {
+	w.WaitFor("each of the ten has its Job", func() bool { return w.history.allJobs() == len(good) })
+	if run := w.Run("lost"); run.Status.Phase != v1alpha1.PhasePending {
 		t.Errorf("run lost is %s by the time that the ten beside it have their Jobs, want it still Pending", run.Status.Phase)
 	}
-	w.passed(good...)
-	w.finished("lost", v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound, `There is no Test "nowhere"`, "none appeared within 30s")
+	w.WaitForPassed(good...)
+	w.WaitForFinished("lost", v1alpha1.VerdictError, v1alpha1.ReasonTestNotFound, `There is no Test "nowhere"`, "none appeared within 30s")
 	if jobs := w.history.jobsOf("lost"); jobs != 0 {
 		t.Errorf("run lost had %d Jobs, want none", jobs)
 	}
@@ -30,29 +30,29 @@ func TestARunWithoutItsTestDelaysNobodyAndEndsAsAnError(t *testing.T) {
 
 func TestATestThatArrivesLateIsRunAtOnce(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("early").Of("suite").Build())
-	w.pendingWith("early", v1alpha1.ReasonTestNotFound)
-	w.create(builders.Test("suite", builders.TestSpec("true")))
-	w.passed("early")
+	w.Create(builders.TestRun("early").Of("suite").Build())
+	w.WaitForPending("early", v1alpha1.ReasonTestNotFound)
+	w.Create(builders.Test("suite", builders.TestSpec("true")))
+	w.WaitForPassed("early")
 }
 
 func TestADefinitionIsFrozenWhenTheRunStarts(t *testing.T) {
 	w := newWorld(t)
 	test := builders.Test("suite", builders.TestSpec("sleep 4; echo as it was"))
-	w.create(test)
-	w.create(builders.TestRun("frozen").Of("suite").Build())
-	w.inProgress("frozen")
+	w.Create(test)
+	w.Create(builders.TestRun("frozen").Of("suite").Build())
+	w.WaitForInProgress("frozen")
 	test.Spec = builders.TestSpec("echo changed; exit 1")
-	w.must(w.client.Update(w.ctx, test))
-	w.must(w.client.Delete(w.ctx, test))
-	w.passed("frozen")
-	w.logsHold("frozen", "as it was")
+	w.Must(w.Client.Update(w.Ctx, test))
+	w.Must(w.Client.Delete(w.Ctx, test))
+	w.WaitForPassed("frozen")
+	w.expectLogs("frozen", "as it was")
 }
 
 func TestWhileInitContainersRunTheRunIsPendingAndSaysSo(t *testing.T) {
 	w := newWorld(t)
-	w.create(builders.TestRun("slow-start").Running(prepared(tenSeconds)).Build())
-	w.passed("slow-start")
+	w.Create(builders.TestRun("slow-start").Running(prepared(tenSeconds)).Build())
+	w.WaitForPassed("slow-start")
 	if !w.history.was("slow-start", v1alpha1.PhasePending, v1alpha1.ReasonInitializing) {
 		t.Errorf("the run was never Pending with reason Initializing; it went through %s", w.history.of("slow-start"))
 	}
