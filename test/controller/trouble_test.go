@@ -9,7 +9,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,7 +56,7 @@ func TestWhatCannotStartIsPendingWithItsReasonAndThenAnErrorWithTheSame(t *testi
 		t.Run(name, func(t *testing.T) {
 			w := withController(t)
 			if test.reason == v1alpha1.ReasonQuotaExceeded {
-				w.forbid(corev1.ResourcePods)
+				w.Forbid(corev1.ResourcePods)
 			}
 			w.Create(builders.TestRun("stuck").StartTimeout(8 * time.Second).Build())
 			test.prepare(w)
@@ -96,21 +95,6 @@ func TestARunnerThatCannotBePulledIsTheInstallationsFault(t *testing.T) {
 	w.waitForMetricOne("testrun_runner_image_pull_failures_total", "")
 }
 
-// forbid makes a quota that has no room for the resource, and waits until it is in force.
-func (w *world) forbid(name corev1.ResourceName) *corev1.ResourceQuota {
-	w.T.Helper()
-	quota := &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "none"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{name: resource.MustParse("0")}},
-	}
-	w.Create(quota)
-	w.WaitFor("the quota is in force", func() bool {
-		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(quota), quota))
-		return len(quota.Status.Hard) > 0
-	})
-	return quota
-}
-
 // expectNoStart checks that a finished run cannot start any more: its pod is stopped, or its Job suspended.
 func (w *world) expectNoStart(run string) {
 	w.T.Helper()
@@ -126,7 +110,7 @@ func (w *world) expectNoStart(run string) {
 
 func TestAQuotaOfJobsIsWaitedForAndThenAnError(t *testing.T) {
 	w := withController(t)
-	quota := w.forbid("count/jobs.batch")
+	quota := w.Forbid("count/jobs.batch")
 	w.Create(builders.TestRun("refused").StartTimeout(4 * time.Second).Build())
 	w.Create(builders.TestRun("patient").Build())
 	w.WaitForPending("refused", v1alpha1.ReasonQuotaExceeded)
@@ -145,7 +129,7 @@ func TestARunWhoseJobIsRefusedKeepsItsPlace(t *testing.T) {
 	test := builders.Test("check", builders.TestSpec("true"))
 	test.Spec.Queue = w.queue(oneAtATime)
 	w.Create(test)
-	quota := w.forbid("count/jobs.batch")
+	quota := w.Forbid("count/jobs.batch")
 	w.Create(builders.TestRun("refused").Of("check").StartTimeout(15 * time.Second).Build())
 	w.WaitForPending("refused", v1alpha1.ReasonQuotaExceeded)
 	w.Create(builders.TestRun("next").Of("check").Build())

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // place is where in the life of a controller a fault strikes.
@@ -73,7 +74,7 @@ var faults = []*fault{
 		c.world.after(0, func() {
 			c.world.underway.RLock()
 			defer c.world.underway.RUnlock()
-			pause(c.world.retiring, head)
+			kit.Pause(c.world.retiring, head)
 			dropped(send(late))
 		})
 		return nil, errKilled
@@ -91,7 +92,7 @@ var faults = []*fault{
 		defer c.world.underway.RUnlock()
 		c.leaving.Store(c.world.join("") != nil)
 		c.world.after(overlap, c.die)
-		pause(request.Context(), head)
+		kit.Pause(request.Context(), head)
 		return send(request)
 	}},
 
@@ -143,11 +144,4 @@ func bodyOf(request *http.Request) (io.ReadCloser, error) {
 	}
 	content, err := io.ReadAll(request.Body)
 	return io.NopCloser(bytes.NewReader(content)), err
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // TestSoak has many runs of random scenarios in one namespace, while its controllers meet with one fault after the other. What
@@ -35,7 +37,7 @@ func TestSoak(t *testing.T) {
 		if err := w.begin(names[i], alone[random.IntN(len(alone))]); err != nil {
 			t.Fatal(err)
 		}
-		pause(t.Context(), time.Duration(random.IntN(300))*time.Millisecond)
+		kit.Pause(t.Context(), time.Duration(random.IntN(300))*time.Millisecond)
 	}
 	endings := w.endOf(names...)
 	if err := w.err(); err != nil {

@@ -16,6 +16,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/history"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // patience is for how long nothing at all may happen. The machine may be busy, and the garbage collector slow.
@@ -152,7 +153,7 @@ func (w *world) after(d time.Duration, errand func()) {
 	defer w.mu.Unlock()
 	if !w.over {
 		w.errands.Go(func() {
-			pause(w.retiring, d)
+			kit.Pause(w.retiring, d)
 			errand()
 		})
 	}

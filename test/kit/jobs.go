@@ -5,6 +5,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -29,6 +31,21 @@ func (w *World) ExpectJobs(runs ...string) {
 	if strings.Join(have, " ") != strings.Join(runs, " ") {
 		w.T.Errorf("the runs %q have Jobs, want %q", have, runs)
 	}
+}
+
+// Forbid makes a quota that has no room for the resource, and waits until it is in force.
+func (w *World) Forbid(name corev1.ResourceName) *corev1.ResourceQuota {
+	w.T.Helper()
+	quota := &corev1.ResourceQuota{
+		ObjectMeta: metav1.ObjectMeta{Name: "none"},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{name: resource.MustParse("0")}},
+	}
+	w.Create(quota)
+	w.WaitFor("the quota is in force", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(quota), quota))
+		return len(quota.Status.Hard) > 0
+	})
+	return quota
 }
 
 // WaitForJob waits for the Job of the run's first attempt.

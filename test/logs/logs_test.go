@@ -19,15 +19,10 @@ import (
 	"testing"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
-	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 func TestMain(m *testing.M) {
@@ -50,20 +45,15 @@ var build = sync.OnceValues(func() (string, error) {
 // What happens here is ordinary: a full quota, a run that is deleted while it waits, somebody without rights at the metrics endpoint,
 // one who does not even speak TLS, and the operator's own end.
 func TestOrdinaryLifeIsLoggedAsJSONAtInfo(t *testing.T) {
-	namespace, metrics := apiserver.Namespace(t), freeAddress(t)
-	forbidJobs(t, namespace)
-	operator := start(t, "--leader-elect", "--leader-election-namespace="+namespace, "--metrics-bind-address="+metrics,
+	w, metrics := kit.New(t), kit.FreeAddress(t)
+	w.Forbid("count/jobs.batch")
+	operator := start(t, "--leader-elect", "--leader-election-namespace="+w.Namespace, "--metrics-bind-address="+metrics,
 		"--health-probe-bind-address=0", "--runner-image=testrun.invalid/runner:dev", "--runner-mount=image-volume")
 
-	create(t, builders.TestRun("deleted").In(namespace).Build())
-	waitForReason(t, namespace, "deleted", v1alpha1.ReasonQuotaExceeded)
-	if err := apiserver.Client.Delete(t.Context(), builders.TestRun("deleted").In(namespace).Build()); err != nil {
-		t.Fatal(err)
-	}
-	create(t, builders.TestRun("refused").In(namespace).StartTimeout(5*time.Second).Build())
-	for waitForReason(t, namespace, "refused", v1alpha1.ReasonQuotaExceeded).Status.Phase != v1alpha1.PhaseFinished {
-		time.Sleep(100 * time.Millisecond)
-	}
+	w.Create(builders.TestRun("deleted").Build())
+	w.Must(w.Client.Delete(w.Ctx, w.WaitForPending("deleted", v1alpha1.ReasonQuotaExceeded)))
+	w.Create(builders.TestRun("refused").StartTimeout(5 * time.Second).Build())
+	w.WaitForFinished("refused", v1alpha1.VerdictError, v1alpha1.ReasonQuotaExceeded)
 	expectNoMetrics(t, metrics, "")
 	expectNoMetrics(t, metrics, "not a token")
 	speakPlainly(t, metrics)
@@ -166,55 +156,6 @@ func (p *operatorProcess) lines(t *testing.T) []map[string]any {
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-func create(t *testing.T, object client.Object) {
-	t.Helper()
-	if err := apiserver.Client.Create(t.Context(), object); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// forbidJobs makes a quota that has no room for Jobs, and waits until it is in force.
-func forbidJobs(t *testing.T, namespace string) {
-	t.Helper()
-	quota := &corev1.ResourceQuota{
-		ObjectMeta: metav1.ObjectMeta{Name: "none", Namespace: namespace},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{"count/jobs.batch": resource.MustParse("0")}},
-	}
-	create(t, quota)
-	for len(quota.Status.Hard) == 0 {
-		time.Sleep(100 * time.Millisecond)
-		if err := apiserver.Client.Get(t.Context(), client.ObjectKeyFromObject(quota), quota); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// waitForReason waits, as long as the test may take, until the run says why it is where it is.
-func waitForReason(t *testing.T, namespace, name, reason string) *v1alpha1.TestRun {
-	t.Helper()
-	for {
-		run := &v1alpha1.TestRun{}
-		if err := apiserver.Client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, run); err != nil {
-			t.Fatal(err)
-		}
-		if conditions.Reason(run) == reason {
-			return run
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-}
-
-// freeAddress is an address at which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // expectNoMetrics asks for the metrics with a token that gives no right to them. HTTP/2 is not served.

@@ -15,6 +15,7 @@ import (
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/history"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // starts are those that are counted.
@@ -120,6 +121,6 @@ func (w *world) eventually(what string, holds func() bool) {
 		if time.Since(quietSince) > patience {
 			w.t.Fatalf("it did not happen, nor anything else for %s: %s", patience, what)
 		}
-		pause(w.ctx, 200*time.Millisecond)
+		kit.Pause(w.ctx, 200*time.Millisecond)
 	}
 }

@@ -1,7 +1,6 @@
 package queues
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -64,12 +63,4 @@ func (l *lateness) delay(kind string, from watch.Interface) watch.Interface {
 		}
 	}()
 	return watcher
-}
-
-// pause waits, unless the context ends before.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

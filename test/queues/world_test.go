@@ -18,6 +18,7 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
 	"github.com/testrun-dev/testrun/test/history"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // patience is for how long nothing at all may happen before a test gives up.
@@ -103,7 +104,7 @@ func (w *world) meddle() {
 // reorder changes the priorities of runs that were created not long ago, for that long. Some of them have just started.
 func (w *world) reorder(d time.Duration) {
 	w.t.Helper()
-	for end := time.Now().Add(d); time.Now().Before(end); pause(w.ctx, 50*time.Millisecond) {
+	for end := time.Now().Add(d); time.Now().Before(end); kit.Pause(w.ctx, 50*time.Millisecond) {
 		run := w.runs[max(0, len(w.runs)-1-rand.IntN(100))]
 		w.edit(run, func(spec *v1alpha1.TestRunSpec) { *spec.Priority++ })
 	}

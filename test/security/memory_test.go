@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -31,6 +30,7 @@ import (
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 var waiting = flag.Int("waiting", 12, "how many runs of the largest size wait")
@@ -63,7 +63,7 @@ func buildManager(t *testing.T) string {
 // startManager starts the operator and waits until its caches are filled.
 func startManager(t *testing.T, program string) *process {
 	t.Helper()
-	health, folder := freeAddress(t), t.TempDir()
+	health, folder := kit.FreeAddress(t), t.TempDir()
 	p := &process{log: filepath.Join(folder, "log"), ended: make(chan struct{}), Cmd: exec.CommandContext(context.WithoutCancel(t.Context()), program,
 		"--kubeconfig="+kubeconfig(t), "--leader-election-namespace=default", "--metrics-bind-address=0", "--health-probe-bind-address="+health,
 		"--runner-image=testrun.invalid/runner:dev")}
@@ -124,14 +124,6 @@ func (p *process) peak(t *testing.T) int {
 	kib, err := strconv.Atoi(strings.Fields(rest)[0])
 	must(t, err)
 	return kib << 10
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func kubeconfig(t *testing.T) string {

@@ -1,0 +1,27 @@
+package kit
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+)
+
+// Pause waits, unless the context ends before.
+func Pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// FreeAddress is an address at which nobody listens.
+func FreeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
