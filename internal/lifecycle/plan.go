@@ -70,4 +70,3 @@ func inProgress(reason, message string) *State {
 func Finished(verdict v1alpha1.Verdict, reason, message string) *State {
 	return &State{Phase: v1alpha1.PhaseFinished, Verdict: verdict, Reason: reason, Message: message}
 }
-
