@@ -3,6 +3,7 @@ package testqueue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -35,7 +36,7 @@ type Reconciler struct {
 
 // SetupWithManager registers the controller.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	if err := mgr.Add(r.Queues); err != nil {
+	if err := errors.Join(mgr.Add(r.Queues), mgr.Add(&queueing.Dumper{Queues: r.Queues})); err != nil {
 		return err
 	}
 	for _, path := range []string{"/queues", "/queues/"} {
