@@ -114,14 +114,18 @@ func (s *Service) IsGone(uid types.UID) bool {
 // change does something under the lock, decides anew, and does what comes after that. Then it wakes all whom a decision concerns, but for
 // the run that is being looked at.
 func (s *Service) change(lookedAt types.UID, do func(), after ...func()) {
+	s.wakers.wake(s.changeLocked(do, after), lookedAt)
+}
+
+func (s *Service) changeLocked(do func(), after []func()) admission.Plan {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	do()
 	plan := s.decide()
 	for _, do := range after {
 		do()
 	}
-	s.mu.Unlock()
-	s.wakers.wake(plan, lookedAt)
+	return plan
 }
 
 // decide asks the engine and remembers its decisions. The caller holds mu, as for all below.
