@@ -53,7 +53,7 @@ func TestAForeignPodIsNotTakenForTheTests(t *testing.T) {
 	allow(t, namespace, "", []string{"pods"}, []string{"create"})
 	startOperator(t, namespace)
 	created(t, tenant, namespace, "priv")
-	job := madeJob(t, namespace, "priv")
+	job := waitForJob(t, namespace, "priv")
 
 	for _, owner := range []struct{ apiVersion, kind string }{{"v1", "ConfigMap"}, {"batch/v1", "Job"}} {
 		foreign := podFor(job, controllerRef(owner.apiVersion, owner.kind, "owner", "37d73d50-de7d-4870-baff-9ac2245024d2"))
@@ -66,7 +66,7 @@ func TestAForeignPodIsNotTakenForTheTests(t *testing.T) {
 	report(t, own, node.SetRunning)
 	report(t, own, exits(1))
 
-	run := runOf(t, namespace, "priv", "the run finishes", hasFinished)
+	run := waitForRun(t, namespace, "priv", "the run finishes", hasFinished)
 	if run.Status.Verdict != v1alpha1.VerdictFailed || run.Status.Attempts[0].Pod != own.Name {
 		t.Errorf("the run is %s by pod %s, want Failed by %s", run.Status.Verdict, run.Status.Attempts[0].Pod, own.Name)
 	}
@@ -86,9 +86,9 @@ func TestAForgedStopNeitherFreesASlotNorHindersACancel(t *testing.T) {
 
 	inQueue := func(run *v1alpha1.TestRun) { run.Spec.Queue = queue.Name }
 	run := created(t, tenant, namespace, "forged", inQueue)
-	pod := ownPod(t, madeJob(t, namespace, "forged"))
+	pod := ownPod(t, waitForJob(t, namespace, "forged"))
 	report(t, pod, node.SetRunning)
-	runOf(t, namespace, "forged", "the test runs", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseInProgress })
+	waitForRun(t, namespace, "forged", "the test runs", func(run *v1alpha1.TestRun) bool { return run.Status.Phase == v1alpha1.PhaseInProgress })
 	must(t, tenant.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
 	before := pod.DeepCopy()
 	pod.Annotations = map[string]string{
@@ -112,10 +112,10 @@ func TestAForgedStopNeitherFreesASlotNorHindersACancel(t *testing.T) {
 		exits(143)(status)
 		status.Reason = "DeadlineExceeded"
 	})
-	if run := runOf(t, namespace, "forged", "the run finishes", hasFinished); run.Status.Verdict != v1alpha1.VerdictCancelled {
+	if run := waitForRun(t, namespace, "forged", "the run finishes", hasFinished); run.Status.Verdict != v1alpha1.VerdictCancelled {
 		t.Errorf("the run is %s, want Cancelled", run.Status.Verdict)
 	}
-	madeJob(t, namespace, "waiting")
+	waitForJob(t, namespace, "waiting")
 }
 
 // A tenant who may change Jobs writes nonsense into what the operator reads back. The run ends all the same, with what its test did.
@@ -126,7 +126,7 @@ func TestAJobWithNonsenseInItsAnnotationsEndsItsRun(t *testing.T) {
 	allow(t, namespace, "batch", []string{"jobs"}, []string{"get", "patch"})
 	startOperator(t, namespace)
 	created(t, tenant, namespace, "poison")
-	job := madeJob(t, namespace, "poison")
+	job := waitForJob(t, namespace, "poison")
 	changed := job.DeepCopy()
 	for key, value := range map[string]string{
 		v1alpha1.AnnotationTestGeneration: "-5", v1alpha1.AnnotationRetry: `{"failure":1000000}`, v1alpha1.AnnotationAdmission: `{"queue":"","max":-1}`,
@@ -138,7 +138,7 @@ func TestAJobWithNonsenseInItsAnnotationsEndsItsRun(t *testing.T) {
 	pod := ownPod(t, job)
 	report(t, pod, node.SetRunning)
 	report(t, pod, exits(1))
-	if run := runOf(t, namespace, "poison", "the run finishes", hasFinished); run.Status.Verdict != v1alpha1.VerdictFailed {
+	if run := waitForRun(t, namespace, "poison", "the run finishes", hasFinished); run.Status.Verdict != v1alpha1.VerdictFailed {
 		t.Errorf("the run is %s, want Failed", run.Status.Verdict)
 	}
 }

@@ -68,7 +68,7 @@ func TestARunWhoseJobWouldBeTooLargeEnds(t *testing.T) {
 	run := builders.TestRun("large").In(namespace).Of("wide").Build()
 	run.Spec.Params = longParams(64, "$")
 	must(t, tenant.Create(t.Context(), run))
-	run = runOf(t, namespace, "large", "the run finishes", hasFinished)
+	run = waitForRun(t, namespace, "large", "the run finishes", hasFinished)
 	if run.Status.Verdict != v1alpha1.VerdictError || conditions.Reason(run) != v1alpha1.ReasonJobTooLarge ||
 		!strings.Contains(conditions.Message(run), "may take 768 KiB") {
 		t.Errorf("the run is %s (%s: %s)", run.Status.Verdict, conditions.Reason(run), conditions.Message(run))
@@ -114,7 +114,7 @@ func TestTheLargestJobsFitIntoTheAPIServer(t *testing.T) {
 				run.Spec.Params = append(run.Spec.Params, v1alpha1.Param{Name: param.Name, Value: ptr.To("x")})
 			}
 			must(t, tenant.Create(t.Context(), run))
-			job := madeJob(t, namespace, name)
+			job := waitForJob(t, namespace, name)
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: job.Spec.Template.Spec}
 			must(t, apiserver.Client.Create(t.Context(), pod))
 			must(t, node.Bind(t.Context(), apiserver.Client, pod))

@@ -25,13 +25,13 @@ func TestATenantWhoDeletesRunsGetsNoMoreSlots(t *testing.T) {
 	inQueue := func(run *v1alpha1.TestRun) { run.Spec.Queue = queue.Name }
 
 	orphaned := created(t, tenant, namespace, "orphan-1", inQueue)
-	pod := ownPod(t, madeJob(t, namespace, "orphan-1"))
+	pod := ownPod(t, waitForJob(t, namespace, "orphan-1"))
 	report(t, pod, node.SetRunning)
 	deleteWithoutJob(t, tenant, orphaned)
 	for i := 2; i <= 4; i++ {
 		name := fmt.Sprintf("orphan-%d", i)
 		run := created(t, tenant, namespace, name, inQueue)
-		waiting := runOf(t, namespace, name, "the operator has told that it waits", func(run *v1alpha1.TestRun) bool { return run.Status.ObservedGeneration > 0 })
+		waiting := waitForRun(t, namespace, name, "the operator has told that it waits", func(run *v1alpha1.TestRun) bool { return run.Status.ObservedGeneration > 0 })
 		if waiting.Status.Phase != v1alpha1.PhasePending || len(waiting.Status.Attempts) > 0 {
 			t.Fatalf("run %s has started beside a pod that runs: %+v", name, waiting.Status)
 		}
@@ -39,8 +39,8 @@ func TestATenantWhoDeletesRunsGetsNoMoreSlots(t *testing.T) {
 	}
 	created(t, tenant, namespace, "last", inQueue)
 	report(t, pod, exits(0))
-	must(t, apiserver.Client.Delete(t.Context(), madeJob(t, namespace, "orphan-1"))) // nobody else ends it here
-	madeJob(t, namespace, "last")
+	must(t, apiserver.Client.Delete(t.Context(), waitForJob(t, namespace, "orphan-1"))) // nobody else ends it here
+	waitForJob(t, namespace, "last")
 }
 
 // deleteWithoutJob deletes the run as kubectl does with --cascade=orphan. The second half is the garbage collector's, which does not
@@ -48,7 +48,7 @@ func TestATenantWhoDeletesRunsGetsNoMoreSlots(t *testing.T) {
 func deleteWithoutJob(t *testing.T, tenant client.Client, run *v1alpha1.TestRun) {
 	t.Helper()
 	must(t, tenant.Delete(t.Context(), run, client.PropagationPolicy(metav1.DeletePropagationOrphan)))
-	job := madeJob(t, run.Namespace, run.Name)
+	job := waitForJob(t, run.Namespace, run.Name)
 	owned := job.DeepCopy()
 	job.OwnerReferences = nil
 	must(t, apiserver.Client.Patch(t.Context(), job, client.MergeFrom(owned)))

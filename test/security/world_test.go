@@ -77,13 +77,13 @@ func waitFor[T client.Object](t *testing.T, obj T, what string, holds func(T) bo
 	}
 }
 
-func madeJob(t *testing.T, namespace, run string) *batchv1.Job {
+func waitForJob(t *testing.T, namespace, run string) *batchv1.Job {
 	t.Helper()
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: run + "-1"}}
 	return waitFor(t, job, "the Job of "+run+" exists", func(*batchv1.Job) bool { return true })
 }
 
-func runOf(t *testing.T, namespace, run, what string, holds func(*v1alpha1.TestRun) bool) *v1alpha1.TestRun {
+func waitForRun(t *testing.T, namespace, run, what string, holds func(*v1alpha1.TestRun) bool) *v1alpha1.TestRun {
 	t.Helper()
 	return waitFor(t, &v1alpha1.TestRun{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: run}}, what, holds)
 }
