@@ -36,8 +36,10 @@ import (
 )
 
 var (
+	// HasNotSucceeded selects the Jobs that the cache holds.
 	HasNotSucceeded = fields.OneTermEqualSelector("status.successful", "0")
-	HasSucceeded    = fields.OneTermNotEqualSelector("status.successful", "0")
+	// HasSucceeded selects the Jobs that the cache does not hold.
+	HasSucceeded = fields.OneTermNotEqualSelector("status.successful", "0")
 )
 
 // Options keeps in memory no more than what is read there: see docs/decisions/memory.md. Jobs that have succeeded are not among
