@@ -25,18 +25,18 @@ type Observation struct {
 	LastJob *batchv1.Job
 	// LastRecord is what that one carries.
 	LastRecord jobspec.Record
-	// DefinitionLost is why nobody knows any more what the next attempt is to execute; nil while it is known.
+	// DefinitionLost is why it is no longer known what the next attempt has to execute; nil while it is known.
 	DefinitionLost error
-	// JobVanished says that the attempt's Job existed, and does not any more.
+	// JobVanished says that the attempt's Job existed and is gone.
 	JobVanished bool
 	// Pod is the Job's pod; nil when there is none.
 	Pod *corev1.Pod
 	// Report is what the runner left in the pod; nil if it left nothing, or if there was no runner.
 	Report *results.Report
-	// SilentSince is when the pod's node stopped to look after the pod; zero while it does.
+	// SilentSince is since when the pod's node has been silent; zero while it is not.
 	SilentSince time.Time
 	// Warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
-	// are read only for an attempt that is slow to start, or whose test was told to stop by nobody knows whom.
+	// are read only for an attempt that is slow to start, or whose test was stopped and nothing else says by whom.
 	Warnings []Warning
 	// NodeMissing says that the pod's node does not exist. It is asked only for a pod that no kubelet has taken after seconds.
 	NodeMissing bool
@@ -44,7 +44,7 @@ type Observation struct {
 	Workload *Workload
 	// Turn is what the run's queue has decided about it.
 	Turn admission.Turn
-	// TestGracePeriod is how long the run waits for its Test, and queueGracePeriod for its TestQueue.
+	// TestGracePeriod is how long the run waits for its Test, and QueueGracePeriod for its TestQueue.
 	TestGracePeriod, QueueGracePeriod time.Duration
 	// Runner is what reads a test's results.
 	Runner jobspec.Runner
@@ -67,7 +67,7 @@ type Warning struct {
 	At time.Time
 }
 
-// Question is what a decision needs to know beyond the Job and its pod, and what costs a request to find out.
+// Question is what a decision still needs to know, beyond the Job and its pod. The answer costs a request.
 type Question int
 
 // The questions.
