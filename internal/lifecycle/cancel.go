@@ -10,7 +10,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// cancellation is why the run is to be cancelled, in words that follow "Cancelled while…"; nil if it is not to be.
+// cancellation returns a function that makes the final state of a run which has to be cancelled; nil for any other run. Its argument
+// follows the word "Cancelled" in the message.
 func cancellation(seen Observation) func(when string) *State {
 	switch {
 	case ptr.Deref(seen.Run.Spec.Cancel, false):
@@ -48,7 +49,7 @@ func cancelRequested(seen Observation, now time.Time) (Plan, bool) {
 		return Plan{
 			State:        inProgress(v1alpha1.ReasonCancelling, "The pod has been told to stop"),
 			RequeueAfter: max(0, overdueAt(seen).Sub(now)),
-		}, seen.SilentSince.IsZero() // a silent node has not heard of it
+		}, seen.SilentSince.IsZero() // a silent node has not received the stop: see nodeSilent
 	default:
 		return Plan{
 			Stop:  cancelled("while the test ran"),

@@ -13,10 +13,11 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// reasonInvalidImageName is the kubelet's word for a name that no image can have.
+// reasonInvalidImageName is the kubelet's reason for a name that no image can have.
 const reasonInvalidImageName = "InvalidImageName"
 
-// waitingReasons gives the API's word for the kubelet's, where waiting is not ordinary.
+// waitingReasons maps the kubelet's reasons for a waiting container to the API's. Reasons of an ordinary start, such as ContainerCreating,
+// are not in it.
 var waitingReasons = map[string]string{
 	"ErrImagePull":               v1alpha1.ReasonImagePullFailed,
 	"ImagePullBackOff":           v1alpha1.ReasonImagePullFailed,
@@ -33,34 +34,34 @@ var waitingReasons = map[string]string{
 	"CrashLoopBackOff":           v1alpha1.ReasonInitializing, // a sidecar among the init containers restarts
 }
 
-// waitingContainer returns the reason and message of the first container that cannot go on. Those that the test needs come before
-// those beside it, which do not keep it from starting.
+// waitingContainer returns the reason and message of the first container that is stuck; both are empty if none is. Containers that the test
+// needs come first. Helpers come last, because they do not keep the test from starting.
 func waitingContainer(seen Observation) (reason, message string) {
-	needed, beside := containersOf(seen)
-	for _, status := range slices.Concat(needed, beside) {
+	needed, helpers := containersOf(seen)
+	for _, status := range slices.Concat(needed, helpers) {
 		waiting := status.State.Waiting
 		if waiting != nil && waitingReasons[waiting.Reason] != "" {
-			return reasonOfWaiting(seen, waiting), wordsOfWaiting(status)
+			return reasonOfWaiting(seen, waiting), waitingMessage(status)
 		}
 	}
 	return "", ""
 }
 
-// containersOf parts the containers that must start before the test, and the test's own, from those beside it.
-func containersOf(seen Observation) (needed, beside []corev1.ContainerStatus) {
+// containersOf separates the containers that the test needs (the init containers and its own) from the helpers beside it.
+func containersOf(seen Observation) (needed, helpers []corev1.ContainerStatus) {
 	needed = slices.Clone(seen.Pod.Status.InitContainerStatuses)
 	for _, status := range seen.Pod.Status.ContainerStatuses {
 		if status.Name == seen.Record.Container {
 			needed = append(needed, status)
 		} else {
-			beside = append(beside, status)
+			helpers = append(helpers, status)
 		}
 	}
-	return needed, beside
+	return needed, helpers
 }
 
-// reasonOfWaiting: that it is the runner's image which cannot be pulled, and not the test's, the kubelet says in words alone: the
-// runner's image is a volume of the test's container. It quotes the name of the image that it is about.
+// reasonOfWaiting tells the runner's image from the test's. The runner's image is a volume of the test's container, so only the kubelet's
+// message says which image cannot be pulled: it quotes the name.
 func reasonOfWaiting(seen Observation, waiting *corev1.ContainerStateWaiting) string {
 	reason := waitingReasons[waiting.Reason]
 	if reason == v1alpha1.ReasonImagePullFailed && seen.Runner.Image != "" && strings.Contains(waiting.Message, strconv.Quote(seen.Runner.Image)) {
@@ -69,11 +70,11 @@ func reasonOfWaiting(seen Observation, waiting *corev1.ContainerStateWaiting) st
 	return reason
 }
 
-func wordsOfWaiting(status corev1.ContainerStatus) string {
-	return fmt.Sprintf("Container %s: %s", status.Name, cmp.Or(runtimeWords(status.State.Waiting.Message), status.State.Waiting.Reason))
+func waitingMessage(status corev1.ContainerStatus) string {
+	return fmt.Sprintf("Container %s: %s", status.Name, cmp.Or(runtimeMessage(status.State.Waiting.Message), status.State.Waiting.Reason))
 }
 
-// imageNameInvalid: no time helps a name that no image can have.
+// imageNameInvalid does not wait for timeouts.start: an invalid name never becomes valid.
 func imageNameInvalid(seen Observation, _ time.Time) (Plan, bool) {
 	if seen.Job == nil || seen.Pod == nil || testHasRun(seen) {
 		return Plan{}, false
@@ -81,7 +82,7 @@ func imageNameInvalid(seen Observation, _ time.Time) (Plan, bool) {
 	needed, _ := containersOf(seen)
 	for _, status := range needed {
 		if waiting := status.State.Waiting; waiting != nil && waiting.Reason == reasonInvalidImageName {
-			end := Finished(v1alpha1.VerdictError, reasonOfWaiting(seen, waiting), wordsOfWaiting(status))
+			end := Finished(v1alpha1.VerdictError, reasonOfWaiting(seen, waiting), waitingMessage(status))
 			return Plan{Stop: end, State: end}, true
 		}
 	}

@@ -1,6 +1,6 @@
 // Package lifecycle decides the life of one run: from Pending through InProgress to a verdict. What was seen of the run (Observation) gives
 // what to do (Decide, a list of rules), and both give the status (NextStatus). It is pure: it reads nothing, writes nothing, and has no
-// clock.
+// clock. See docs/decisions/pure-core.md.
 package lifecycle
 
 import (
@@ -14,34 +14,34 @@ import (
 	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
-// rule decides about the observations that it is for. It says whether this is one.
+// rule is one step of the decision. decide returns false if the rule does not apply to the observation.
 type rule struct {
 	name   string
 	decide func(seen Observation, now time.Time) (Plan, bool)
 }
 
-// rules is the life of a run. The first rule that applies decides. docs/life-of-a-run.md has the same list.
+// rules are in order: the first one that applies decides. docs/life-of-a-run.md has the same list.
 var rules = []rule{
 	// The run is gone, or has finished.
 	{"beingDeleted", beingDeleted}, // nothing: Kubernetes' garbage collector takes what the run owns
 	{"afterFinish", afterFinish},   // a verdict never changes; a Job that is active nevertheless is stopped
 
 	// The attempt has ended.
-	{"stillEnding", stillEnding},     // the pod counts as failed, and the test's container has not ended: wait for what it leaves
-	{"stoppedByUs", stoppedByUs},     // what was stopped ends with the reason for which it was stopped
+	{"stillEnding", stillEnding},     // the pod has failed, but the test's container has not ended: wait for its exit code and report
+	{"stoppedByUs", stoppedByUs},     // the attempt ends with the reason for which it was stopped
 	{"ranTooLong", ranTooLong},       // the kubelet stopped the test at timeouts.run → TimedOut, or another attempt
 	{"startedTwice", startedTwice},   // Kubernetes has started the attempt in a second pod → Error, or another attempt
 	{"preempted", preempted},         // Kueue or somebody suspended the Job while the test ran → Error, or another attempt
 	{"wasDisrupted", wasDisrupted},   // the cluster took the pod away → Error, or another attempt
 	{"podWasDeleted", podWasDeleted}, // somebody took the pod away → Error
 	{"neverRan", neverRan},           // the pod ended without having run the test → Error; another attempt if its node is to blame
-	{"testEnded", testEnded},         // exit code and results decide: Passed or Failed, or Error without the results that are demanded; or another attempt
+	{"testEnded", testEnded},         // exit code and results decide: Passed or Failed, Error if demanded results are missing, or another attempt
 	{"jobEnded", jobEnded},           // the Job ended, and its pod is gone → Error, or another attempt
 
-	// The attempt ends, once that is known for sure or its pod has been told to stop.
-	{"waitsForHelpers", waitsForHelpers}, // the test has ended, and other containers of its pod have not: they are waited for, and then stopped
+	// The attempt has to end.
+	{"waitsForHelpers", waitsForHelpers}, // the test has ended, but other containers of its pod have not: wait for them, then stop them
 	{"nodeLost", nodeLost},               // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
-	{"jobVanished", jobVanished},         // somebody deleted the Job → Error, and never a second one
+	{"jobVanished", jobVanished},         // somebody deleted the Job → Error, and never a second Job
 	{"cancelRequested", cancelRequested}, // → Cancelled
 
 	// Kueue holds the Job.
@@ -54,12 +54,12 @@ var rules = []rule{
 	{"startTooSlow", startTooSlow},         // timeouts.start is over → Error, with what Kubernetes said
 
 	// The attempt is on its way.
-	{"nodeSilent", nodeSilent}, // → InProgress, and nobody knows how the test is
+	{"nodeSilent", nodeSilent}, // → InProgress, until the node is back or lost
 	{"testRuns", testRuns},     // → InProgress
 	{"testStarts", testStarts}, // → Pending, at which step
 
 	// The run is between two attempts.
-	{"nextAttemptDue", nextAttemptDue}, // create the Job of the next one, as the last one was, when the backoff is over
+	{"nextAttemptDue", nextAttemptDue}, // create its Job, from the same definition, when the backoff is over
 
 	// The run has no Job yet.
 	{"runNotFound", runNotFound},       // the run that is to be repeated → Error
@@ -98,8 +98,8 @@ func afterFinish(seen Observation, now time.Time) (Plan, bool) {
 	return leavesKueue(seen, now), true
 }
 
-// stillEnding: a kubelet may call a pod failed while it still stops the containers. A node that is lost never says how they
-// ended, so the wait has an end.
+// stillEnding waits for the test's container. A kubelet may report a pod as failed while it still stops its containers. A lost node never
+// reports how they ended, so the wait has a limit.
 func stillEnding(seen Observation, now time.Time) (Plan, bool) {
 	if !podHasFailed(seen.Pod) || testContainer(seen).Running == nil {
 		return Plan{}, false
@@ -108,7 +108,8 @@ func stillEnding(seen Observation, now time.Time) (Plan, bool) {
 	return Plan{RequeueAfter: left}, left > 0
 }
 
-// stoppedByUs: a pod that had begun to run the test is waited for, so that its exit code and its end are known.
+// stoppedByUs ends the attempt with the reason of the stop. If the test ran, the rule waits until the kubelet has ended the pod, so that
+// its exit code and end time are known.
 func stoppedByUs(seen Observation, _ time.Time) (Plan, bool) {
 	if state := StopOfJob(seen.Job); state != nil {
 		return orAnotherAttempt(seen, state), true
@@ -123,7 +124,7 @@ func stoppedByUs(seen Observation, _ time.Time) (Plan, bool) {
 	return orAnotherAttempt(seen, state), true
 }
 
-// ranTooLong: the pod's time limit may have ended other containers only, after the test.
+// ranTooLong does not apply if the test had ended before: then the pod's time limit stopped only other containers.
 func ranTooLong(seen Observation, _ time.Time) (Plan, bool) {
 	if !podHasFailed(seen.Pod) || seen.Pod.Status.Reason != reasonDeadlineExceeded {
 		return Plan{}, false
@@ -153,7 +154,7 @@ func wasDisrupted(seen Observation, _ time.Time) (Plan, bool) {
 		fmt.Sprintf("The cluster took the pod away. %s: %s", target.Reason, target.Message))), true
 }
 
-// podWasDeleted: a pod that is on no node never gets to one once it is being deleted, so there is nothing to wait for.
+// podWasDeleted applies once the pod has ended. A pod without a node needs no wait: once it is being deleted, it is never scheduled.
 func podWasDeleted(seen Observation, _ time.Time) (Plan, bool) {
 	if seen.Pod == nil || seen.Pod.DeletionTimestamp.IsZero() {
 		return Plan{}, false
@@ -198,8 +199,8 @@ func jobVanished(seen Observation, _ time.Time) (Plan, bool) {
 		fmt.Sprintf("Job %s was deleted before the run had finished", jobspec.JobName(seen.Run, CurrentAttempt(seen.Run.Status).Number)))}, seen.JobVanished
 }
 
-// startTooSlow: the limit counts from the creation of the Job, or from its first refusal, so that time during which no
-// controller ran is not held against a run.
+// startTooSlow counts from when the Job could start, or from its first refusal. So a run does not lose the time during which no operator
+// ran.
 func startTooSlow(seen Observation, now time.Time) (Plan, bool) {
 	deadline, limit := StartDeadline(seen)
 	if deadline.IsZero() || testHasRun(seen) || now.Before(deadline) {
@@ -214,25 +215,25 @@ func startTooSlow(seen Observation, now time.Time) (Plan, bool) {
 	return Plan{Stop: state, State: state}, true
 }
 
-// testRuns: when the pod has gone, the Job controller is about to end the Job, and until then there is nothing to tell. A pod
-// that is overdue is worth another look: see mayBeSilent. So is one with a helper that does not start: its test may wait for it.
+// testRuns reports nothing once the pod is gone: the Job controller is about to end the Job. It asks for another look when the pod is
+// overdue (see mayBeSilent). If a helper does not start, it reports that, because the test may wait for the helper.
 func testRuns(seen Observation, now time.Time) (Plan, bool) {
 	if !testHasRun(seen) || seen.Pod == nil {
 		return Plan{}, testHasRun(seen)
 	}
 	message := fmt.Sprintf("The test runs in pod %s on node %s", seen.Pod.Name, seen.Pod.Spec.NodeName)
-	next := Plan{State: inProgress(v1alpha1.ReasonRunning, message), RequeueAfter: max(0, overdueAt(seen).Sub(now))}
+	plan := Plan{State: inProgress(v1alpha1.ReasonRunning, message), RequeueAfter: max(0, overdueAt(seen).Sub(now))}
 	running := testContainer(seen).Running
 	reason, trouble := waitingContainer(seen)
 	if trouble == "" || running == nil {
-		return next, true
+		return plan, true
 	}
-	if worthTelling := running.StartedAt.Add(ExplainAfter); now.Before(worthTelling) {
-		next.RequeueAfter = worthTelling.Sub(now)
+	if reportAt := running.StartedAt.Add(ExplainAfter); now.Before(reportAt) {
+		plan.RequeueAfter = reportAt.Sub(now)
 	} else {
-		next.State = inProgress(reason, message+". "+trouble)
+		plan.State = inProgress(reason, message+". "+trouble)
 	}
-	return next, true
+	return plan, true
 }
 
 func testStarts(seen Observation, now time.Time) (Plan, bool) {
@@ -240,14 +241,14 @@ func testStarts(seen Observation, now time.Time) (Plan, bool) {
 		return Plan{}, false
 	}
 	step := startingStep(seen)
-	next := tellLater(step.nextLook(now), now)
-	if deadline, _ := StartDeadline(seen); deadline.Sub(now) <= next.RequeueAfter {
-		next = Plan{RequeueAfter: deadline.Sub(now)}
+	plan := reportLater(step.nextLook(now), now)
+	if deadline, _ := StartDeadline(seen); deadline.Sub(now) <= plan.RequeueAfter {
+		plan = Plan{RequeueAfter: deadline.Sub(now)}
 	}
-	if !now.Before(step.worthTelling()) {
-		next.State = pending(step.reason, step.message)
+	if !now.Before(step.reportAt()) {
+		plan.State = pending(step.reason, step.message)
 	}
-	return next, true
+	return plan, true
 }
 
 func runNotFound(seen Observation, _ time.Time) (Plan, bool) {
@@ -266,8 +267,8 @@ func testNotFound(seen Observation, now time.Time) (Plan, bool) {
 	created := seen.Run.CreationTimestamp.Time
 	if left := created.Add(seen.TestGracePeriod).Sub(now); left > 0 {
 		waited := Plan{RequeueAfter: left}
-		if worthTelling := created.Add(ExplainAfter); now.Before(worthTelling) {
-			waited.RequeueAfter = min(left, worthTelling.Sub(now))
+		if reportAt := created.Add(ExplainAfter); now.Before(reportAt) {
+			waited.RequeueAfter = min(left, reportAt.Sub(now))
 		} else {
 			waited.State = pending(v1alpha1.ReasonTestNotFound, message)
 		}

@@ -33,7 +33,7 @@ func aRun(change ...func(*v1alpha1.TestRun)) *scene {
 	return &scene{Observation{Request: jobspec.Request{Run: run, Asked: run.Spec}, Turn: admission.Turn{Action: admission.Start}, TestGracePeriod: 30 * time.Second}}
 }
 
-// look is the observation, with what its objects hold.
+// look is the observation, after its objects have been read.
 func (s *scene) look() Observation {
 	s.Resolve()
 	return s.Observation
@@ -227,7 +227,7 @@ func deadlineExceeded(pod *corev1.Pod) {
 	pod.Status.Phase, pod.Status.Reason = corev1.PodFailed, reasonDeadlineExceeded
 }
 
-// podTakenAwayAt is the last that is seen of a pod which was deleted before.
+// podTakenAwayAt is a deleted pod as it is last seen: its kubelet has stopped it and removes it.
 func podTakenAwayAt(at time.Duration) func(*corev1.Pod) {
 	return func(pod *corev1.Pod) {
 		pod.DeletionTimestamp, pod.DeletionGracePeriodSeconds = ptr.To(after(at)), ptr.To[int64](0)
@@ -377,7 +377,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// What an annotation says of a stop is believed only with the stop itself, and only as something that the operator may have written.
+// The annotations of a stop count only together with the stop itself, and only with values that the operator may have written.
 func TestAForgedStopIsNotBelieved(t *testing.T) {
 	cancel := Finished(v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "")
 	passed := Finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, "42 of 42 cases passed")

@@ -11,7 +11,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// Words that Kubernetes uses and exports no constant for.
+// Reasons of Kubernetes for which it exports no constant.
 const (
 	reasonDeadlineExceeded       = "DeadlineExceeded"
 	reasonOOMKilled              = "OOMKilled"
@@ -34,7 +34,7 @@ func JobEnd(job *batchv1.Job) *batchv1.JobCondition {
 	return nil
 }
 
-// isActive says whether the attempt may still do something: neither its Job nor its pod has ended or been told to stop.
+// isActive says whether the attempt may still run: neither its Job nor its pod has ended or was told to stop.
 func isActive(seen Observation) bool {
 	return seen.Job != nil && seen.Job.DeletionTimestamp.IsZero() && JobEnd(seen.Job) == nil && StopOfJob(seen.Job) == nil &&
 		!PodHasEnded(seen.Pod) && StopOfPod(seen.Pod) == nil && !helpersStopped(seen.Pod)
@@ -50,7 +50,8 @@ func PodHasEnded(pod *corev1.Pod) bool {
 // reportMargin is how long a kubelet may take to report the end of a container.
 const reportMargin = 10 * time.Second
 
-// endsBy is when the containers of a pod that has failed must have ended: its grace period after it became unready.
+// endsBy is when the containers of a failed pod must have ended: its grace period and reportMargin after it became unready. It is zero if
+// the pod is not unready.
 func endsBy(pod *corev1.Pod) time.Time {
 	ready := podCondition(pod, corev1.PodReady)
 	if ready == nil || ready.Status == corev1.ConditionTrue {
@@ -69,7 +70,7 @@ func podCondition(pod *corev1.Pod, conditionType corev1.PodConditionType) *corev
 	return nil
 }
 
-// testContainer is the state of the container that is the test. It is empty while there is none.
+// testContainer is the state of the test's container; empty if there is none.
 func testContainer(seen Observation) corev1.ContainerState {
 	if seen.Pod == nil {
 		return corev1.ContainerState{}
@@ -82,8 +83,8 @@ func testContainer(seen Observation) corev1.ContainerState {
 	return corev1.ContainerState{}
 }
 
-// statusOfAttempt is what the status says of the attempt whose Job is seen; empty if it says nothing. A finished run may have a Job
-// beyond its last attempt.
+// statusOfAttempt is what the status says of the attempt whose Job is seen; empty if it says nothing. A finished run may have a Job beyond
+// its last attempt.
 func statusOfAttempt(seen Observation) v1alpha1.Attempt {
 	if seen.Job == nil {
 		return CurrentAttempt(seen.Run.Status)
@@ -96,8 +97,8 @@ func statusOfAttempt(seen Observation) v1alpha1.Attempt {
 	return v1alpha1.Attempt{}
 }
 
-// testHasRun says whether the test's container runs, or did. One whose command could not be executed did not, nor one that
-// the kubelet ended before it was made: that has no time of start, unless the status remembers one of the same pod.
+// testHasRun says whether the test's container runs or has run. It has not run if its command could not be executed, or if the kubelet
+// ended the container before it was created: then it has no start time. A start time in the status counts too, if it is of the same pod.
 func testHasRun(seen Observation) bool {
 	container := testContainer(seen)
 	switch end := container.Terminated; {
@@ -112,15 +113,15 @@ func testHasRun(seen Observation) bool {
 	}
 }
 
-// commandNotStarted says that the runner ran, and could not execute the test's command; or that the runner could not be executed.
+// commandNotStarted says that the runner ran but could not execute the test's command, or that the runner itself could not be executed.
 func commandNotStarted(seen Observation) bool {
 	return runnerNotStarted(seen) || seen.Report != nil && seen.Report.NotStarted != ""
 }
 
-// exitNotExecuted is the exit code with which runc ends a container that it has started, and whose program the kernel then refuses.
+// exitNotExecuted is the exit code with which runc ends a container that it has started if the kernel refuses to execute its program.
 const exitNotExecuted = 255
 
-// runnerNotStarted says that the container ended so, and that the runner in it has reported nothing.
+// runnerNotStarted says that the container ended with exitNotExecuted and that the runner in it reported nothing.
 func runnerNotStarted(seen Observation) bool {
 	end := testContainer(seen).Terminated
 	return end != nil && end.ExitCode == exitNotExecuted && end.Reason != reasonOOMKilled && end.Reason != reasonContainerStatusUnknown &&
@@ -132,8 +133,7 @@ func isStartError(end *corev1.ContainerStateTerminated) bool {
 	return end.Reason == reasonStartError || end.Reason == reasonContainerCannotRun
 }
 
-// StartDeadline is when timeouts.start is over, and how long it is. It is zero for an attempt that nobody has tried to
-// start.
+// StartDeadline returns when timeouts.start is over, and how long it is. Both are zero for an attempt that nobody has tried to start.
 func StartDeadline(seen Observation) (time.Time, time.Duration) {
 	if seen.Job != nil {
 		limit := seen.Record.StartTimeout
@@ -154,12 +154,13 @@ func StartDeadline(seen Observation) (time.Time, time.Duration) {
 	return refused.Add(limit), limit
 }
 
-// isSlowToStart says whether the attempt has not started for so long that it is worth asking why.
+// isSlowToStart says whether the start takes so long that it is worth asking why.
 func isSlowToStart(seen Observation, now time.Time) bool {
 	return !testHasRun(seen) && !PodHasEnded(seen.Pod) && !now.Before(releasedAt(seen.Job).Add(ExplainAfter))
 }
 
-// MayRemain says whether something of a finished run may not have ended. Of a node that was given up nobody knows when it ends.
+// MayRemain says whether the pod or the Job of a finished run may not have ended. It is false for a run that ended because its node was
+// silent: nobody knows when that pod ends. See docs/decisions/admission.md.
 func MayRemain(seen Observation) bool {
 	switch {
 	case CurrentReason(seen.Run.Status) == v1alpha1.ReasonNodeUnreachable, CurrentAttempt(seen.Run.Status).Reason == v1alpha1.ReasonNodeUnreachable:
@@ -177,7 +178,8 @@ func HasStopped(pod *corev1.Pod) bool {
 	return PodHasEnded(pod) && !slices.ContainsFunc(pod.Status.ContainerStatuses, isRunning)
 }
 
-// IsForgotten says that the cache may have dropped how the pod ended. Almost always its run has finished by then.
+// IsForgotten says that the cache may have dropped how the pod ended: see docs/decisions/memory.md. Almost always its run has finished by
+// then.
 func IsForgotten(pod *corev1.Pod) bool {
 	return PodHasEnded(pod) && len(pod.Status.ContainerStatuses) == 0
 }

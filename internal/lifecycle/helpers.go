@@ -11,9 +11,10 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// waitsForHelpers: the test's own end decides. The other containers of its pod get the pod's grace period to end by themselves, and
-// are then stopped; the slot of the run is free, and another attempt may begin, only when they have ended. A node that never says
-// so is not waited for: how the test ended is known.
+// waitsForHelpers applies when the test has ended and other containers of its pod, the helpers, have not. How the test ended decides the
+// verdict. The helpers have the pod's grace period to end by themselves, then they are stopped. The run's slot becomes free, and another
+// attempt may begin, only when they have ended. The wait has a limit, because a lost node never reports their end. See
+// docs/decisions/stopping.md.
 func waitsForHelpers(seen Observation, now time.Time) (Plan, bool) {
 	end := testContainer(seen).Terminated
 	if end == nil || PodHasEnded(seen.Pod) {
@@ -32,21 +33,21 @@ func waitsForHelpers(seen Observation, now time.Time) (Plan, bool) {
 	if cancellation(seen) != nil {
 		stopAt = now
 	}
-	waits := Plan{RequeueAfter: giveUp.Sub(now)}
-	switch worthTelling := end.FinishedAt.Add(ExplainAfter); {
+	plan := Plan{RequeueAfter: giveUp.Sub(now)}
+	switch reportAt := end.FinishedAt.Add(ExplainAfter); {
 	case !now.Before(stopAt):
-		waits.StopHelpers = !helpersStopped(seen.Pod) && StopOfPod(seen.Pod) == nil && seen.Pod.DeletionTimestamp.IsZero()
-	case now.Before(worthTelling):
-		return Plan{RequeueAfter: min(stopAt.Sub(now), worthTelling.Sub(now))}, true
+		plan.StopHelpers = !helpersStopped(seen.Pod) && StopOfPod(seen.Pod) == nil && seen.Pod.DeletionTimestamp.IsZero()
+	case now.Before(reportAt):
+		return Plan{RequeueAfter: min(stopAt.Sub(now), reportAt.Sub(now))}, true
 	default:
-		waits.RequeueAfter = stopAt.Sub(now)
+		plan.RequeueAfter = stopAt.Sub(now)
 	}
-	waits.State = inProgress(reason, howTestEnded(seen)+"; "+message)
-	return waits, true
+	plan.State = inProgress(reason, howTestEnded(seen)+"; "+message)
+	return plan, true
 }
 
-// withoutHelpers ends the attempt while its helpers may still run. As with a node that is silent, another attempt may begin beside
-// them only if the run allows for it.
+// withoutHelpers ends the attempt while its helpers may still run. As with a silent node, another attempt may begin only if
+// retry.unreachable is Replace.
 func withoutHelpers(seen Observation) Plan {
 	end := endOfTest(seen)
 	if seen.Record.Retry.Replace {
@@ -55,7 +56,7 @@ func withoutHelpers(seen Observation) Plan {
 	return Plan{State: lastOf(CurrentAttempt(seen.Run.Status).Number, end)}
 }
 
-// endOfTest is what the end of the test's container means.
+// endOfTest is the final state that follows from the end of the test's container.
 func endOfTest(seen Observation) *State {
 	if !testHasRun(seen) {
 		return causeOfNotRunning(seen)
@@ -66,17 +67,17 @@ func endOfTest(seen Observation) *State {
 // maxHelpers is how many helpers a message names.
 const maxHelpers = 3
 
-// helpersOf says which containers beside the test have not ended, and what is wrong with them. The reason is empty if there is none.
+// helpersOf describes the helpers that have not ended, and what is wrong with them. The reason is empty if there are none.
 func helpersOf(seen Observation) (reason, message string) {
-	_, beside := containersOf(seen)
+	_, helpers := containersOf(seen)
 	var words []string
-	for _, status := range beside {
+	for _, status := range helpers {
 		switch state := status.State; {
 		case state.Terminated != nil:
 			continue
 		case state.Waiting != nil && waitingReasons[state.Waiting.Reason] != "":
 			reason = v1alpha1.ReasonHelpersNotStarted
-			words = append([]string{wordsOfWaiting(status)}, words...)
+			words = append([]string{waitingMessage(status)}, words...)
 		case state.Running != nil:
 			words = append(words, fmt.Sprintf("container %s still runs", status.Name))
 		default:
@@ -95,7 +96,7 @@ func helpersOf(seen Observation) (reason, message string) {
 	return reason, strings.Join(words, "; ")
 }
 
-// howTestEnded says so in a few words.
+// howTestEnded describes in a few words how the test ended.
 func howTestEnded(seen Observation) string {
 	if !testHasRun(seen) {
 		return "The test could not be started"
@@ -107,8 +108,8 @@ func howTestEnded(seen Observation) string {
 	return words
 }
 
-// helpersStopped says whether the operator stopped the pod after its test had ended. As with stopOfPod, the annotation counts
-// together with what the same write did.
+// helpersStopped says whether the operator stopped the pod after its test had ended. As in StopOfPod, the annotation counts only together
+// with the time limit that the same write lowered.
 func helpersStopped(pod *corev1.Pod) bool {
 	return pod != nil && deadlineLowered(pod) && pod.Annotations[v1alpha1.AnnotationHelpersStopped] != ""
 }

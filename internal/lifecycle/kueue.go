@@ -11,13 +11,13 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// isHeldByKueue says whether Kueue keeps the Job suspended: it has not admitted it, or has preempted it. A Job that it has just
-// resumed is held until the Job controller knows.
+// isHeldByKueue says whether Kueue keeps the Job suspended: it has not admitted the Job yet, or has preempted it. A Job that Kueue has just
+// resumed counts as held until the Job controller has noticed.
 func isHeldByKueue(job *batchv1.Job) bool {
 	return IsSuspended(job) && job.Labels[v1alpha1.LabelKueueQueue] != ""
 }
 
-// IsSuspended says whether somebody else than the operator has suspended the Job.
+// IsSuspended says whether somebody other than the operator has suspended the Job.
 func IsSuspended(job *batchv1.Job) bool {
 	if job == nil || StopOfJob(job) != nil {
 		return false
@@ -35,7 +35,7 @@ func suspendedCondition(job *batchv1.Job) *batchv1.JobCondition {
 	return nil
 }
 
-// releasedAt is when the Job could begin: at its creation, or when it was resumed for the last time.
+// releasedAt is when the Job could begin: at its creation, or when it was last resumed.
 func releasedAt(job *batchv1.Job) time.Time {
 	if suspended := suspendedCondition(job); suspended != nil && suspended.Status == corev1.ConditionFalse {
 		return suspended.LastTransitionTime.Time
@@ -43,8 +43,8 @@ func releasedAt(job *batchv1.Job) time.Time {
 	return job.CreationTimestamp.Time
 }
 
-// preempted: the Job controller takes the pod of a suspended Job away. If the test had run, that attempt is over; nobody may
-// resume its Job, which would run the test a second time.
+// preempted ends the attempt of a Job that was suspended after its test had started: the Job controller deletes the pod of a suspended Job.
+// The plan also stops the Job, because resuming it would run the test a second time.
 func preempted(seen Observation, _ time.Time) (Plan, bool) {
 	if !IsSuspended(seen.Job) || !testHasRun(seen) {
 		return Plan{}, false
@@ -59,12 +59,12 @@ func preempted(seen Observation, _ time.Time) (Plan, bool) {
 	if why := seen.Workload.refusal(); why != "" {
 		end = Finished(v1alpha1.VerdictError, v1alpha1.ReasonKueueRefused, why)
 	}
-	over := orAnotherAttempt(seen, end)
-	over.Stop = end
-	return over, true
+	plan := orAnotherAttempt(seen, end)
+	plan.Stop = end
+	return plan, true
 }
 
-// heldTooLong: timeouts.queue limits the time that Kueue takes, too.
+// heldTooLong: timeouts.queue also limits how long Kueue may hold the Job.
 func heldTooLong(seen Observation, now time.Time) (Plan, bool) {
 	if !isHeldByKueue(seen.Job) || testHasRun(seen) {
 		return Plan{}, false
@@ -77,7 +77,6 @@ func heldTooLong(seen Observation, now time.Time) (Plan, bool) {
 	return Plan{Stop: end, State: end}, true
 }
 
-// refusedByKueue: there is nothing to wait for.
 func refusedByKueue(seen Observation, _ time.Time) (Plan, bool) {
 	if !isHeldByKueue(seen.Job) || testHasRun(seen) || seen.Workload.refusal() == "" {
 		return Plan{}, false
@@ -86,13 +85,13 @@ func refusedByKueue(seen Observation, _ time.Time) (Plan, bool) {
 	return Plan{Stop: end, State: end}, true
 }
 
-// waitsForKueue: the time that Kueue takes is not held against the start of the run.
+// waitsForKueue: the time during which Kueue holds the Job does not count for timeouts.start.
 func waitsForKueue(seen Observation, now time.Time) (Plan, bool) {
 	if !isHeldByKueue(seen.Job) || testHasRun(seen) {
 		return Plan{}, false
 	}
-	if worthTelling := seen.Job.CreationTimestamp.Add(ExplainAfter); now.Before(worthTelling) {
-		return tellLater(worthTelling, now), true
+	if reportAt := seen.Job.CreationTimestamp.Add(ExplainAfter); now.Before(reportAt) {
+		return reportLater(reportAt, now), true
 	}
 	waits := Plan{State: pending(v1alpha1.ReasonWaitingForKueue, whyKueueWaits(seen)), RequeueAfter: nextQuestion(seen.Job, now), WhenIdle: true}
 	waits.State.Retold = true
@@ -104,7 +103,7 @@ func waitsForKueue(seen Observation, now time.Time) (Plan, bool) {
 
 func whyKueueWaits(seen Observation) string {
 	waits := fmt.Sprintf("Job %s waits for Kueue to admit it in queue %s", seen.Job.Name, seen.Job.Labels[v1alpha1.LabelKueueQueue])
-	switch why := seen.Workload.says(); {
+	switch why := seen.Workload.waitMessage(); {
 	case why != "":
 		return waits + ": " + why
 	case seen.Workload != nil && seen.Workload.Unreadable:
@@ -114,7 +113,7 @@ func whyKueueWaits(seen Observation) string {
 	}
 }
 
-// isWorthAskingKueue says whether what Kueue says of the Job decides something, or is to be told.
+// isWorthAskingKueue says whether Kueue's answer would decide something, or would be reported.
 func isWorthAskingKueue(seen Observation, now time.Time) bool {
 	if staysQueued(seen.Job) {
 		return true
@@ -122,11 +121,11 @@ func isWorthAskingKueue(seen Observation, now time.Time) bool {
 	return isHeldByKueue(seen.Job) && (testHasRun(seen) || !now.Before(seen.Job.CreationTimestamp.Add(ExplainAfter)))
 }
 
-// longestPause is how long Kueue is not asked at most.
+// longestPause is the longest time between two questions to Kueue.
 const longestPause = 5 * time.Minute
 
-// nextQuestion is how long to wait before Kueue is asked again: as long as it has held the Job until now. What it says of a Job
-// changes nothing of the Job, and so wakes nobody.
+// nextQuestion is how long to wait before asking Kueue again: as long as it has held the Job until now, within ExplainAfter and
+// longestPause. Kueue's answer is not stored on the Job, so no event wakes the operator.
 func nextQuestion(job *batchv1.Job, now time.Time) time.Duration {
 	since := job.CreationTimestamp.Time
 	if suspended := suspendedCondition(job); suspended != nil {
@@ -142,11 +141,11 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// kueueMargin is how long Kueue may take to give back the quota of a Job that it has suspended.
+// kueueMargin is how long Kueue may take to release the quota of a Job that it has suspended.
 const kueueMargin = 5 * time.Second
 
-// mayHoldQuota says whether Kueue may have reserved quota for the Job. It may lose count of that if the Job asks for another number of
-// pods just then: see docs/decisions/kueue.md.
+// mayHoldQuota says whether Kueue may have reserved quota for the Job. If the Job then asked for another number of pods, Kueue could lose
+// count of the quota: see docs/decisions/kueue.md.
 func mayHoldQuota(job *batchv1.Job, known *Workload, now time.Time) bool {
 	if job.Labels[v1alpha1.LabelKueueQueue] == "" {
 		return false
@@ -158,14 +157,14 @@ func mayHoldQuota(job *batchv1.Job, known *Workload, now time.Time) bool {
 	return now.Before(suspended.LastTransitionTime.Add(kueueMargin)) || known.holdsQuota()
 }
 
-// staysQueued says whether the Job was stopped and still has a place in Kueue's queue: Kueue would find room for a pod, by preempting
-// others if need be, only to see the Job fail. One that asks for no pods gets its turn at once, fails, and has left.
+// staysQueued says whether the Job was stopped but is still in Kueue's queue. Kueue would reserve quota for its pod, by preempting others
+// if need be, and then see the Job fail. A Job that asks for no pods is admitted at once, fails, and so leaves the queue.
 func staysQueued(job *batchv1.Job) bool {
 	return job != nil && job.Labels[v1alpha1.LabelKueueQueue] != "" && StopOfJob(job) != nil && JobEnd(job) == nil &&
 		ptr.Deref(job.Spec.Parallelism, 1) != 0
 }
 
-// leavesKueue has a stopped Job leave Kueue's queue as soon as that does no harm.
+// leavesKueue takes a stopped Job out of Kueue's queue as soon as that does no harm.
 func leavesKueue(seen Observation, now time.Time) Plan {
 	switch {
 	case !staysQueued(seen.Job):
@@ -177,8 +176,8 @@ func leavesKueue(seen Observation, now time.Time) Plan {
 	}
 }
 
-// startedTwice: somebody suspended the Job and resumed it while no operator looked. The test has run in one pod and runs again in
-// another one, as the same attempt. That is over; a further attempt has a number of its own.
+// startedTwice ends an attempt that was started in a second pod: somebody suspended the Job and resumed it while no operator ran, so the
+// test runs again. A further attempt has a number of its own. See docs/decisions/kueue.md.
 func startedTwice(seen Observation, _ time.Time) (Plan, bool) {
 	if !isSecondPod(seen) {
 		return Plan{}, false
@@ -191,7 +190,7 @@ func startedTwice(seen Observation, _ time.Time) (Plan, bool) {
 	return Plan{Stop: end}, true
 }
 
-// isSecondPod says whether the test of this attempt has run in another pod than the one that there is.
+// isSecondPod says whether the test of this attempt has already run in another pod than the one that is seen.
 func isSecondPod(seen Observation) bool {
 	first := statusOfAttempt(seen)
 	return seen.Pod != nil && first.StartTime != nil && first.Pod != "" && first.Pod != seen.Pod.Name

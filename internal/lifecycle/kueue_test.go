@@ -101,7 +101,7 @@ func TestAWorkloadIsReadAsKueueWritesIt(t *testing.T) {
 			"type": "QuotaReserved", "status": "False", "reason": "Inadmissible", "message": "LocalQueue nope doesn't exist", "lastTransitionTime": "2026-01-02T03:04:05Z",
 		}}},
 	}})
-	if err != nil || w.Name != "job-smoke-1-12345" || w.says() != "LocalQueue nope doesn't exist" || w.refusal() == "" || w.holdsQuota() {
+	if err != nil || w.Name != "job-smoke-1-12345" || w.waitMessage() != "LocalQueue nope doesn't exist" || w.refusal() == "" || w.holdsQuota() {
 		t.Errorf("it is %+v, %v", w, err)
 	}
 }

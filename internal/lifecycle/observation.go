@@ -23,9 +23,9 @@ type Observation struct {
 	Record jobspec.Record
 	// LastJob is the Job of the attempt before, if that has ended and the next one has no Job yet; nil when it does not exist.
 	LastJob *batchv1.Job
-	// LastRecord is what that one carries.
+	// LastRecord is what LastJob carries.
 	LastRecord jobspec.Record
-	// DefinitionLost is why it is no longer known what the next attempt has to execute; nil while it is known.
+	// DefinitionLost is why the definition for the next attempt is not known any more; nil while it is known.
 	DefinitionLost error
 	// JobVanished says that the attempt's Job existed and is gone.
 	JobVanished bool
@@ -33,12 +33,13 @@ type Observation struct {
 	Pod *corev1.Pod
 	// Report is what the runner left in the pod; nil if it left nothing, or if there was no runner.
 	Report *results.Report
-	// SilentSince is since when the pod's node has been silent; zero while it is not.
+	// SilentSince is when the pod's node became silent; zero while it is not.
 	SilentSince time.Time
-	// Warnings are the messages of Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They
-	// are read only for an attempt that is slow to start, or whose test was stopped and nothing else says by whom.
+	// Warnings are Kubernetes' Warning events about the Job (without a pod) or its pod, newest first. They are read only for an attempt
+	// that is slow to start, and for a test that was stopped when nothing else says by whom.
 	Warnings []Warning
-	// NodeMissing says that the pod's node does not exist. It is asked only for a pod that no kubelet has taken after seconds.
+	// NodeMissing says that the pod's node does not exist. It is read only for a pod that is slow to start and that no kubelet has
+	// accepted.
 	NodeMissing bool
 	// Workload is what Kueue says of the Job; nil if it says nothing, or was not asked.
 	Workload *Workload
@@ -46,11 +47,12 @@ type Observation struct {
 	Turn admission.Turn
 	// TestGracePeriod is how long the run waits for its Test, and QueueGracePeriod for its TestQueue.
 	TestGracePeriod, QueueGracePeriod time.Duration
-	// Runner is what reads a test's results.
+	// Runner is the program that reads a test's results.
 	Runner jobspec.Runner
 }
 
-// Resolve reads, once, what the objects hold: the definition, the records of the Jobs and the report of the pod.
+// Resolve reads what the objects hold: the definition, the records of the Jobs and the report of the pod. It is called once for each
+// observation.
 func (seen *Observation) Resolve() {
 	seen.Def = nil
 	if seen.Job == nil && seen.HasDefinition() {
@@ -60,14 +62,14 @@ func (seen *Observation) Resolve() {
 	seen.Report = reportIn(testContainer(*seen).Terminated, seen.Record.Format)
 }
 
-// Warning is what is read of a Warning event.
+// Warning is the part of a Warning event that is read.
 type Warning struct {
 	Reason, Message string
 	// At is when it was last seen.
 	At time.Time
 }
 
-// Question is what a decision still needs to know, beyond the Job and its pod. The answer costs a request.
+// Question is what a decision still needs to know beyond the Job and its pod. Each answer costs a request.
 type Question int
 
 // The questions.
@@ -77,13 +79,13 @@ const (
 	WhatKueueSays
 	// WhyNotStarted is about an attempt that is slow to start.
 	WhyNotStarted
-	// WhyStopped is about a test that was told to stop while its pod was not.
+	// WhyStopped is about a test that was told to stop although its pod was not.
 	WhyStopped
 	// HowTheNodeIs is about a pod that may be on a silent node.
 	HowTheNodeIs
 )
 
-// Question is what there is to ask.
+// Question is the one question that is worth a request now. See docs/decisions/pure-core.md.
 func (seen Observation) Question(now time.Time) Question {
 	switch {
 	case isWorthAskingKueue(seen, now):
@@ -99,7 +101,7 @@ func (seen Observation) Question(now time.Time) Question {
 	}
 }
 
-// Subject is what a warning about the start of an attempt would be about: the Job that can create no pod, or the pod.
+// Subject is the object that warnings about the start of an attempt concern: the pod, or the Job if it has no pod.
 func (seen Observation) Subject() types.UID {
 	if seen.Pod == nil {
 		return seen.Job.UID

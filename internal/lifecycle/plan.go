@@ -18,32 +18,32 @@ const (
 	explainBusyAfter = 30 * time.Second
 )
 
-// Plan is what a reconcile has to do: at most one of Create, Stop and StopHelpers, and what the status has to say.
+// Plan is what a reconcile has to do: at most one of Create, Stop and StopHelpers, and the new state of the run.
 type Plan struct {
 	// Rule is the name of the rule that decided.
 	Rule string
 	// Create is the number of the attempt whose Job is to be created; 0 for none. The Job is rendered when it is created: the cache holds
 	// no templates.
 	Create int32
-	// Stop is the reason for which the attempt has to end; nil lets it go on.
+	// Stop is the reason for which the attempt has to end; nil lets it run.
 	Stop *State
 	// StopHelpers stops the other containers of the pod, after the test has ended.
 	StopHelpers bool
 	// LeaveKueue is a stopped Job that has to leave Kueue's queue; nil for none.
 	LeaveKueue *batchv1.Job
-	// AttemptEnd is how the attempt ended, if another one follows; the run goes on.
+	// AttemptEnd is how the attempt ended, if another attempt follows; the run itself goes on.
 	AttemptEnd *State
-	// State is what the status is to say; nil leaves the status as it is.
+	// State is what the status has to say; nil leaves the status as it is.
 	State *State
-	// RequeueAfter asks for another look even if nothing changes. Zero does not.
+	// RequeueAfter is when to look again even if nothing changes; zero is never.
 	RequeueAfter time.Duration
-	// WhenIdle lets the next look wait for all other work: it only reports why the run waits.
+	// WhenIdle gives that look the lowest priority: it only reports why the run waits.
 	WhenIdle bool
 }
 
-// tellLater is a plan to tell, at that time, why the run waits.
-func tellLater(worthTelling, now time.Time) Plan {
-	return Plan{RequeueAfter: worthTelling.Sub(now), WhenIdle: true}
+// reportLater is a plan to report at that time why the run waits.
+func reportLater(reportAt, now time.Time) Plan {
+	return Plan{RequeueAfter: reportAt.Sub(now), WhenIdle: true}
 }
 
 // State is where a run is: phase, verdict (only when Finished), and why.
@@ -54,7 +54,7 @@ type State struct {
 	Message string
 	// InFavorOf is the name of the run because of which this one ends; empty for most.
 	InFavorOf string
-	// Retold says that other words for the same reason are worth a write.
+	// Retold says that a new message for the same reason is worth a write.
 	Retold bool
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// reportIn is what the runner left in the termination message of the test's container, or nil.
+// reportIn is the report that the runner left in the termination message of the test's container; nil if there is none.
 func reportIn(end *corev1.ContainerStateTerminated, format v1alpha1.ResultsFormat) *results.Report {
 	if end == nil || format == v1alpha1.ResultsNone {
 		return nil
@@ -22,8 +22,8 @@ func reportIn(end *corev1.ContainerStateTerminated, format v1alpha1.ResultsForma
 	return report
 }
 
-// resultsOf is the report as the status shows it; empty when there is none, or no case in it. What Decode returns is bounded,
-// and so is this.
+// resultsOf is the report as the status shows it; empty if there is no report, or no case in it. Its size is bounded, because that of a
+// decoded report is.
 func resultsOf(report *results.Report) v1alpha1.Results {
 	if report == nil || report.Format == "" || report.Total() == 0 {
 		return v1alpha1.Results{}
@@ -58,8 +58,8 @@ func caseOf(c results.Case) v1alpha1.Case {
 // maxStatus is how large a status may be, in bytes of JSON.
 const maxStatus = 32 << 10
 
-// bound leaves out the last cases, the least important ones, as far as there is no room for them: the attempts of a run may take up
-// most of it. All else is bounded by itself.
+// bound drops cases from the end, the least important ones, until the status fits into maxStatus. The attempts of a run may take up most of
+// that. All other fields have bounds of their own.
 func bound(status *v1alpha1.TestRunStatus) {
 	shown := &status.Results
 	for n := len(shown.Cases); n > 0 && sizeOf(status) > maxStatus; n-- {
@@ -70,7 +70,7 @@ func bound(status *v1alpha1.TestRunStatus) {
 func sizeOf(status *v1alpha1.TestRunStatus) int {
 	encoded, err := json.Marshal(status)
 	if err != nil {
-		panic(err) // it holds nothing that JSON cannot say
+		panic(err) // JSON can encode every field
 	}
 	return len(encoded)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/jobspec"
 )
 
-// budgets says from which budget the attempt after one that ended so is paid. docs/retries.md has the same table.
+// budgets maps the reason with which an attempt ended to the budget that pays for the next attempt. After any other reason there is no
+// other attempt. docs/retries.md has the same table.
 var budgets = map[string]jobspec.Budget{
 	v1alpha1.ReasonTestFailed:        jobspec.FailureBudget,
 	v1alpha1.ReasonCasesFailed:       jobspec.FailureBudget,
@@ -29,8 +30,8 @@ var budgets = map[string]jobspec.Budget{
 	v1alpha1.ReasonRuntimeFailed:        jobspec.DisruptionBudget,
 }
 
-// orAnotherAttempt turns the end of an attempt into the end of the run, or says that another attempt follows. Nobody gets
-// another attempt who has cancelled the run or deleted what it consists of.
+// orAnotherAttempt ends the run as the attempt ended, or has another attempt follow if a budget pays for it. A run that was cancelled, or
+// whose Job was deleted, gets no other attempt.
 func orAnotherAttempt(seen Observation, ended *State) Plan {
 	paidFrom := budgets[ended.Reason]
 	number := CurrentAttempt(seen.Run.Status).Number
@@ -53,7 +54,8 @@ func orAnotherAttempt(seen Observation, ended *State) Plan {
 		fmt.Sprintf("Attempt %d ended as %s (%s): %s. Attempt %d follows after %s", number, ended.Verdict, ended.Reason, ended.Message, number+1, wait))}
 }
 
-// nextAttemptDue: all attempts of a run execute the same definition.
+// nextAttemptDue makes the next attempt from the definition of the last one: all attempts of a run execute the same. See
+// docs/decisions/retries.md.
 func nextAttemptDue(seen Observation, now time.Time) (Plan, bool) {
 	last := LastEnded(seen.Run.Status)
 	if last == nil || seen.Job != nil {
@@ -81,7 +83,7 @@ func nextAttemptDue(seen Observation, now time.Time) (Plan, bool) {
 	return next, true
 }
 
-// lastOf says that the end is that of a further attempt.
+// lastOf adds the number of the attempt to the message, except for the first attempt.
 func lastOf(attempt int32, ended *State) *State {
 	if attempt == jobspec.FirstAttempt {
 		return ended
@@ -92,12 +94,12 @@ func lastOf(attempt int32, ended *State) *State {
 // maxAttempts is how many attempts a status has room for.
 const maxAttempts = 32
 
-// isFlaky says whether a run that has ended is flaky: it passed after an attempt had failed.
+// isFlaky says whether a finished run is flaky: it passed after an attempt had failed.
 func isFlaky(ended v1alpha1.TestRunStatus) bool {
 	return ended.Verdict == v1alpha1.VerdictPassed && spent(ended, jobspec.FailureBudget) > 0
 }
 
-// spent counts the attempts that were followed by another one which was paid from that budget.
+// spent counts the ended attempts whose next attempt was paid from the budget.
 func spent(status v1alpha1.TestRunStatus, from jobspec.Budget) int {
 	n := 0
 	for _, attempt := range status.Attempts {

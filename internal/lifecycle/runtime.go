@@ -9,14 +9,14 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// executionErrors are words with which container runtimes say that the command itself cannot be executed: runc's, which are those of
-// Go's library, and crun's. Neither has a code for it. test/e2e holds them against the real ones.
+// executionErrors are parts of the messages with which container runtimes report that the command itself cannot be executed: runc's, which
+// come from Go's library, and crun's. Neither gives a code for it. test/e2e compares these words with real messages.
 var executionErrors = []string{`exec: "`, "executable file"}
 
-// causeOfStartError says why the container runtime could not start the test's container. With the runner in front of the command
-// it is never the command's fault: the runner is there, and reports what it cannot execute.
+// causeOfStartError says why the container runtime could not start the test's container. If the runner is in front of the command, the
+// command is not the cause: the runner starts in any case, and reports a command that it cannot execute.
 func causeOfStartError(seen Observation, end *corev1.ContainerStateTerminated) *State {
-	words := runtimeWords(end.Message)
+	words := runtimeMessage(end.Message)
 	if seen.Record.Format == v1alpha1.ResultsNone {
 		for _, known := range executionErrors {
 			if strings.Contains(words, known) {
@@ -27,16 +27,16 @@ func causeOfStartError(seen Observation, end *corev1.ContainerStateTerminated) *
 	return Finished(v1alpha1.VerdictError, v1alpha1.ReasonRuntimeFailed, "The container runtime could not start the container. "+words)
 }
 
-// wrappers are what containerd and runc put around the cause of a failure.
+// wrappers are what containerd and runc write before the cause of a failure.
 var wrappers = []string{
 	"rpc error: code = ", "failed to create containerd task: ", "failed to start containerd task ", "failed to create shim task: ",
 	"OCI runtime create failed: ", "OCI runtime start failed: ", "runc create failed: ", "runc start failed: ",
 	"unable to start container process: ", "error during container init: ",
 }
 
-// runtimeWords is what a container runtime says, as far as people can use it: without the report that the runner left, and without
-// the names of the runtime's own parts.
-func runtimeWords(message string) string {
+// runtimeMessage is a container runtime's message, reduced to what people can use: without the runner's report, and without the names of
+// the runtime's own parts.
+func runtimeMessage(message string) string {
 	words, _ := results.Split(message)
 	for unwrapped := true; unwrapped; {
 		unwrapped = false

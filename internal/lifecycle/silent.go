@@ -10,10 +10,10 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// overdueMargin is how long after the end of a pod's time a node that works has surely stopped it.
+// overdueMargin is how long a working node may take to stop a pod, counted from the end of the pod's time limit and grace period.
 const overdueMargin = time.Minute
 
-// overdueAt is when the node must have stopped the pod, whose test runs; zero if the pod has no limit.
+// overdueAt is when a working node must have stopped the pod, whose test runs; zero if the pod has no limit.
 func overdueAt(seen Observation) time.Time {
 	limit := seen.Record.RunTimeout
 	if limit == 0 || seen.Pod.Status.StartTime == nil {
@@ -23,7 +23,7 @@ func overdueAt(seen Observation) time.Time {
 	return seen.Pod.Status.StartTime.Add(limit + grace + overdueMargin)
 }
 
-// mayBeSilent says whether it is worth asking about the node: Kubernetes calls the pods of a silent node unready.
+// mayBeSilent says whether it is worth reading the node: its pod is unready, as Kubernetes marks the pods of a silent node, or is overdue.
 func mayBeSilent(seen Observation, now time.Time) bool {
 	if seen.Pod == nil || PodHasEnded(seen.Pod) || testContainer(seen).Running == nil {
 		return false
@@ -32,8 +32,8 @@ func mayBeSilent(seen Observation, now time.Time) bool {
 	return ready != nil && ready.Status != corev1.ConditionTrue || !overdue.IsZero() && !now.Before(overdue)
 }
 
-// SilentSince is when the node stopped to look after the pod: since then it is not ready, or else the pod is overdue. It is zero
-// for a node that is ready while the pod still has time.
+// SilentSince is when the node stopped looking after the pod: when the node became unready, or else when the pod became overdue. It is zero
+// for a ready node whose pod still has time.
 func SilentSince(seen Observation, node *corev1.Node, now time.Time) time.Time {
 	for _, condition := range node.Status.Conditions {
 		if condition.Type == corev1.NodeReady && condition.Status != corev1.ConditionTrue {
@@ -46,8 +46,8 @@ func SilentSince(seen Observation, node *corev1.Node, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// nodeLost: the pod is told to stop, in case that its node comes back. It has not ended as far as anybody knows, so that only a
-// test that allows it gets another attempt.
+// nodeLost ends the attempt, and also tells the pod to stop, in case its node comes back. The pod may still run, so another attempt follows
+// only if retry.unreachable is Replace.
 func nodeLost(seen Observation, now time.Time) (Plan, bool) {
 	if seen.SilentSince.IsZero() {
 		return Plan{}, false
@@ -56,17 +56,17 @@ func nodeLost(seen Observation, now time.Time) (Plan, bool) {
 	if now.Before(seen.SilentSince.Add(limit)) {
 		return Plan{}, false
 	}
-	end := StopOfPod(seen.Pod) // a cancelled one has ended as that
+	end := StopOfPod(seen.Pod) // an attempt that was being stopped ends with that reason
 	if end == nil {
 		end = Finished(v1alpha1.VerdictError, v1alpha1.ReasonNodeUnreachable, fmt.Sprintf(
 			"Node %s has been silent for %s (timeouts.unreachable); the test may still run there", seen.Pod.Spec.NodeName, limit))
 	}
-	over := Plan{State: lastOf(CurrentAttempt(seen.Run.Status).Number, end)}
+	plan := Plan{State: lastOf(CurrentAttempt(seen.Run.Status).Number, end)}
 	if seen.Record.Retry.Replace {
-		over = orAnotherAttempt(seen, end)
+		plan = orAnotherAttempt(seen, end)
 	}
-	over.Stop = end
-	return over, true
+	plan.Stop = end
+	return plan, true
 }
 
 func nodeSilent(seen Observation, now time.Time) (Plan, bool) {

@@ -11,27 +11,27 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// step is where an attempt that has not started is at: a reason of the API, Kubernetes' own words, and since when.
+// step is how far the start of an attempt has come: a reason of the API, Kubernetes' own message, and since when.
 type step struct {
 	reason  string
 	message string
 	since   time.Time
-	// isQuiet says that nothing shows a sign of trouble: the cluster has not come to the Job or the pod yet.
+	// isQuiet says that there is no sign of trouble: the cluster has not got to the Job or the pod yet.
 	isQuiet bool
 }
 
-// worthTelling is when the status is to name the step.
-func (s step) worthTelling() time.Time {
+// reportAt is when the status is to name the step: see docs/decisions/writes.md.
+func (s step) reportAt() time.Time {
 	if s.isQuiet {
 		return s.since.Add(explainBusyAfter)
 	}
 	return s.since.Add(ExplainAfter)
 }
 
-// nextLook is when to look again at a step that lasts. What Kubernetes tells in events alone wakes nobody, so it is asked for: when
-// the step is slow, when it is worth telling, and then each time that it has lasted for twice as long.
+// nextLook is when to look again at a step that lasts. Kubernetes reports some troubles only in events, and these wake nobody. So the
+// controller looks when the step is slow, when it is to be reported, and then whenever its time has doubled.
 func (s step) nextLook(now time.Time) time.Time {
-	for _, look := range []time.Time{s.since.Add(ExplainAfter), s.worthTelling()} {
+	for _, look := range []time.Time{s.since.Add(ExplainAfter), s.reportAt()} {
 		if now.Before(look) {
 			return look
 		}
@@ -39,15 +39,15 @@ func (s step) nextLook(now time.Time) time.Time {
 	return now.Add(now.Sub(s.since))
 }
 
-// startFailures are the reasons of a start with which a run may end. Any other step of a start is ordinary and no cause: a run that
-// timeouts.start ends there ends as StartTimeout, and its message names the step.
+// startFailures are the reasons of a step with which a run may end. All other steps are ordinary and no cause: a run that timeouts.start
+// ends at one of them ends as StartTimeout, and its message names the step.
 var startFailures = []string{
 	v1alpha1.ReasonJobRefused, v1alpha1.ReasonJobNameTaken, v1alpha1.ReasonQuotaExceeded, v1alpha1.ReasonServiceAccountNotFound,
 	v1alpha1.ReasonPodRefused, v1alpha1.ReasonUnschedulable, v1alpha1.ReasonVolumeNotReady, v1alpha1.ReasonImagePullFailed,
 	v1alpha1.ReasonRunnerImagePullFailed, v1alpha1.ReasonContainerConfigError, v1alpha1.ReasonContainerNotCreated,
 }
 
-// couldNotStart ends a run whose start was at that step.
+// couldNotStart is the final state of a run whose start was at that step.
 func couldNotStart(reason, message string) *State {
 	if !slices.Contains(startFailures, reason) {
 		reason = v1alpha1.ReasonStartTimeout
@@ -55,7 +55,7 @@ func couldNotStart(reason, message string) *State {
 	return Finished(v1alpha1.VerdictError, reason, message)
 }
 
-// startingStep says at which step the start of the attempt is. The attempt has a Job.
+// startingStep says how far the start of the attempt has come. The attempt has a Job.
 func startingStep(seen Observation) step {
 	switch {
 	case seen.Pod == nil:
@@ -67,8 +67,8 @@ func startingStep(seen Observation) step {
 	}
 }
 
-// withoutNode: the scheduler speaks in the condition PodScheduled. Who else has a part in it, such as the controller of resource
-// claims, speaks in events alone.
+// withoutNode: the scheduler reports in the condition PodScheduled. Others that take part, such as the controller of resource claims,
+// report only in events.
 func withoutNode(seen Observation, scheduled *corev1.PodCondition) step {
 	since := seen.Pod.CreationTimestamp.Time
 	event, hasEvent := warningSince(seen, since)
@@ -93,7 +93,7 @@ func withoutNode(seen Observation, scheduled *corev1.PodCondition) step {
 	return at
 }
 
-// eventFailedScheduling is the scheduler's event. It says what the condition PodScheduled says.
+// eventFailedScheduling is the reason of the scheduler's event. It repeats the condition PodScheduled.
 const eventFailedScheduling = "FailedScheduling"
 
 // warningSince is the newest Warning event, if it is from that time or later.
@@ -104,8 +104,8 @@ func warningSince(seen Observation, since time.Time) (Warning, bool) {
 	return seen.Warnings[0], true
 }
 
-// lastStep says at which step the start of an attempt was whose pod has ended: the one that was stored, since a kubelet that
-// ends a pod forgets what its containers waited for.
+// lastStep says at which step the start was when the pod ended. It prefers the stored step, since a kubelet that ends a pod forgets what
+// its containers waited for.
 func lastStep(seen Observation) (reason, message string) {
 	if stored := CurrentReason(seen.Run.Status); stored != "" && stored != v1alpha1.ReasonWaiting {
 		return stored, CurrentMessage(seen.Run.Status)
@@ -114,7 +114,7 @@ func lastStep(seen Observation) (reason, message string) {
 	return step.reason, step.message
 }
 
-// withoutPod: the Job controller says why it cannot create a pod in events alone.
+// withoutPod: the Job controller reports only in events why it cannot create a pod.
 func withoutPod(seen Observation) step {
 	since := releasedAt(seen.Job)
 	for _, warning := range seen.Warnings {
@@ -126,9 +126,9 @@ func withoutPod(seen Observation) step {
 	return step{reason: v1alpha1.ReasonCreatingPod, message: message, since: since, isQuiet: true}
 }
 
-// ReasonOfRefusal finds the reason for which the API server refuses a Job or a pod. Its admission plugins ResourceQuota and
-// ServiceAccount say so in words alone; other refusals are quoted under a reason that covers all. A quota that demands requests or
-// limits ("failed quota") is not exceeded. test/e2e holds these words against the real ones.
+// ReasonOfRefusal finds the reason for which the API server refuses a Job or a pod, from the words of its message. The admission plugins
+// ResourceQuota and ServiceAccount can only be told by their words; for all other refusals it returns otherwise. "failed quota" is not
+// matched: it means that a quota demands requests or limits, not that it is exceeded. test/e2e compares these words with real messages.
 func ReasonOfRefusal(words, otherwise string) string {
 	switch {
 	case strings.Contains(words, "exceeded quota:"), strings.Contains(words, "insufficient quota to match these scopes:"):
@@ -140,8 +140,8 @@ func ReasonOfRefusal(words, otherwise string) string {
 	}
 }
 
-// onNode: the kubelet names the step in the containers' states and in the condition PodReadyToStartContainers; what is
-// wrong with a volume only in an event.
+// onNode: the kubelet reports the step in the containers' states and in the condition PodReadyToStartContainers. It reports trouble with a
+// volume only in events.
 func onNode(seen Observation, scheduled *corev1.PodCondition) step {
 	since := seen.Pod.CreationTimestamp.Time
 	if scheduled != nil {

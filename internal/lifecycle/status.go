@@ -17,8 +17,8 @@ import (
 // maxMessage bounds every message on a run, in bytes as results.Size counts them.
 const maxMessage = 1024
 
-// NextStatus computes the whole status of the run. It is pure. When there is nothing to say, because the plan is silent or
-// could not be carried out, it is the status as it was.
+// NextStatus computes the whole status of the run. It is pure. The status stays as it is if the plan has no State, or if the plan could not
+// be carried out for any other reason than a refusal. A finished run keeps its status, but for observedGeneration.
 func NextStatus(seen Observation, plan Plan, applyErr error, now time.Time) v1alpha1.TestRunStatus {
 	status := *seen.Run.Status.DeepCopy()
 	to := plan.State
@@ -72,13 +72,12 @@ func stateOfRefusal(refused *jobspec.Refusal) *State {
 	return pending(refused.Reason, refused.Error())
 }
 
-// isBackwards guards the one promise about phases: neither a stale cache nor a further attempt makes a run that is in progress
-// pending again.
+// isBackwards says whether a run would go from InProgress back to Pending. Neither a stale cache nor a further attempt may cause that.
 func isBackwards(from, to v1alpha1.Phase) bool {
 	return from == v1alpha1.PhaseInProgress && to == v1alpha1.PhasePending
 }
 
-// CurrentAttempt is the attempt that a run is at, recorded or not. A run that has finished stays at its last one.
+// CurrentAttempt is the attempt at which the run is, whether it is recorded or not. A finished run stays at its last attempt.
 func CurrentAttempt(status v1alpha1.TestRunStatus) v1alpha1.Attempt {
 	n := len(status.Attempts)
 	switch {
@@ -101,7 +100,7 @@ func LastEnded(status v1alpha1.TestRunStatus) *v1alpha1.Attempt {
 	return nil
 }
 
-// isRecorded says whether the attempt that the run is at is in the status.
+// isRecorded says whether the current attempt is in the status.
 func isRecorded(status v1alpha1.TestRunStatus) bool {
 	n := len(status.Attempts)
 	return n > 0 && status.Attempts[n-1].Number == CurrentAttempt(status).Number
@@ -156,8 +155,8 @@ func firstStart(status v1alpha1.TestRunStatus) *metav1.Time {
 	return nil
 }
 
-// startTimeOf is when the test's container ran, by the kubelet's clock; known if nothing newer is seen. The runner in front of a
-// command that cannot be executed has run for a moment, and the test has not.
+// startTimeOf is when the test's container began to run, by the kubelet's clock; known if the pod says nothing newer. It is nil if the
+// test's command could not be executed: then only the runner ran, for a moment.
 func startTimeOf(seen Observation, known *metav1.Time) *metav1.Time {
 	container := testContainer(seen)
 	switch end := container.Terminated; {
@@ -186,16 +185,16 @@ func durationBetween(start, finish *metav1.Time) *metav1.Duration {
 	return &metav1.Duration{Duration: max(0, finish.Sub(start.Time))}
 }
 
-// secondsOf is the time as the API stores it.
+// secondsOf is the time as the API stores it, in whole seconds.
 func secondsOf(t time.Time) *metav1.Time {
 	return new(metav1.NewTime(t).Rfc3339Copy())
 }
 
-// setConditions says in conditions what the phase and the verdict say.
+// setConditions expresses the phase and the verdict as conditions.
 func setConditions(status *v1alpha1.TestRunStatus, run *v1alpha1.TestRun, to *State, now time.Time) {
 	message := results.Cut(to.Message, maxMessage)
 	if to.Phase != v1alpha1.PhaseFinished && CurrentReason(*status) == to.Reason && !to.Retold {
-		// Kubernetes words the same trouble in changing ways: that alone is not worth a write.
+		// Kubernetes words the same trouble in changing ways. That is not worth a write.
 		message = CurrentMessage(*status)
 	}
 	before := status.Conditions
@@ -225,8 +224,8 @@ func setConditions(status *v1alpha1.TestRunStatus, run *v1alpha1.TestRun, to *St
 	}
 }
 
-// transitionTime is when the condition got its value. Those that the schema defaults date from the run's creation: a
-// schema knows no time but a fixed one.
+// transitionTime is when the condition got its value. A condition that was set by the schema's default counts from the creation of the run:
+// a default can only hold a fixed time.
 func transitionTime(before []metav1.Condition, conditionType string, value metav1.ConditionStatus, run *v1alpha1.TestRun, now time.Time) metav1.Time {
 	condition := meta.FindStatusCondition(before, conditionType)
 	switch {
@@ -247,7 +246,7 @@ func CurrentReason(status v1alpha1.TestRunStatus) string {
 	return ""
 }
 
-// CurrentMessage is the message that goes with it.
+// CurrentMessage is the message that belongs to CurrentReason.
 func CurrentMessage(status v1alpha1.TestRunStatus) string {
 	if condition := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionSucceeded); condition != nil {
 		return condition.Message
@@ -260,7 +259,8 @@ func MayStillRun(seen Observation) bool {
 	return seen.Job != nil && JobEnd(seen.Job) == nil && StopOfJob(seen.Job) == nil && !PodHasEnded(seen.Pod)
 }
 
-// LeastStatus is the end of a run in nothing but words of ours, beside what is stored already.
+// LeastStatus ends a run whose ordinary status the API server refuses. It adds only the operator's own words to what is stored already: see
+// docs/decisions/trust.md.
 func LeastStatus(run *v1alpha1.TestRun, why *State, now time.Time) v1alpha1.TestRunStatus {
 	status := *run.Status.DeepCopy()
 	status.ObservedGeneration = run.Generation

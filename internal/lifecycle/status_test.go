@@ -117,7 +117,7 @@ func TestTheStatusStaysUnder32KiBWhateverTheMessage(t *testing.T) {
 	}
 }
 
-// What a look at a run costs when nothing is to be done is what it costs most often.
+// Most looks at a run find nothing to do, so this is what a look costs most often.
 func TestALookThatChangesNothingAllocatesLittle(t *testing.T) {
 	const most = 30
 	seen := aRun().withPod(running).storing(Plan{State: inProgress(v1alpha1.ReasonRunning, "it runs")}, nil, time.Second).look()

@@ -13,8 +13,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// StoppedPod is the pod as it is to be: its time limit is the smallest one. The kubelet sends SIGTERM, waits for the grace period, and
-// keeps the pod with its logs.
+// StoppedPod is the pod with the smallest time limit and the reason of the stop. The kubelet then sends SIGTERM, waits for the grace
+// period, and keeps the pod with its logs. See docs/decisions/stopping.md.
 func StoppedPod(pod *corev1.Pod, why *State) *corev1.Pod {
 	stopped := pod.DeepCopy()
 	stopped.Annotations = withStopRequest(pod.Annotations, why)
@@ -22,7 +22,8 @@ func StoppedPod(pod *corev1.Pod, why *State) *corev1.Pod {
 	return stopped
 }
 
-// PodWithoutHelpers is the pod, whose test has ended, as it is to be. It says so itself, so that the stop is never taken for the test's.
+// PodWithoutHelpers is the pod of a test that has ended, with the smallest time limit. An annotation marks this stop, so that it is never
+// taken for a stop of the test.
 func PodWithoutHelpers(pod *corev1.Pod) *corev1.Pod {
 	stopped := pod.DeepCopy()
 	metav1.SetMetaDataAnnotation(&stopped.ObjectMeta, v1alpha1.AnnotationHelpersStopped, "true")
@@ -30,8 +31,8 @@ func PodWithoutHelpers(pod *corev1.Pod) *corev1.Pod {
 	return stopped
 }
 
-// SuspendedJob is the Job as it is to be: it never has another pod. Kueue or a person may resume it: with a time limit of zero it then
-// fails before it gets one.
+// SuspendedJob is the Job as it is after a stop: it never gets another pod. Kueue or a person may resume it. With its time limit of zero it
+// then fails before it gets a pod. See docs/decisions/stopping.md.
 func SuspendedJob(seen Observation, why *State, now time.Time) *batchv1.Job {
 	suspended := seen.Job.DeepCopy()
 	suspended.Annotations = withStopRequest(seen.Job.Annotations, why)
@@ -42,14 +43,14 @@ func SuspendedJob(seen Observation, why *State, now time.Time) *batchv1.Job {
 	return suspended
 }
 
-// WithoutPods is a stopped Job as it is to be: it asks for no pods. See staysQueued.
+// WithoutPods is a stopped Job that asks for no pods any more: see staysQueued.
 func WithoutPods(job *batchv1.Job) *batchv1.Job {
 	leaving := job.DeepCopy()
 	leaving.Spec.Parallelism = ptr.To[int32](0)
 	return leaving
 }
 
-// MayHaveLogs says whether the test has run, or an init container: the pod is worth keeping.
+// MayHaveLogs says whether the test or an init container has run, so that the pod is worth keeping.
 func MayHaveLogs(seen Observation) bool {
 	return seen.Pod != nil && (testHasRun(seen) || startingStep(seen).reason == v1alpha1.ReasonInitializing)
 }
@@ -72,8 +73,8 @@ func withStopRequest(annotations map[string]string, why *State) map[string]strin
 	return with
 }
 
-// stopRequest reads back what withStopRequest wrote; nil if nobody asked for a stop. A stop only ever ends a run as Error or Cancelled,
-// with a reason of the API. Anything else was written by somebody else, and is not believed.
+// stopRequest reads what withStopRequest wrote; nil if there is no request. The operator stops a run only as Error or Cancelled, with a
+// reason of the API. Anything else was written by somebody else and is ignored: see docs/decisions/trust.md.
 func stopRequest(annotations map[string]string) *State {
 	verdict := v1alpha1.Verdict(annotations[v1alpha1.AnnotationStopVerdict])
 	reason := annotations[v1alpha1.AnnotationStopReason]
@@ -87,9 +88,9 @@ func stopRequest(annotations map[string]string) *State {
 	return why
 }
 
-// StopOfJob is why the Job was stopped; nil if it was not. The annotations alone are not believed: whoever may change a Job could write
-// them. They count together with what the same write did, which stops the Job whoever did it: with a time limit of zero it has no pods,
-// suspended or not.
+// StopOfJob is why the Job was stopped; nil if it was not. Whoever may change a Job can write the annotations, so they count only together
+// with the time limit of zero that the same write sets. A Job with that limit has no pods, suspended or not: whoever sets it does stop the
+// Job.
 func StopOfJob(job *batchv1.Job) *State {
 	if job == nil || ptr.Deref(job.Spec.ActiveDeadlineSeconds, 1) != 0 {
 		return nil
@@ -97,7 +98,7 @@ func StopOfJob(job *batchv1.Job) *State {
 	return stopRequest(job.Annotations)
 }
 
-// StopOfPod is stopOfJob for a pod.
+// StopOfPod is why the pod was stopped; nil if it was not. As in StopOfJob, the annotations count only together with the time limit.
 func StopOfPod(pod *corev1.Pod) *State {
 	if pod == nil || !deadlineLowered(pod) {
 		return nil

@@ -11,8 +11,8 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// toldToStop are the ways in which a test is told to stop by what is done to its pod, ten seconds after it began, and what that is
-// called.
+// toldToStop are the ways in which a test is stopped by something that happens to its pod, ten seconds after it began, and the state that
+// follows.
 var toldToStop = map[string]struct {
 	job  func(*batchv1.Job)
 	pod  func(*corev1.Pod)

@@ -18,7 +18,7 @@ var (
 	uniquePolicies = map[v1alpha1.UniquePolicy]admission.OnConflict{v1alpha1.UniqueKeepLast: admission.KeepLast}
 )
 
-// entryOf is the run as its queue sees it, with what counts for a queue, and in that state.
+// entryOf is the run as its queue sees it, in the given state.
 func entryOf(run *v1alpha1.TestRun, here jobspec.Queueing, state admission.State) admission.Run {
 	order, _ := strconv.ParseUint(run.ResourceVersion, 10, 64) // it may be no number: then the order of the reports holds
 	entry := admission.Run{
@@ -43,7 +43,7 @@ func entryOf(run *v1alpha1.TestRun, here jobspec.Queueing, state admission.State
 	return entry
 }
 
-// waiting is the entry of a run that has no Job yet; ok is false if nobody knows yet what it would run.
+// waiting is the entry of a run that has no Job yet; ok is false while it is not known what the run executes.
 func waiting(seen Observation) (entry admission.Run, ok bool) {
 	def := seen.Def
 	if seen.Asked.RerunOf != nil || def == nil || def.Err != nil {
@@ -59,24 +59,24 @@ func waiting(seen Observation) (entry admission.Run, ok bool) {
 	return entry, true
 }
 
-// QueueEntry is the run as its queue is to see it; ok is false if nobody knows yet what it would run.
+// QueueEntry is the run as its queue is to see it; ok is false while it is not known what the run executes.
 func (seen Observation) QueueEntry() (entry admission.Run, ok bool) {
 	begun := seen.Job != nil || len(seen.Run.Status.Attempts) > 0
 	entry, ok = waiting(seen)
 	switch {
-	case begun && ok: // the Job was refused, so that no Job says where the run counts
+	case begun && ok: // the Job was refused: the definition says in which queue the run counts
 		entry.State = admission.Running
 	case begun:
-		kept := seen.Record
+		record := seen.Record
 		if seen.Job == nil {
-			kept = seen.LastRecord
+			record = seen.LastRecord
 		}
-		entry, ok = entryOf(seen.Run, kept.QueueingOf(seen.Run), admission.Running), true
+		entry, ok = entryOf(seen.Run, record.QueueingOf(seen.Run), admission.Running), true
 	}
 	return entry, ok
 }
 
-// EndedEntry is a finished run whose unique key still counts; nil if it has none, or has never begun.
+// EndedEntry is the entry of a finished run whose unique key still counts; nil if the run has no such key, or never started.
 func (seen Observation) EndedEntry() *admission.Run {
 	if begun := seen.Job != nil || len(seen.Run.Status.Attempts) > 0; !begun || seen.Run.Spec.Unique.Window == nil {
 		return nil
@@ -84,7 +84,7 @@ func (seen Observation) EndedEntry() *admission.Run {
 	return new(entryOf(seen.Run, seen.Record.QueueingOf(seen.Run), admission.Ended))
 }
 
-// endsAs is the state of a run that a queue ends.
+// endsAs is the final state of a run that its queue ends.
 func endsAs(ending admission.Ending) *State {
 	end := Finished(ending.Verdict, ending.Reason, ending.Message)
 	end.InFavorOf = ending.InFavorOf
@@ -93,7 +93,7 @@ func endsAs(ending admission.Ending) *State {
 
 func endedByQueue(turn admission.Turn) *State { return endsAs(turn.Ending()) }
 
-// refusedByQueue: nothing of such a run has been started, nor will be.
+// refusedByQueue ends a run of which nothing has been started.
 func refusedByQueue(seen Observation, _ time.Time) (Plan, bool) {
 	if seen.Turn.Action != admission.Finish {
 		return Plan{}, false
@@ -101,7 +101,7 @@ func refusedByQueue(seen Observation, _ time.Time) (Plan, bool) {
 	return Plan{State: endedByQueue(seen.Turn)}, true
 }
 
-// queueNotFound: a TestQueue that was deleted while runs waited in it counts as missing from then on.
+// queueNotFound counts the grace period from the creation of the run, or from when the TestQueue was found missing, whichever is later.
 func queueNotFound(seen Observation, now time.Time) (Plan, bool) {
 	wait := seen.Turn.Wait
 	if wait.Reason != v1alpha1.ReasonQueueNotFound {
@@ -114,7 +114,7 @@ func queueNotFound(seen Observation, now time.Time) (Plan, bool) {
 	return Plan{State: endsAs(wait.NeverAppeared(seen.QueueGracePeriod))}, true
 }
 
-// waitedTooLong: the queue decides first, so that a run whose turn has come starts however late that is.
+// waitedTooLong comes after the queue's decision: a run whose turn has come starts, however late.
 func waitedTooLong(seen Observation, now time.Time) (Plan, bool) {
 	if seen.Turn.Action == admission.Start {
 		return Plan{}, false
@@ -126,7 +126,7 @@ func waitedTooLong(seen Observation, now time.Time) (Plan, bool) {
 	return Plan{State: queueTimeout(limit, seen.Turn.Wait.Message)}, true
 }
 
-// waitsSince is from when timeouts.queue counts: for a further attempt from the creation of its Job.
+// waitsSince is when timeouts.queue begins to count. For a further attempt that is the creation of its Job.
 func waitsSince(seen Observation) time.Time {
 	switch {
 	case seen.Job != nil && CurrentAttempt(seen.Run.Status).Number > jobspec.FirstAttempt:
@@ -142,8 +142,8 @@ func queueTimeout(limit time.Duration, why string) *State {
 	return endsAs(admission.QueueTimeout(limit, why))
 }
 
-// waitsInQueue: a run that has to wait is looked at again when it is its turn, when it waits for another reason, or when
-// timeouts.queue is over.
+// waitsInQueue lets the run wait. It is looked at again when its turn comes, when it waits for another reason, or when timeouts.queue is
+// over.
 func waitsInQueue(seen Observation, now time.Time) (Plan, bool) {
 	if seen.Turn.Action == admission.Start {
 		return Plan{}, false
@@ -155,20 +155,20 @@ func waitsInQueue(seen Observation, now time.Time) (Plan, bool) {
 	return waitsUntil(seen, now, limit), true
 }
 
-// waitsUntil is a plan to say why the run waits once that is worth a write, and to look again at the limit; zero is none.
+// waitsUntil is a plan to report why the run waits once that is worth a write, and to look again at the limit; a zero limit is none.
 func waitsUntil(seen Observation, now, limit time.Time) Plan {
-	worthTelling := seen.Run.CreationTimestamp.Add(ExplainAfter)
-	if now.Before(worthTelling) && (limit.IsZero() || worthTelling.Before(limit)) {
-		return tellLater(worthTelling, now)
+	reportAt := seen.Run.CreationTimestamp.Add(ExplainAfter)
+	if now.Before(reportAt) && (limit.IsZero() || reportAt.Before(limit)) {
+		return reportLater(reportAt, now)
 	}
-	waits := Plan{}
-	if !now.Before(worthTelling) {
-		waits.State = pending(seen.Turn.Wait.Reason, seen.Turn.Wait.Message)
+	plan := Plan{}
+	if !now.Before(reportAt) {
+		plan.State = pending(seen.Turn.Wait.Reason, seen.Turn.Wait.Message)
 	}
 	if !limit.IsZero() {
-		waits.RequeueAfter = limit.Sub(now)
+		plan.RequeueAfter = limit.Sub(now)
 	}
-	return waits
+	return plan
 }
 
 func latest(a, b time.Time) time.Time {

@@ -11,7 +11,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// withTurn gives the scene what its queue has decided.
+// withTurn adds what the run's queue has decided.
 func (s *scene) withTurn(turn admission.Turn) *scene {
 	s.Turn = turn
 	return s
@@ -134,7 +134,7 @@ func TestAKeyHoldsOnlyParamsThatTheTestDefines(t *testing.T) {
 	}
 }
 
-// A run that its queue has not let wait yet may still be refused.
+// A run that its queue has not accepted yet may still be refused.
 func TestWhatARunWasToldHoldsAfterARestart(t *testing.T) {
 	for reason, want := range map[string][2]bool{
 		v1alpha1.ReasonWaiting:          {false, false},

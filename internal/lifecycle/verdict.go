@@ -11,14 +11,14 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
-// verdictOfExit turns the end of the test's container, and what the runner reported, into a verdict. The container has ended, and
-// the test has run. What Kubernetes did to the pod has been looked at before.
+// verdictOfExit turns the end of the test's container and the runner's report into a verdict. The container has ended and the test has run.
+// Earlier rules have dealt with what Kubernetes did to the pod.
 func verdictOfExit(seen Observation) *State {
 	end, report, format := testContainer(seen).Terminated, seen.Report, seen.Record.Format
 	switch {
 	case end == nil, end.Reason == reasonContainerStatusUnknown:
-		return forgotten(seen.Pod)
-	case isStartError(end): // the kubelet had seen it run all the same
+		return podLost(seen.Pod)
+	case isStartError(end): // although the kubelet had reported that it ran
 		return causeOfStartError(seen, end)
 	case wasKilledForMemory(end, report):
 		return verdictOfMemory(end, report)
@@ -36,22 +36,22 @@ func verdictOfExit(seen Observation) *State {
 	}
 }
 
-// verdictOfResults: the runner has reported to the end.
+// verdictOfResults is the verdict when the runner's report is complete.
 func verdictOfResults(format v1alpha1.ResultsFormat, report *results.Report, code int32) *State {
 	switch {
 	case report.NotStarted != "" || report.Defect != "" || report.Also != "" || report.Total() > 0:
 		return verdictOfReport(report, code)
 	case format != v1alpha1.ResultsAuto:
 		return Finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("%s (exit code %d)", noResults[format], code))
-	case report.Format == results.TAP: // prove: all other TAP without a case has a defect
+	case report.Format == results.TAP: // from prove: any other TAP without a case has a defect
 		return Finished(v1alpha1.VerdictError, v1alpha1.ReasonNoResults, fmt.Sprintf("No test was run: prove says NOTESTS (exit code %d)", code))
 	default:
 		return verdictOfExitCode(code)
 	}
 }
 
-// incomplete: the runner is the first process of the container, and always reports in the end. If it did not, nobody knows what the
-// test reported, and exit code 0 alone does not pass.
+// incomplete is the verdict without a complete report. The runner is the first process of the container and always reports at its end. If
+// it did not, nobody knows what the test reported, and exit code 0 alone does not pass.
 func incomplete(report *results.Report, code int32) *State {
 	why := "The runner could not write its report, so nobody knows what the test reported: the node's disk may be full; the end of the log says more"
 	if code == exitKilled {
@@ -63,13 +63,13 @@ func incomplete(report *results.Report, code int32) *State {
 	return Finished(v1alpha1.VerdictFailed, v1alpha1.ReasonResultsIncomplete, fmt.Sprintf("%s (exit code %d)", why, code))
 }
 
-// wasKilledForMemory says whether the kernel killed the test or one of its processes. The kubelet tells of it even if the container
-// ended well.
+// wasKilledForMemory says whether the kernel killed the test or one of its processes for its memory. The kubelet reports this even if the
+// container ended with exit code 0.
 func wasKilledForMemory(end *corev1.ContainerStateTerminated, report *results.Report) bool {
 	return end.Reason == reasonOOMKilled || report != nil && report.MemoryKills > 0
 }
 
-// verdictOfMemory: a test that lost a process passes only if it says that all its cases passed nevertheless.
+// verdictOfMemory: a test that lost a process passes only if it reports that all its cases passed.
 func verdictOfMemory(end *corev1.ContainerStateTerminated, report *results.Report) *State {
 	words := "A process of the test was killed for its memory (see resources.limits.memory)"
 	if report != nil && report.MemoryKills > 1 {
@@ -92,8 +92,8 @@ func verdictOfMemory(end *corev1.ContainerStateTerminated, report *results.Repor
 // exitKilled is the exit code of a container whose first process was killed by SIGKILL.
 const exitKilled = 137
 
-// verdictOfStop: somebody told the test to stop, and it was neither the operator nor because of its pod. Cases that had failed by then
-// have failed all the same.
+// verdictOfStop is for a test that was told to stop, neither by the operator nor because of its pod. If cases had failed by then, the test
+// has failed.
 func verdictOfStop(seen Observation, code int32) *State {
 	report := seen.Report
 	told := fmt.Sprintf("The test was told to stop (%s) before it had ended", report.Stopped)
@@ -111,10 +111,10 @@ func verdictOfStop(seen Observation, code int32) *State {
 	return Finished(v1alpha1.VerdictError, v1alpha1.ReasonStopped, fmt.Sprintf("%s (exit code %d)", told, code))
 }
 
-// stoppingEvents are the kubelet's events that tell why it stops a container: a probe, a hook.
+// stoppingEvents are the kubelet's events that say why it stops a container: a probe or a hook failed.
 var stoppingEvents = []string{"Unhealthy", "FailedPostStartHook"}
 
-// wasStoppedAlone says whether the test's container was told to stop and its pod was not, so that only events tell why.
+// wasStoppedAlone says whether the test's container was told to stop but its pod was not. Then only events say why.
 func wasStoppedAlone(seen Observation) bool {
 	return seen.Report != nil && seen.Report.Stopped != "" && PodHasEnded(seen.Pod) && seen.Pod.DeletionTimestamp.IsZero() &&
 		podCondition(seen.Pod, corev1.DisruptionTarget) == nil && seen.Pod.Status.Reason != reasonDeadlineExceeded
@@ -127,22 +127,22 @@ func verdictOfExitCode(code int32) *State {
 	return Finished(v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed, fmt.Sprintf("The test ended with exit code %d", code))
 }
 
-// noResults says of each format that can be demanded what was looked for, and where.
+// noResults says for each format that can be demanded what was looked for, and where.
 var noResults = map[v1alpha1.ResultsFormat]string{
 	v1alpha1.ResultsTAP:    "No TAP was found on the test's standard output: prove, for one, prints it with -v only",
 	v1alpha1.ResultsGoTest: "No events of go test were found on the test's standard output: it prints them with -json only",
 	v1alpha1.ResultsJUnit:  "No JUnit file with a case in it was found below $" + v1alpha1.EnvResults + " (see results.path)",
 }
 
-// reasonsOfDefects gives the API's word for each defect of results.
+// reasonsOfDefects maps each defect of results to a reason of the API.
 var reasonsOfDefects = map[results.Defect]string{
 	results.BailedOut:      v1alpha1.ReasonBailedOut,
 	results.PlanNotReached: v1alpha1.ReasonPlanNotReached,
 	results.Incomplete:     v1alpha1.ReasonResultsIncomplete,
 }
 
-// verdictOfReport: results that are not whole never pass, and neither does an exit code other than 0. That a plan was not reached
-// is often a consequence of a failure: cases that failed name the reason first.
+// verdictOfReport: incomplete results never pass, and neither does an exit code other than 0. A plan is often not reached because a case
+// failed, so failed cases give the reason first.
 func verdictOfReport(report *results.Report, code int32) *State {
 	failed := report.Failed+report.Errored > 0 || report.Also != ""
 	counts := countsOf(report)
@@ -174,7 +174,7 @@ func verdictOfReport(report *results.Report, code int32) *State {
 // firstFailing is how many failing or flaky cases a message names.
 const firstFailing = 3
 
-// countsOf says in words how the cases ended, and names the first that failed. If none did, it names the first flaky ones.
+// countsOf describes how the cases ended, and names the first ones that failed. If none failed, it names the first flaky ones.
 func countsOf(report *results.Report) string {
 	failed := report.Failed + report.Errored
 	counts := fmt.Sprintf("%d of %d cases passed", report.Passed, report.Total())
@@ -201,7 +201,7 @@ func countsOf(report *results.Report) string {
 	return counts
 }
 
-// namesOf lists the first of so many cases, after a colon; it is empty if there are none.
+// namesOf lists the first of the count cases that are selected, after a colon; it is empty if there are none.
 func namesOf(report *results.Report, count int64, listed func(results.Case) bool) string {
 	var names []string
 	for _, c := range report.Cases() {
@@ -234,16 +234,17 @@ func causeOfNotRunning(seen Observation) *State {
 	case commandNotStarted(seen):
 		return commandFailed(seen.Report)
 	case end == nil:
-		return Finished(v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, fmt.Sprintf("The node did not run the pod. %s", podWords(seen.Pod)))
+		return Finished(v1alpha1.VerdictError, v1alpha1.ReasonPodRejected, fmt.Sprintf("The node did not run the pod. %s", podMessage(seen.Pod)))
 	case end.Reason == reasonContainerStatusUnknown:
-		return forgotten(seen.Pod)
+		return podLost(seen.Pod)
 	default:
 		return causeOfStartError(seen, end)
 	}
 }
 
-// commandFailed: without a report the runner itself was not executed. What is known of params and variables has been looked at before
-// there was a Job (argumentsTooLong); a ConfigMap, a Secret or many Services may add more.
+// commandFailed says why the command could not be executed. Without a report not even the runner was executed: the arguments and variables
+// are too large. The known ones were checked before the Job was created (argumentsTooLong), but a ConfigMap, a Secret or many Services may
+// add more.
 func commandFailed(report *results.Report) *State {
 	if report == nil {
 		return Finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, fmt.Sprintf("The command could not be executed (exit code %d): "+
@@ -252,11 +253,11 @@ func commandFailed(report *results.Report) *State {
 	return Finished(v1alpha1.VerdictError, v1alpha1.ReasonStartFailed, "The command could not be executed. "+report.NotStarted)
 }
 
-func forgotten(pod *corev1.Pod) *State {
-	return Finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost, fmt.Sprintf("The node does not know how the test ended. %s", podWords(pod)))
+func podLost(pod *corev1.Pod) *State {
+	return Finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost, fmt.Sprintf("The node does not know how the test ended. %s", podMessage(pod)))
 }
 
-// podWords is what Kubernetes says of the pod as a whole.
-func podWords(pod *corev1.Pod) string {
+// podMessage is Kubernetes' reason and message for the pod as a whole.
+func podMessage(pod *corev1.Pod) string {
 	return strings.Trim(pod.Status.Reason+": "+pod.Status.Message, ": ")
 }

@@ -8,8 +8,8 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// VerdictOfEnd says how a run ends whose test ran, and ended by itself with this exit code and this report of the runner. It
-// makes the operator's decision without a cluster.
+// VerdictOfEnd is the verdict of a run whose test ended by itself with this exit code and this report of the runner. It makes the
+// operator's decision without a cluster.
 func VerdictOfEnd(format v1alpha1.ResultsFormat, code int32, report string) (verdict v1alpha1.Verdict, reason, message string) {
 	const container = "test"
 	phase := corev1.PodSucceeded

@@ -29,7 +29,7 @@ type Workload struct {
 		AdmissionChecks []admissionCheck   `json:"admissionChecks"`
 	} `json:"status"`
 
-	// Unreadable says that the operator has no right to read it. Exported, because the converter sets every field.
+	// Unreadable says that the operator has no right to read the Workload. It is exported because the converter sets every field.
 	Unreadable bool `json:"-"`
 }
 
@@ -39,8 +39,8 @@ type admissionCheck struct {
 	Message string `json:"message"`
 }
 
-// says is why Kueue has not admitted the Job, in its own words; empty if it has not said so.
-func (w *Workload) says() string {
+// waitMessage is Kueue's message why it has not admitted the Job; empty if there is none.
+func (w *Workload) waitMessage() string {
 	if w == nil || w.Unreadable {
 		return ""
 	}
@@ -62,7 +62,7 @@ func (w *Workload) holdsQuota() bool {
 	return w != nil && meta.IsStatusConditionTrue(w.Status.Conditions, workloadQuotaReserved)
 }
 
-// refusal is why Kueue will never admit the Job again; empty if it may.
+// refusal is why Kueue will never admit the Job again; empty if it still may.
 func (w *Workload) refusal() string {
 	if w == nil {
 		return ""
