@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// A decision visits the queues that it is about. 10,000 others, whether they exist, are full, or are but names that runs ask for,
-// cost it nothing: neither when a run arrives, nor when it ends, nor when it is removed.
+// A decision visits only the queues that it is about. 10,000 others cost it nothing, whether they exist, are full, or are only names that
+// runs ask for: neither when a run arrives, nor when it ends, nor when it is removed.
 func TestADecisionCostsWhatItTouches(t *testing.T) {
 	others := map[string]func(e *Engine, i int){
 		"queues that exist": func(e *Engine, i int) { e.SetQueue(Queue{Name: fmt.Sprint("other-", i)}) },

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Decide says what to do now. It starts all that can start, so that each run which then waits has a Reason for it.
+// Decide returns what to do now. It starts every run that can start, so each run that still waits has a Reason.
 func (e *Engine) Decide(now time.Time) Plan {
 	e.now = latest(e.now, now)
 	e.plan = Plan{}
@@ -15,7 +15,7 @@ func (e *Engine) Decide(now time.Time) Plan {
 		e.mark(q)
 	}
 	arrived := e.admit()
-	// What is marked from here on has lost something, and can start nothing more.
+	// A queue that is marked from here on has lost something, and can start nothing more.
 	slices.SortFunc(e.dirty, byName)
 	for _, q := range slices.Clone(e.dirty) {
 		e.start(q)
@@ -37,7 +37,7 @@ func (e *Engine) Decide(now time.Time) Plan {
 
 func byName(a, b *queue) int { return strings.Compare(a.Name, b.Name) }
 
-// admit brings what was reported, and those whose time has come, to their queues. It returns them, first come first.
+// admit puts the reported runs, and those whose RunAfter has come, into their queues. It returns them in the order of their arrival.
 func (e *Engine) admit() []*run {
 	arrived := e.incoming
 	e.incoming = nil
@@ -60,7 +60,7 @@ func (e *Engine) admit() []*run {
 	return arrived
 }
 
-// join puts a run into its queue once its time has come. One that was created in the future, by another clock, joins now.
+// join puts a run into its queue, or has it wait for its RunAfter. A run whose creation lies in the future, by another clock, joins now.
 func (e *Engine) join(r *run) {
 	if r.RunAfter.After(e.now) {
 		e.move(r, delayed)
@@ -71,7 +71,7 @@ func (e *Engine) join(r *run) {
 	e.enter(r, queued)
 }
 
-// start starts what the queue has room for.
+// start starts as many runs of the queue as there is room for.
 func (e *Engine) start(q *queue) {
 	e.visits++
 	for q.open() {
@@ -87,8 +87,8 @@ func (e *Engine) start(q *queue) {
 	}
 }
 
-// noteReasons lists the runs whose reason has changed. Only the first of a lane, of a namespace and of a queue can have
-// another reason without having been moved, so this costs a few looks for each start, however many wait.
+// noteReasons lists the runs whose reason has changed. A run that has not been moved can only have another reason if it is the first of a
+// lane, of a namespace or of a queue. So this costs a few looks for each start, however many runs wait.
 func (e *Engine) noteReasons() {
 	for _, q := range e.dirty {
 		e.moved = append(e.moved, q.front)
@@ -111,14 +111,14 @@ func (e *Engine) noteReasons() {
 	e.moved = e.moved[:0]
 }
 
-// leaveQueues notes when each visited queue is to be visited again, and forgets those that do not exist and that nobody is in.
+// leaveQueues notes when each visited queue is to be visited again. It forgets queues that do not exist and hold no run.
 func (e *Engine) leaveQueues() {
 	for _, q := range e.dirty {
 		q.dirty = false
 		q.visited = e.now
 		e.timed.keep(q, false)
 		q.noteMissing(e.now)
-		if !q.forbids && e.queues[q.Name] != q { // forgotten before, and remembered by a run that has ended
+		if !q.forbids && e.queues[q.Name] != q { // forgotten earlier: only a run that has ended still refers to it
 			continue
 		}
 		if !q.known && !q.forbids && q.isEmpty() {

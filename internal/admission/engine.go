@@ -13,12 +13,12 @@ type Engine struct {
 	queues map[string]*queue
 	runs   map[types.UID]*run
 	groups map[groupKey]*group
-	// unique are the runs that count for a unique key.
+	// unique holds the runs that count for each unique key.
 	unique map[groupKey][]*run
 	seen   uint64
 
-	// incoming are the runs for the next Decide to look at, and dirty the queues that it visits. timed are the queues that time
-	// alone makes it visit.
+	// incoming are the runs that the next Decide looks at, and dirty the queues that it visits. timed are the queues that have to be
+	// visited at a certain time.
 	incoming []*run
 	dirty    []*queue
 	timed    heap[*queue]
@@ -26,11 +26,11 @@ type Engine struct {
 	touched []*group
 	moved   []*run
 	plan    Plan
-	// visits counts the queues that were visited, ever.
+	// visits counts all visits to queues. Only tests read it.
 	visits int
 }
 
-// stage is where the engine has a run, which may be ahead of what was reported.
+// stage is where a run is by the engine's own decisions. It may be ahead of what was reported.
 type stage int
 
 const (
@@ -49,7 +49,7 @@ type run struct {
 	lane  *lane // while queued
 	since int64 // the second from which the run counts as waiting
 	order uint64
-	// accepted has passed MaxPending, judged its unique key, and cancelled is to end.
+	// accepted says that the run has passed MaxPending, judged that its unique key was judged, and cancelled that it is to end.
 	accepted, judged, cancelled bool
 	lastReason                  Reason // why it waits, as of the last Decide
 	laneIndex, queueIndex       int    // in the heap of its lane, and in one of the two of its queue
@@ -79,7 +79,7 @@ func New() *Engine {
 	}
 }
 
-// SetQueue reports that a queue exists, with these settings. Another rate starts with a full bucket.
+// SetQueue reports that a queue exists, with these settings. A new rate starts with a full bucket.
 func (e *Engine) SetQueue(settings Queue) {
 	q := e.queue(settings.Name)
 	if q.known && q.same(settings) {
@@ -88,14 +88,15 @@ func (e *Engine) SetQueue(settings Queue) {
 	e.change(q, settings, true)
 }
 
-// RemoveQueue reports that a queue does not exist any more. What runs goes on; what waits, waits for the queue to come back.
+// RemoveQueue reports that a queue does not exist any more. Its started runs go on. Its waiting runs wait for the queue to come back.
 func (e *Engine) RemoveQueue(name string) {
 	if q := e.queues[name]; q != nil && q.known {
 		e.change(q, Queue{Name: name}, false)
 	}
 }
 
-// change gives the queue other settings. It takes out all that waits, because any of them may order it differently, or forbid it.
+// change gives the queue other settings. It takes all waiting runs out and has them come in again, because any setting may change their
+// order, or forbid them.
 func (e *Engine) change(q *queue, settings Queue, known bool) {
 	waiting := q.waiting()
 	for _, r := range waiting {
@@ -111,8 +112,8 @@ func (e *Engine) change(q *queue, settings Queue, known bool) {
 	e.mark(q)
 }
 
-// SetRun reports a run as the caller sees it, new, changed or not, and says whether that changes anything. The reports of one run come
-// in the order of its versions.
+// SetRun reports a run as the caller sees it, new, changed or not, and says whether that changes anything. The caller reports the versions
+// of a run in their order.
 func (e *Engine) SetRun(seen Run) bool {
 	r := e.runs[seen.UID]
 	if r == nil {
@@ -158,7 +159,7 @@ func (e *Engine) RemoveRun(uid types.UID) {
 	}
 }
 
-// queue returns the queue of this name, whether it is known or only asked for.
+// queue returns the queue of this name. It makes one for a name that only a run asks for.
 func (e *Engine) queue(name string) *queue {
 	q := e.queues[name]
 	if q == nil {
@@ -169,7 +170,7 @@ func (e *Engine) queue(name string) *queue {
 	return q
 }
 
-// mark has the next Decide visit the queue.
+// mark makes the next Decide visit the queue.
 func (e *Engine) mark(q *queue) {
 	if !q.dirty {
 		q.dirty = true
@@ -177,7 +178,7 @@ func (e *Engine) mark(q *queue) {
 	}
 }
 
-// Running returns a run that counts as running, as it was reported; false if it does not.
+// Running returns a run that counts as running, as it was reported; false for any other run.
 func (e *Engine) Running(uid types.UID) (Run, bool) {
 	if r := e.runs[uid]; r != nil && r.stage == started {
 		return r.Run, true

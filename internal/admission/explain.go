@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// reason says why a run waits that Decide has not started.
+// reason says why a run that Decide has not started waits.
 func (e *Engine) reason(r *run) Reason {
 	q, l := r.queue, r.lane
 	switch {
@@ -61,12 +61,12 @@ func (e *Engine) Why(uid types.UID) (Explanation, bool) {
 		wait.InUse, wait.Limit = q.running, q.MaxRunning
 	case RateLimited:
 		wait.Until = q.rateAllows()
-	default: // the reason says it all
+	default: // no more to say
 	}
 	return wait, true
 }
 
-// Status describes a queue; false if nobody knows or asks for it.
+// Status describes a queue; false if the queue is not known and no run asks for it.
 func (e *Engine) Status(name string) (QueueStatus, bool) {
 	q := e.queues[name]
 	if q == nil {
@@ -85,7 +85,7 @@ func (q *queue) status() QueueStatus {
 	return status
 }
 
-// HasRoom says whether the queue would let one more run of the namespace run. One that does not exist limits nobody.
+// HasRoom says whether the queue has room for one more running run of the namespace. A queue that does not exist has no limits.
 func (e *Engine) HasRoom(queue, namespace string) bool {
 	q := e.queues[queue]
 	if q == nil || !q.known {
@@ -107,7 +107,7 @@ func (e *Engine) Queues() []string {
 	return names
 }
 
-// Find looks for a run that waits by its name and that of its queue. It looks at all of them.
+// Find finds a waiting run by its name and the name of its queue. It looks at all runs.
 func (e *Engine) Find(queue, namespace, name string) (Run, bool) {
 	for _, r := range e.runs {
 		if r.waits() && r.Queue == queue && r.Namespace == namespace && r.Name == name {
@@ -117,7 +117,7 @@ func (e *Engine) Find(queue, namespace, name string) (Run, bool) {
 	return Run{}, false
 }
 
-// Waiting returns a run that waits, as it was reported; false if it does not.
+// Waiting returns a waiting run, as it was reported; false for any other run.
 func (e *Engine) Waiting(uid types.UID) (Run, bool) {
 	if r := e.runs[uid]; r != nil && r.waits() {
 		return r.Run, true
@@ -125,9 +125,9 @@ func (e *Engine) Waiting(uid types.UID) (Run, bool) {
 	return Run{}, false
 }
 
-// Order returns the waiting runs of a queue in the order in which they would start if only the queue held them back, those
-// that could start now before those that could not; the first is the next. Runs whose time has not come are not
-// in it. It costs as much as starting them all: ask when a person does, not in a loop.
+// Order returns the waiting runs of a queue in the order in which they would start if only the queue held them back: first those that could
+// start now, then the others. Runs whose RunAfter has not come are not in it. It costs as much as starting them all, so call it when a
+// person asks, not in a loop.
 func (e *Engine) Order(name string) []Key {
 	q := e.queues[name]
 	if q == nil {

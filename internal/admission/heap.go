@@ -1,6 +1,6 @@
 package admission
 
-// heap is a binary heap of items that know their index in it, so that any of them can be moved or taken out in O(log n).
+// heap is a binary heap. Its items know their index, so any item can be moved or removed in O(log n).
 type heap[T any] struct {
 	items []T
 	// less says whether a comes before b. It is a total order, so that the same events always give the same decisions.
@@ -20,7 +20,7 @@ func (h *heap[T]) first() T {
 
 func (h *heap[T]) len() int { return len(h.items) }
 
-// keep makes x a member of the heap at its right index, or no member of it.
+// keep puts x at its right place in the heap, or removes it if member is false.
 func (h *heap[T]) keep(x T, member bool) {
 	at := *h.index(x)
 	switch {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// leave takes a run out of everything that knows it by its stage.
+// leave removes a run from all indexes of its stage.
 func (e *Engine) leave(r *run) {
 	q := r.queue
 	e.mark(q)
@@ -32,7 +32,7 @@ func (e *Engine) leave(r *run) {
 			g.running = without(g.running, r)
 			e.updateGroup(g)
 		}
-	default: // no index knows it
+	default: // it is in no index
 	}
 	if key := r.uniqueKey(); key.key != "" {
 		if e.unique[key] = without(e.unique[key], r); len(e.unique[key]) == 0 {
@@ -41,7 +41,7 @@ func (e *Engine) leave(r *run) {
 	}
 }
 
-// enter is the counterpart of leave.
+// enter gives a run a stage and adds it to the indexes of that stage.
 func (e *Engine) enter(r *run, to stage) {
 	r.stage = to
 	r.queue = e.queue(r.Queue)
@@ -89,7 +89,7 @@ func (e *Engine) enter(r *run, to stage) {
 	}
 }
 
-// updateLane puts a lane where it belongs after a change, and then its namespace.
+// updateLane moves a lane, and then its namespace, to the right place after a change.
 func (e *Engine) updateLane(l *lane) {
 	n, first := l.namespace, l.runs.first()
 	e.moved = append(e.moved, l.head, first)
@@ -125,10 +125,10 @@ func (e *Engine) updateGroup(g *group) {
 	e.releaseGroup(g)
 }
 
-// inLine says whether the run waits, and not for its time alone.
+// inLine says whether the run waits for more than its RunAfter.
 func (r *run) inLine() bool { return r.stage == incoming || r.stage == queued }
 
-// count adds to the accepted runs.
+// count adds n to the numbers of accepted runs that the run counts in.
 func (q *queue) count(r *run, n int) {
 	q.accepted += n
 	q.namespace(r.Namespace).accepted += n
@@ -157,7 +157,7 @@ func samePriority(a, b *int32) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }
 
-// knows says whether a report of the run changes nothing: neither what was reported before, nor what was decided since.
+// knows says whether a report of the run changes nothing of what was reported or decided before.
 func (r *run) knows(seen Run) bool {
 	if !samePriority(r.Priority, seen.Priority) || seen.Accepted && !r.accepted || seen.Told && !r.judged {
 		return false

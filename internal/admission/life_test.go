@@ -132,7 +132,7 @@ func TestAQueueIsMissingSinceItIsAskedForOrGone(t *testing.T) {
 	missing("3", at(4))
 }
 
-// A report that brings nothing new has nobody look at the queue: neither the engine nor who writes its status.
+// A report that brings nothing new makes nobody look at the queue: neither the engine nor the writer of its status.
 func TestAReportThatBringsNothingNewTouchesNoQueue(t *testing.T) {
 	e := engineOf(Queue{MaxRunning: 1}, waiting("a/1"), waiting("a/2"))
 	if plan := e.Decide(at(0)); !slices.Equal(plan.Queues, []string{"q"}) {

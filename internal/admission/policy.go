@@ -2,10 +2,10 @@ package admission
 
 import "slices"
 
-// groupKey is a concurrency key or a unique key: both belong to a namespace.
+// groupKey is a concurrency key or a unique key, with its namespace.
 type groupKey struct{ namespace, key string }
 
-// group is what a concurrency key holds together.
+// group is the running runs and the lanes of one concurrency key.
 type group struct {
 	key     groupKey
 	running []*run
@@ -27,14 +27,14 @@ func (e *Engine) group(r *run) *group {
 	return g
 }
 
-// releaseGroup forgets a group that nobody is in.
+// releaseGroup forgets a group that is empty.
 func (e *Engine) releaseGroup(g *group) {
 	if len(g.running) == 0 && len(g.lanes) == 0 && e.groups[g.key] == g {
 		delete(e.groups, g.key)
 	}
 }
 
-// touch has the next Decide enforce the policies of the group.
+// touch makes the next Decide enforce the policies of the group.
 func (e *Engine) touch(g *group) {
 	if g != nil && !g.touched {
 		g.touched = true
@@ -44,7 +44,7 @@ func (e *Engine) touch(g *group) {
 
 func (r *run) uniqueKey() groupKey { return groupKey{r.Namespace, r.Unique.Key} }
 
-// judge applies a run's unique key. Of two runs the one that is judged later is the new one.
+// judge applies a run's unique key. Of two runs, the one that is judged later counts as the new one.
 func (e *Engine) judge(r *run) {
 	if r.judged || r.Unique.Key == "" {
 		return
@@ -65,7 +65,7 @@ func (e *Engine) judge(r *run) {
 	}
 }
 
-// accept refuses a run that would wait as one too many.
+// accept ends a run that would exceed MaxPending or MaxPendingPerNamespace, and accepts any other.
 func (e *Engine) accept(r *run) {
 	q := r.queue
 	if r.stage != queued || r.accepted || !q.known {
@@ -82,8 +82,8 @@ func (e *Engine) accept(r *run) {
 	}
 }
 
-// enforce applies the policies of those that wait for a concurrency key which is in use. It costs a step for each run that
-// it ends: of those that replace others only the last one is left.
+// enforce applies the policies of the runs that wait for a concurrency key which is in use. It costs a step for each run that it ends: of
+// the runs that replace others, only the last one is left.
 func (e *Engine) enforce(g *group) {
 	for _, l := range slices.Clone(g.lanes) {
 		for r := l.runs.first(); r != nil && l.enforces(Refuse); r = l.runs.first() {
@@ -104,12 +104,12 @@ func (e *Engine) enforce(g *group) {
 	}
 }
 
-// enforces says whether a lane has this policy, and the time for it has come.
+// enforces says whether the lane has this policy and the policy applies now.
 func (l *lane) enforces(policy Policy) bool {
 	return l.concurrency.Policy == policy && l.full() && l.namespace.queue.known
 }
 
-// lastToReplace returns the last of the waiting runs that take the place of others; nil if there is none.
+// lastToReplace returns the last of the waiting runs that replace others; nil if there is none.
 func (g *group) lastToReplace() *run {
 	var last *run
 	for _, l := range g.lanes {
@@ -125,7 +125,7 @@ func (g *group) lastToReplace() *run {
 	return last
 }
 
-// makeRoom cancels the oldest of those that hold the key, as many as must end for r to start. Later ones than r are left alone.
+// makeRoom cancels the oldest runs that hold the key, as many as must end for r to start. It spares runs that are later than r.
 func (e *Engine) makeRoom(g *group, r *run) {
 	excess := len(g.running) - r.lane.limit() + 1
 	for _, other := range g.running {

@@ -73,7 +73,7 @@ func (g *game) neverTooMany(plan Plan) {
 	}
 }
 
-// neverTooFew finds no run that could start once all has been decided.
+// neverTooFew checks that no run could start once all has been decided.
 func (g *game) neverTooFew() {
 	g.t.Helper()
 	for name, q := range g.model.queues {

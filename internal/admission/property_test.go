@@ -36,7 +36,7 @@ func FuzzEngine(f *testing.F) {
 	})
 }
 
-// game plays the caller: what it reports may lag behind what was decided, and it does what was decided late, or never.
+// game plays the caller. Its reports may lag behind the decisions, and it carries decisions out late, or never.
 type game struct {
 	t      *testing.T
 	events *bytes.Reader
@@ -185,8 +185,8 @@ func (g *game) setQueue(name string) {
 	g.model.setQueue(q)
 }
 
-// restart carries out what was decided, and goes on with an engine that was told all there is, in any order. That starts
-// with the old one's shares, which the model has too.
+// restart carries out what was decided, and goes on with a new engine that gets all queues and runs in any order. It starts with the shares
+// of the old engine, because the model has them too.
 func (g *game) restart() {
 	g.decide()
 	for _, r := range g.model.all(func(r *modelRun) bool { return r.dropped }) {

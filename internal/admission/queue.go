@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// A queue has namespaces, a namespace has lanes, and a lane has runs. All runs of a lane have the same priority and the same
-// concurrency key, so they are first come, first served, and held back together. A lane or a namespace that is held back is in
-// no heap of those that could start: nobody has to step over it.
+// A queue has namespaces, a namespace has lanes, and a lane has runs. All runs of a lane have the same priority and the same concurrency
+// key. So they are first come, first served, and are held back together. A lane or a namespace that is held back is in no heap of those
+// that could start, so it costs nothing. See docs/decisions/admission.md.
 
 // startCost is what one start costs a namespace of weight 1.
 const startCost = 1 << 32
@@ -16,32 +16,32 @@ const startCost = 1 << 32
 type queue struct {
 	Queue
 	known bool
-	// forbidden holds the runs that wait although their namespace may not use the queue; nil until there is one. It is a queue that
-	// is not known, so that it starts nothing, and forbids says that it is such a queue.
+	// forbidden holds the runs that wait although their namespace may not use the queue; nil until there is one. It is itself a queue,
+	// which counts as unknown, so that it starts nothing. forbids marks it.
 	forbidden *queue
 	forbids   bool
-	// missingSince is since when runs wait although the queue is not known; zero while that is not so.
+	// missingSince is when runs began to wait for this queue while it is not known; zero if none do.
 	missingSince time.Time
-	// lastStatus is what the queue looked like at the last Decide.
+	// lastStatus is the status of the queue as of the last Decide.
 	lastStatus QueueStatus
 	// running counts the started runs, and accepted those in the line that have passed MaxPending.
 	running, accepted int
-	// line holds the runs that wait, the oldest first, and later those whose time has not come.
+	// line holds the waiting runs, the oldest first. later holds those whose RunAfter has not come.
 	line, later heap[*run]
 
-	// dirty queues are visited by the next Decide. visited is when that was for the last time, and wakeAt when it is to be again
-	// if nothing is reported before.
+	// dirty says that the next Decide visits the queue. visited is when that happened last, and wakeAt when it has to happen again if
+	// nothing is reported before.
 	dirty           bool
 	visited, wakeAt time.Time
 	timedIndex      int // in Engine.timed
 
 	namespaces map[string]*namespace
-	pruneAt    int // how many namespaces are enough to look for idle ones
+	pruneAt    int // at so many namespaces, look for idle ones
 	// byShare and byPriority hold the namespaces that could start a run if the queue had a slot.
 	byShare, byPriority heap[*namespace]
-	// share is how far all that could start have come; those who join them start from there.
+	// share is the least share of the namespaces that could start a run. A namespace that joins them starts from there.
 	share uint64
-	// spent is when the tokens of all starts so far have been replaced.
+	// spent is when the tokens of all starts so far have come back.
 	spent time.Time
 	// front is the run that was next at the last Decide.
 	front *run
@@ -56,7 +56,7 @@ type namespace struct {
 	lanes             map[laneKey]*lane
 	// byAge and byPriority hold the lanes that are not held back.
 	byAge, byPriority heap[*lane]
-	head              *run // the first one when it was last looked at
+	head              *run // its first run at the last look
 
 	shareIndex, priorityIndex int // in the heaps of the queue
 }
@@ -70,7 +70,7 @@ type lane struct {
 	laneKey
 	namespace *namespace
 	group     *group // nil without a concurrency key
-	held      bool   // by its concurrency key, when it was last looked at
+	held      bool   // whether its concurrency key was full at the last look
 	runs      heap[*run]
 	head      *run // as in a namespace
 
@@ -111,8 +111,8 @@ func newQueue(name string) *queue {
 	return q
 }
 
-// namespace returns the namespace of this name. Now and then it forgets the idle ones, and with them the start or two that
-// they may be ahead.
+// namespace returns the namespace of this name. Now and then it forgets the idle ones. They lose what they are ahead, which is a start or
+// two.
 func (q *queue) namespace(name string) *namespace {
 	if n := q.namespaces[name]; n != nil {
 		return n
@@ -138,13 +138,13 @@ func (q *queue) namespace(name string) *namespace {
 	return n
 }
 
-// aging is the interval in seconds. Creation times have no more than that, and so no product here exceeds 64 bits.
+// aging is the interval in seconds. Creation times are no finer, and 32 bits hold it, so no product here exceeds 64 bits.
 func (q *queue) aging() int64 {
 	return min(int64(q.AgingInterval/time.Second), math.MaxInt32)
 }
 
-// older says whether a's first run goes before b's. Both grow older at the same pace, so the answer never changes: a step of
-// priority is a start of one interval, and nothing has to be sorted again as time passes.
+// older says whether a's first run goes before b's. Both grow older at the same pace, so the answer never changes, and nothing has to be
+// sorted again as time passes: one step of priority counts as much as one interval of age.
 func (q *queue) older(a, b *lane) bool {
 	x, y := a.runs.first(), b.runs.first()
 	if interval := q.aging(); interval > 0 {
@@ -157,19 +157,19 @@ func (q *queue) older(a, b *lane) bool {
 	return x.before(y)
 }
 
-// open says whether the queue could start a run now, but for the rate.
+// open says whether the queue could start a run now, apart from its rate.
 func (q *queue) open() bool { return q.known && !q.Suspended && !q.full() }
 
 func (q *queue) full() bool { return q.MaxRunning > 0 && q.running >= q.MaxRunning }
 
-// next returns the namespace whose first run is next, or nil. Nearly always that is the first one by share; only while
-// priorities differ between namespaces all of them are looked at.
+// next returns the namespace whose first run is next, or nil. Nearly always that is the one with the least share. Only while priorities
+// differ between namespaces does it look at all of them.
 func (q *queue) next(now int64) *namespace {
 	best := q.byShare.first()
 	if best == nil {
 		return nil
 	}
-	// The namespace of the highest priority always reaches it: its oldest run has at least that.
+	// The namespace of the highest priority always reaches top: the level of its first run is at least that.
 	top := int64(q.byPriority.first().priority())
 	if best.level(now) >= top {
 		return best
@@ -183,8 +183,8 @@ func (q *queue) next(now int64) *namespace {
 	return best
 }
 
-// charge accounts for a start of n: it costs startCost, divided by its weight. A namespace that is ahead because of its priority is
-// taken to be ahead by one start at most, so that it does not pay for long.
+// charge makes n pay for a start: startCost, divided by its weight. A namespace that is ahead because of its priority counts as ahead by
+// one start at most, so that it does not pay for long.
 func (q *queue) charge(n *namespace) {
 	cost := uint64(max(startCost/max(q.Weights[n.name], 1), 1))
 	q.share = max(q.share, q.byShare.first().share)
@@ -211,7 +211,7 @@ func (q *queue) takes(namespace string) bool {
 	return len(q.Namespaces) == 0 || q.Namespaces[namespace]
 }
 
-// whereWaits is where a run of the queue waits.
+// whereWaits is the queue in which the run waits: q itself, or the one for runs that q forbids.
 func (q *queue) whereWaits(r *run) *queue {
 	if q.takes(r.Namespace) {
 		return q
@@ -223,7 +223,7 @@ func (q *queue) whereWaits(r *run) *queue {
 	return q.forbidden
 }
 
-// waiting are the runs that wait in the queue, forbidden or not, first come first.
+// waiting returns the runs that wait in the queue, forbidden or not, in the order of their arrival.
 func (q *queue) waiting() []*run {
 	waiting := slices.Concat(q.line.items, q.later.items)
 	if q.forbidden != nil {
@@ -233,7 +233,7 @@ func (q *queue) waiting() []*run {
 	return waiting
 }
 
-// noteMissing notes since when runs wait for the queue to exist.
+// noteMissing notes when runs began to wait for a queue that does not exist.
 func (q *queue) noteMissing(now time.Time) {
 	switch {
 	case q.known || q.forbids || q.line.len()+q.later.len() == 0:
@@ -243,11 +243,11 @@ func (q *queue) noteMissing(now time.Time) {
 	}
 }
 
-// isEmpty says whether nobody is in the queue.
+// isEmpty says whether the queue holds no run.
 func (q *queue) isEmpty() bool { return q.running+q.line.len()+q.later.len() == 0 }
 
-// nextVisit is when time alone makes a difference: when the time of a run comes, or the rate allows a start that nothing else
-// holds back; zero is never.
+// nextVisit is when time alone changes something: the RunAfter of a run comes, or the rate allows a start that nothing else holds back.
+// Zero is never.
 func (q *queue) nextVisit() time.Time {
 	var at time.Time
 	if r := q.later.first(); r != nil {
@@ -266,7 +266,7 @@ func (n *namespace) full() bool {
 	return limit > 0 && n.running >= limit
 }
 
-// first returns the run that is the next of the namespace, or nil.
+// first returns the run of the namespace that is next, or nil.
 func (n *namespace) first() *run {
 	if l := n.byAge.first(); l != nil {
 		return l.runs.first()
@@ -274,10 +274,10 @@ func (n *namespace) first() *run {
 	return nil
 }
 
-// priority is the highest one of a run that could start.
+// priority is the highest priority of a run that could start.
 func (n *namespace) priority() int32 { return n.byPriority.first().priority }
 
-// level is the priority of the first run, with what it has gained by waiting.
+// level is the priority of the first run, plus what it has gained by waiting.
 func (n *namespace) level(now int64) int64 {
 	l := n.byAge.first()
 	if interval := n.queue.aging(); interval > 0 {
@@ -286,7 +286,8 @@ func (n *namespace) level(now int64) int64 {
 	return int64(l.priority)
 }
 
-// update puts the namespace where it belongs after a change. One that could not start anything has saved up nothing.
+// update moves the namespace to its right place after a change. A namespace that could not start anything has saved up nothing: it joins at
+// the share of the others.
 func (n *namespace) update() {
 	q := n.queue
 	ready := n.byAge.len() > 0 && !n.full()
@@ -297,7 +298,7 @@ func (n *namespace) update() {
 	q.byPriority.keep(n, ready)
 }
 
-// lane returns the lane of a run, and makes it if need be.
+// lane returns the lane of this key, and makes it if there is none.
 func (n *namespace) lane(key laneKey, g *group) *lane {
 	l := n.lanes[key]
 	if l == nil {
@@ -311,7 +312,7 @@ func (n *namespace) lane(key laneKey, g *group) *lane {
 	return l
 }
 
-// full says whether the lane's concurrency key allows no more.
+// full says whether the lane's concurrency key is in use by as many runs as it allows.
 func (l *lane) full() bool { return l.group != nil && len(l.group.running) >= l.limit() }
 
 func (l *lane) limit() int { return max(l.concurrency.Limit, 1) }

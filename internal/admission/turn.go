@@ -6,7 +6,7 @@ type Turn struct {
 	Action Action
 	// Cause is why the run has to end.
 	Cause Cause
-	// By is the other run, where there is one, because of which the run has to end.
+	// By is the other run because of which the run has to end, if there is one.
 	By Key
 	// Wait is why the run waits.
 	Wait Pending

@@ -1,41 +1,42 @@
-// Package admission decides which waiting runs start next. It is pure: state, events and time go in, decisions come out.
+// Package admission decides which waiting runs start next. It is pure: state, events and time go in, decisions come out. See
+// docs/decisions/admission.md.
 //
 // The caller reports queues and runs with SetQueue, RemoveQueue, SetRun and RemoveRun as it sees them, in any order and as
-// often as it likes, then calls Decide, and does what the Plan says in its order. It calls Decide again after the next
-// report, and at Plan.Next at the latest. It tries again what fails: a decision stands.
+// often as it likes. Then it calls Decide, and carries out the Plan in its order. It calls Decide again after the next report,
+// and at Plan.Next at the latest. A decision stands: if carrying it out fails, the caller tries again.
 //
 // # Order
 //
-// Among the runs of a queue that nothing but the queue holds back, these decide, in this order:
+// The runs of a queue that only the queue holds back start in this order:
 //
 //  1. Priority, up to the queue's MaxPriority. It grows by 1 for each aging interval that the run waits, up to the highest
-//     priority that anybody who could start has by itself: aging lets a run catch up, and never overtake, those of another
-//     namespace. So higher priorities hold a run back for at most (MaxPriority − its own) intervals, and an old backlog does
-//     not shut out the other namespaces.
-//  2. Fair share. The namespace that has had the fewest starts for its weight is next. Nobody saves up credit while idle or
-//     held back, and starts that were won by priority cost a start or two later on, however many they were.
+//     priority of any run that could start. So aging lets a run catch up with the runs of another namespace, but never
+//     overtake them. Higher priorities hold a run back for at most (MaxPriority − its own) intervals, and an old backlog
+//     does not shut out the other namespaces.
+//  2. Fair share. The namespace that has had the fewest starts for its weight is next. A namespace that is idle or held back
+//     saves up no credit. Starts that were won by priority cost a start or two later on, however many they were.
 //  3. First come, first served: by the second of creation (or runAfter, if that is later), then by the order of the first
 //     report, then by UID. Within a namespace one step of priority is worth one aging interval of waiting.
 //
-// A run that is held back by anything else (its namespace's limit, its concurrency key, runAfter) holds back nobody behind it.
+// A run that is held back by anything else (its namespace's limit, its concurrency key, runAfter) holds back no run behind it.
 //
 // # What a decision costs
 //
-// Decide visits the queues that a report or a time has touched since the last one, and no others. A queue that does not exist
-// is forgotten once nobody is in it. So neither many queues nor many names of queues make the decisions about others slow.
+// Decide visits only the queues that a report or a time has touched since the last one. A queue that does not exist is
+// forgotten with its last run. So decisions stay fast however many other queues, or names of queues, there are.
 //
 // # What is running
 //
 // A start counts from the moment it is decided until the run is reported as ended or is removed. A report that a started run
-// is waiting is older than the decision, and changes nothing. So a cache that lags behind can delay a start, and can never
-// admit one too many.
+// is waiting is older than the decision, and changes nothing. So a cache that lags behind can delay a start, but never
+// cause one too many.
 //
 // # After a restart
 //
-// An engine that is told all queues and runs before its first Decide decides like the one before it. Only two things start
-// afresh: who has had how much of the fair share, which is a start or two, and the token bucket
-// of a rate limit, which is full. A run whose start was decided but is not yet visible must be reported as running by
-// whoever can see it: the engine cannot know.
+// An engine that gets reports of all queues and runs before its first Decide decides like the one before it. Only two things
+// start afresh: the fair share of each namespace, which is a start or two, and the token bucket of a rate limit, which is full.
+// The engine cannot know of a run whose start was decided but is not yet visible. The caller must find such runs and report
+// them as running.
 package admission
 
 import (
@@ -51,25 +52,25 @@ type Queue struct {
 	Suspended bool
 	// MaxRunning and MaxRunningPerNamespace are how many may run at once; 0 is no limit.
 	MaxRunning, MaxRunningPerNamespace int
-	// MaxPending and MaxPendingPerNamespace are how many may wait; 0 is no limit. One more ends as QueueFull or NamespaceFull,
-	// but never while it could start. A run whose time has not come does not count, and is looked at when it comes.
+	// MaxPending and MaxPendingPerNamespace are how many may wait; 0 is no limit. One more ends as QueueFull or NamespaceFull, unless it
+	// can start. A run whose RunAfter has not come does not count. It is looked at when that time comes.
 	MaxPending, MaxPendingPerNamespace int
 	// Rate limits the starts.
 	Rate Rate
 	// DefaultPriority is the priority of the runs that have none of their own.
 	DefaultPriority int32
-	// MaxPriority is what a higher priority counts as; nil is no bound.
+	// MaxPriority is the highest priority that counts: a higher one counts as this. nil is no bound.
 	MaxPriority *int32
 	// AgingInterval is how long a run waits for one step of priority, in whole seconds; less than one is no aging.
 	AgingInterval time.Duration
-	// Namespaces are those that may use the queue; none means all. The runs of others wait, and count for nothing in it.
+	// Namespaces are those that may use the queue; none means all. The runs of other namespaces wait, and count for nothing in it.
 	Namespaces map[string]bool
 	// Weights are the shares of the namespaces. One that is not listed, or less than 1, has 1.
 	Weights map[string]int
 }
 
-// Rate allows Starts in each Per, evenly spread, but for Burst of them (at least 1) that may come at once after a quiet
-// time. The zero value is no limit.
+// Rate allows Starts in each Per, evenly spread. After a quiet time, Burst of them (at least 1) may come at once. The zero value is no
+// limit.
 type Rate struct {
 	Starts int
 	Per    time.Duration
@@ -85,7 +86,7 @@ type Key struct {
 // State is where a run is. It never goes back.
 type State int
 
-// The states of a run. One that ended without having started is not Ended but removed: nothing is a duplicate of it.
+// The states of a run. A run that ended without having started is removed, not Ended: no other run is a duplicate of it.
 const (
 	Waiting State = iota
 	Running
@@ -99,7 +100,7 @@ type Run struct {
 	// Priority may change while the run waits; nil is the queue's default.
 	Priority *int32
 	Created  time.Time
-	// Order decides between runs of the same second, for instance their resourceVersion. The first one reported holds; 0 is
+	// Order decides between runs of the same second, for instance their resourceVersion. The one of the first report holds; 0 stands for
 	// the order of the first reports.
 	Order uint64
 	// RunAfter is when the run joins the queue; zero is at once.
@@ -107,25 +108,25 @@ type Run struct {
 	Concurrency Concurrency
 	Unique      Unique
 	State       State
-	// Told says that the run was told why it waits: its unique key has been judged. Accepted says that this was not its time:
-	// it does not end as QueueFull any more.
+	// Told says that the status already says why the run waits, so its unique key has been judged. Accepted says that its queue has let it
+	// wait, so it does not end as QueueFull any more. See docs/decisions/admission.md.
 	Told, Accepted bool
 	// Ended is when a run in state Ended did so.
 	Ended time.Time
 }
 
-// Policy is what happens to one more run than a concurrency key allows.
+// Policy is what happens to a run whose concurrency key allows no more.
 type Policy int
 
-// The policies. They act while as many runs of the key are running as the run's own limit says.
+// The policies. They apply while as many runs of the key are running as the run's own limit allows.
 const (
 	// Wait keeps it waiting.
 	Wait Policy = iota
 	// Refuse ends it.
 	Refuse
-	// ReplaceWaiting ends the runs of the key that came before it and wait.
+	// ReplaceWaiting ends the waiting runs of the key that came before it.
 	ReplaceWaiting
-	// ReplaceRunning also cancels as many of those that run as it takes to make room, unless its queue is suspended.
+	// ReplaceRunning also cancels as many running ones as it takes to make room, unless its queue is suspended.
 	ReplaceRunning
 )
 
@@ -147,7 +148,7 @@ const (
 	KeepLast
 )
 
-// Unique says that a namespace has one run with this key at a time, and for Window after its end. No key is no such rule.
+// Unique allows a namespace one run with this key at a time, and none for Window after its end. Without a key there is no such rule.
 type Unique struct {
 	Key        string
 	Window     time.Duration
@@ -158,7 +159,7 @@ type Unique struct {
 type Plan struct {
 	// Decisions are to be carried out in this order.
 	Decisions []Decision
-	// Changed are the waiting runs that have another Reason than at the last Decide, or their first.
+	// Changed are the waiting runs whose Reason is new or has changed since the last Decide.
 	Changed []Key
 	// Queues are the names of the queues whose QueueStatus has changed.
 	Queues []string
@@ -191,17 +192,17 @@ const (
 	Replaced      Cause = "Replaced"      // a later run took its place
 )
 
-// Decision is one thing to do. A start counts as running, and what is finished as gone, from now on.
+// Decision is one thing to do. From now on, a start counts as running, and a finished run as gone.
 type Decision struct {
 	Action Action
 	Run    Key
 	// Cause is why; empty for a start.
 	Cause Cause
-	// By is the other run, where there is one: the one that holds the key, has come first, or takes the place.
+	// By is the other run, if there is one: it holds the key, came first, or takes the place.
 	By Key
 }
 
-// Reason is why a run waits. The first that applies is the one.
+// Reason is why a run waits. If several apply, it is the first in this list.
 type Reason string
 
 // The reasons.
@@ -223,21 +224,20 @@ const MostHolders = 4
 // Explanation is why a run waits, and what would let it go.
 type Explanation struct {
 	Reason Reason
-	// InUse and Limit are of the limit that holds the run back.
+	// InUse and Limit belong to the limit that holds the run back.
 	InUse, Limit int
 	// Holders are the first of the InUse runs that hold its concurrency key: at most MostHolders.
 	Holders []Key
-	// Until is when time alone lets the run go.
+	// Until is when time alone lets the run start.
 	Until time.Time
-	// MissingSince is since when the queue is known not to exist while runs wait in it.
+	// MissingSince is when runs began to wait for a queue that does not exist.
 	MissingSince time.Time
 }
 
 // QueueStatus is a queue at a glance.
 type QueueStatus struct {
 	Known, Suspended bool
-	// Running counts the starts that are not visible yet, too. Delayed are the runs whose time has not come; they are not among
-	// those that are Waiting.
+	// Running counts starts that are not visible yet, too. Delayed are the runs whose RunAfter has not come; Waiting does not count them.
 	Running, Waiting, Delayed int
 	// Oldest is the creation of the run that has waited longest; zero if none does.
 	Oldest time.Time

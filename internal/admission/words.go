@@ -9,17 +9,17 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// All words of the API about queues are in this file: why a run waits, and with what it ends that a queue does not let run.
+// All words of the API about queues are in this file: why a run waits, and how it ends if its queue does not let it run.
 
 // Pending is why a run waits, in words of the API.
 type Pending struct {
 	Reason, Message string
-	// MissingSince is since when the TestQueue of the run is known not to exist; zero for one that exists.
+	// MissingSince is since when the run's TestQueue is known not to exist; zero if it exists.
 	MissingSince time.Time
 }
 
-// Pending says why a run waits, and what would let it go. known is false while the engine has not decided about it. What changes as
-// the queue moves on is one reason for the API: a status is not written for that.
+// Pending says why a run waits, and what would let it start. known is false while the engine has not decided about it. All reasons that
+// change as the queue moves on are one reason of the API, so that the status is not written for each change.
 func (why Explanation) Pending(run Run, known bool) Pending {
 	if !known {
 		return pending(v1alpha1.ReasonQueued, "Waits in queue %s", run.Queue)
@@ -58,7 +58,7 @@ func pending(reason, message string, values ...any) Pending {
 	return Pending{Reason: reason, Message: fmt.Sprintf(message, values...)}
 }
 
-// mostNames is how many runs a message names: fewer than an explanation has, so that it can say that there are more.
+// mostNames is how many runs a message names. An explanation holds one more, so that the message can say that there are more.
 const mostNames = MostHolders - 1
 
 func namesOf(runs []Key) string {
@@ -73,25 +73,25 @@ func namesOf(runs []Key) string {
 	return strings.Join(names, ", ")
 }
 
-// WasAccepted says whether a run that waits for this reason of the API was let into its queue: see Run.Accepted.
+// WasAccepted says whether a run with this reason in its status was let into its queue: see Run.Accepted.
 func WasAccepted(reason string) bool {
 	return slices.Contains([]string{v1alpha1.ReasonQueued, v1alpha1.ReasonQueueSuspended, v1alpha1.ReasonConcurrencyLimit}, reason)
 }
 
-// WasTold says whether a queue has told a run that waits for this reason of the API to wait, without letting it in: see Run.Told.
+// WasTold says whether a run with this reason in its status was told to wait without being let into its queue: see Run.Told.
 func WasTold(reason string) bool {
 	return slices.Contains([]string{v1alpha1.ReasonQueueNotFound, v1alpha1.ReasonQueueForbidden, v1alpha1.ReasonNotBefore}, reason)
 }
 
-// Ending is what a run ends with that its queue does not let run, or no longer.
+// Ending is how a run ends that its queue does not let run, or not any more.
 type Ending struct {
 	Verdict         v1alpha1.Verdict
 	Reason, Message string
-	// InFavorOf is the name of the other run, where there is one, because of which this one ends.
+	// InFavorOf is the name of the run because of which this one ends; empty if there is none.
 	InFavorOf string
 }
 
-// endings say what each cause means.
+// endings says how a run ends for each cause.
 var endings = map[Cause]Ending{
 	QueueFull: {
 		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueFull,
@@ -109,7 +109,7 @@ var endings = map[Cause]Ending{
 	Replaced:  {Verdict: v1alpha1.VerdictCancelled, Reason: v1alpha1.ReasonReplaced, Message: "A later run takes its place"},
 }
 
-// Ending is what the run ends with, if it has to end, and because of which other run.
+// Ending is how the run ends, if it has to end, and because of which other run.
 func (t Turn) Ending() Ending {
 	ending := endings[t.Cause]
 	if t.By.Name != "" {
@@ -119,7 +119,7 @@ func (t Turn) Ending() Ending {
 	return ending
 }
 
-// NeverAppeared is what a run ends with that has waited so long for its TestQueue to exist.
+// NeverAppeared is how a run ends whose TestQueue did not appear within that time.
 func (p Pending) NeverAppeared(within time.Duration) Ending {
 	return Ending{
 		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueNotFound,
@@ -127,7 +127,7 @@ func (p Pending) NeverAppeared(within time.Duration) Ending {
 	}
 }
 
-// QueueTimeout is what a run ends with that has waited so long, and why it waited.
+// QueueTimeout is how a run ends whose turn did not come within the limit; why is the reason for which it waited.
 func QueueTimeout(limit time.Duration, why string) Ending {
 	return Ending{
 		Verdict: v1alpha1.VerdictError, Reason: v1alpha1.ReasonQueueTimeout,

@@ -12,8 +12,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// Dumper writes the queues to the log when the process gets SIGUSR2. It needs no network and no permission in the cluster, so that it
-// works when /queues cannot be reached.
+// Dumper writes the queues to the log when the process gets SIGUSR2. It needs no network and no permission in the cluster, so it also works
+// when /queues cannot be reached.
 type Dumper struct {
 	Queues *Service
 }
@@ -33,7 +33,7 @@ func (d *Dumper) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection has every replica take the signal: by default it would end the process.
+// NeedLeaderElection is false: every replica handles the signal, which would otherwise end the process.
 func (d *Dumper) NeedLeaderElection() bool { return false }
 
 // dump logs each queue, and its next runs.

@@ -13,7 +13,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// QueueView is a queue as the handler shows it.
+// QueueView is a queue in the answers of the handler.
 type QueueView struct {
 	Name      string `json:"name"`
 	Suspended bool   `json:"suspended"`
@@ -26,11 +26,11 @@ type QueueView struct {
 	Next []RunView `json:"next,omitempty"`
 }
 
-// RunView is a run that waits, as the handler shows it.
+// RunView is a waiting run in the answers of the handler.
 type RunView struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// Position is 1 for the run that is next; 0 for one that is not in line yet.
+	// Position is 1 for the run that is next; 0 for a run that is not in line yet.
 	Position int    `json:"position"`
 	Reason   string `json:"reason"`
 	Message  string `json:"message"`
@@ -60,7 +60,7 @@ func answer(w http.ResponseWriter, view any, found bool) {
 		w.WriteHeader(http.StatusNotFound)
 		view = map[string]string{"error": "no such queue, or no run of that name waits in it"}
 	}
-	_ = json.NewEncoder(w).Encode(view) // whoever has gone needs no answer
+	_ = json.NewEncoder(w).Encode(view) // the client may be gone
 }
 
 func (s *Service) views() (views []QueueView) {
@@ -110,7 +110,7 @@ func show(e *admission.Engine, run admission.Run, position int) RunView {
 	return RunView{Namespace: run.Namespace, Name: run.Name, Position: position, Reason: pending.Reason, Message: pending.Message}
 }
 
-// runView shows a run that waits. One whose time has not come, or whose queue does not exist, has no position.
+// runView shows a waiting run. A run whose time has not come, or whose queue does not exist, has no position.
 func (s *Service) runView(queue, namespace, name string) (view RunView, found bool) {
 	s.replica.look(func(e *admission.Engine) {
 		var run admission.Run

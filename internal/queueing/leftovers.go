@@ -6,21 +6,21 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// leftover is what remains of a run that is gone or has finished: its Job or its pod has not ended, and so it keeps its slot.
+// leftover is the slot of a run that is gone or has finished, while its Job or its pod has not ended. See docs/decisions/admission.md.
 type leftover struct {
 	run admission.Run
-	// claimed says that it was found, and that the run was not known: somebody may have made it by hand.
+	// claimed says that only the Job or pod was found, and its run is not known: somebody may have made it by hand.
 	claimed bool
-	// counted says that the engine counts it. A claim counts only as far as its namespace could have got with runs.
+	// counted says that the engine counts the slot. A claim counts only as far as runs of its namespace could have started.
 	counted bool
 }
 
-// share is what a namespace has of a queue.
+// share is the part of a queue that a namespace uses.
 type share struct{ queue, namespace string }
 
-// Ends tells that a run is gone, or has finished; end is how it still counts for a unique key, nil if it does not. If it may remain,
-// which is what the caller does not know to have ended, a run that counts as running keeps its slot until LetGo is called with the
-// name of that slot.
+// Ends reports that a run is gone, or has finished. end is how the run still counts for its unique key; nil if it does not. mayRemain says
+// that its Job or pod may not have ended. Then a run that counts as running keeps its slot until LetGo is called with the returned name;
+// keeps says so.
 func (s *Service) Ends(uid types.UID, end *admission.Run, mayRemain bool) (slot types.UID, keeps bool) {
 	s.change("", func() {
 		if run, counts := s.engine.Running(uid); counts && mayRemain {
@@ -41,7 +41,7 @@ func (s *Service) Ends(uid types.UID, end *admission.Run, mayRemain bool) (slot 
 	return slot, keeps
 }
 
-// Claim tells of a Job or pod that has not ended, and whose run is not known. It takes the slot of that name until LetGo is called.
+// Claim reports a Job or pod that has not ended, and whose run is not known. It takes the slot of that name until LetGo is called.
 func (s *Service) Claim(slot types.UID, run admission.Run) {
 	run.UID, run.State = slot, admission.Running
 	s.change("", func() {
@@ -52,7 +52,7 @@ func (s *Service) Claim(slot types.UID, run admission.Run) {
 	})
 }
 
-// LetGo gives the slot free: all that remained has ended.
+// LetGo frees the slot: its Job and pods have ended.
 func (s *Service) LetGo(slot types.UID) {
 	s.change("", func() {
 		if left := s.left[slot]; left != nil {
@@ -63,8 +63,8 @@ func (s *Service) LetGo(slot types.UID) {
 	})
 }
 
-// countClaim has the engine count a claim, unless its namespace could not have got that far with runs: then it waits among the
-// surplus until others of the namespace have ended. The caller holds mu, as for all below.
+// countClaim makes the engine count a claim, if runs of its namespace could have started that many. Otherwise the claim waits in surplus
+// until others of the namespace have ended. The caller holds mu, here and in all functions below.
 func (s *Service) countClaim(slot types.UID) {
 	left := s.left[slot]
 	of := share{left.run.Queue, left.run.Namespace}
@@ -92,7 +92,7 @@ func (s *Service) uncount(slot types.UID, left *leftover) {
 	}
 }
 
-// recountClaims counts the claims anew that a change of the queue's settings may let count, or not.
+// recountClaims counts the claims of a queue anew, because its new settings may let more or fewer of them count.
 func (s *Service) recountClaims(queue string) {
 	var claims []types.UID
 	for slot, left := range s.left {
@@ -106,7 +106,7 @@ func (s *Service) recountClaims(queue string) {
 	}
 }
 
-// countSurplus counts claims for which there is room now. Almost always there are none.
+// countSurplus counts the claims of surplus for which there is room now. Almost always there are none.
 func (s *Service) countSurplus() {
 	for of, slots := range s.surplus {
 		for slot := range slots {

@@ -10,7 +10,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// in is the run in that namespace.
+// in returns the run in that namespace.
 func in(namespace string, run admission.Run) admission.Run {
 	run.Namespace = namespace
 	return run
@@ -42,7 +42,7 @@ func TestWhatRemainsOfARunKeepsItsSlotUntilItIsLetGo(t *testing.T) {
 	}
 }
 
-// Its unique key is free at once: a run that was deleted is no duplicate of the one that is created in its place.
+// A run that is created in place of a deleted one is no duplicate: the unique key is free at once.
 func TestWhatRemainsOfARunIsNoDuplicate(t *testing.T) {
 	q := queues(0)
 	first := entry("a", admission.Running)
@@ -107,7 +107,7 @@ func TestAClaimHoldsAKeyOfItsOwnNamespaceOnly(t *testing.T) {
 	wantTurn(t, q, keyed(in("forger", entry("b", admission.Waiting))), false)
 }
 
-// Whoever may edit a Job or a TestQueue gets no more than the limit out of it.
+// Whoever may edit a Job or a TestQueue cannot exceed the limit by it.
 func TestARunCountsWhereItStarted(t *testing.T) {
 	q := queues(1)
 	q.SetQueue("other", &v1alpha1.TestQueueSpec{})

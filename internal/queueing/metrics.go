@@ -12,7 +12,7 @@ var (
 		[]string{"queue"}, nil)
 )
 
-// Describe and Collect make the queues a prometheus.Collector: a scrape shows them as they are.
+// Describe implements prometheus.Collector.
 func (s *Service) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- runningDesc
 	descriptions <- pendingDesc
@@ -20,7 +20,7 @@ func (s *Service) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- oldestDesc
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. Each scrape shows the queues as they are.
 func (s *Service) Collect(metrics chan<- prometheus.Metric) {
 	now := s.clock.Now()
 	for _, view := range s.views() {

@@ -9,9 +9,9 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// replica is a second engine, for those who look at the queues: the page /queues, the status of a TestQueue, the metrics, the dump.
-// It repeats what the first one was told. An engine decides the same when it is told the same, so the replica is the first one as it
-// was a moment ago. A look may take long, and holds no lock that a reconcile needs.
+// replica is a second engine, for the page /queues, the status of a TestQueue, the metrics and the dump. It repeats the calls to the first
+// engine. An engine decides the same when it gets the same calls, so the replica is the first one as it was a moment ago. A look may take
+// long, and holds no lock that a reconcile needs. See docs/decisions/looking-at-queues.md.
 type replica struct {
 	// mu guards engine.
 	mu     sync.Mutex
@@ -19,18 +19,18 @@ type replica struct {
 
 	// journalMu guards journal. It is held for one append or one swap.
 	journalMu sync.Mutex
-	// journal is what the replica has to repeat, in that order.
+	// journal holds the calls that the replica has to repeat, in order.
 	journal []func(*admission.Engine)
 }
 
-// record has the replica repeat a call.
+// record adds a call that the replica has to repeat.
 func (r *replica) record(call func(*admission.Engine)) {
 	r.journalMu.Lock()
 	defer r.journalMu.Unlock()
 	r.journal = append(r.journal, call)
 }
 
-// look brings the replica up to date and shows it. Nobody may change it, nor keep it.
+// look brings the replica up to date and shows it. show must neither change nor keep it.
 func (r *replica) look(show func(*admission.Engine)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,10 +44,10 @@ func (r *replica) look(show func(*admission.Engine)) {
 	show(r.engine)
 }
 
-// catchUp keeps the journal short while nobody looks.
+// catchUp keeps the journal short when nobody looks.
 func (r *replica) catchUp() { r.look(func(*admission.Engine) {}) }
 
-// recorded is the engine that decides. What changes it is recorded for the replica.
+// recorded is the engine that decides. It records each call that changes it for the replica.
 type recorded struct {
 	*admission.Engine
 	replica *replica

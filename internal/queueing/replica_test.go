@@ -19,7 +19,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// The test holds the lock that reconciles need, so that a look which takes it never returns.
+// The test holds the lock that reconciles need. A look that takes this lock would never return.
 func TestWhoLooksWaitsForNoLock(t *testing.T) {
 	s := queues(1)
 	s.Report(entry("a", admission.Waiting))
@@ -81,7 +81,7 @@ func TestTheReplicaIsLikeTheEngine(t *testing.T) {
 	}
 }
 
-// seenOf is what can be seen of an engine.
+// seenOf is everything that an engine shows.
 func seenOf(e *admission.Engine) map[string]any {
 	seen := map[string]any{}
 	for _, name := range append(e.Queues(), "none") {
@@ -95,7 +95,7 @@ func seenOf(e *admission.Engine) map[string]any {
 	return seen
 }
 
-// wokenQueues remembers which TestQueues are to be looked at.
+// wokenQueues remembers which TestQueues were woken.
 type wokenQueues struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
 	names []string

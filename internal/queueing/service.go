@@ -1,8 +1,8 @@
-// Package queueing is the one service that the controllers ask about queues. It holds the engine of package admission behind a lock.
-// The controller of the runs reports what runs and what waits; the controller of the queues reports their settings. Nothing is
-// stored: all of it can be reported again at any time.
+// Package queueing is the service that the controllers ask about queues. It holds the engine of package admission behind a lock. The
+// controller of the runs reports what runs and what waits. The controller of the queues reports their settings. Nothing is stored: all of
+// it can be reported again at any time.
 //
-// Only what decides is done under the lock. Controllers are woken after it, and who looks at the queues looks at a replica.
+// Only decisions are made under the lock. Controllers are woken after it is released, and whoever looks at the queues looks at a replica.
 package queueing
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/testrun-dev/testrun/internal/admission"
 )
 
-// goneRemembered bounds how many runs are remembered that are gone: as many as a cache may be behind.
+// goneRemembered is how many runs that are gone are remembered: enough for a cache that is behind.
 const goneRemembered = 16384
 
-// catchUpEvery is how often the replica repeats what it was told, if nobody looks at it.
+// catchUpEvery is how often the replica catches up if nobody looks at it.
 const catchUpEvery = time.Second
 
 // Service holds all queues. Its methods may be called from any goroutine. It must be made by New.
@@ -30,21 +30,21 @@ type Service struct {
 	clock   clock.WithTicker
 	replica *replica
 	wakers  wakers
-	// defaultLimit is maxRunning of the queue default as long as no object says otherwise.
+	// defaultLimit is maxRunning of the queue default while there is no object of that name.
 	defaultLimit int
 
 	mu     sync.Mutex
 	engine recorded
-	// open says that all runs which have started have been reported. Before that nobody may start.
+	// open says that all started runs have been reported. Before that no run may start.
 	open bool
-	// gone are the runs that do not come back, whatever a stale cache says.
+	// gone holds the runs that are gone for good, whatever a stale cache says.
 	gone *lru.Cache
-	// specs are those of the TestQueues that exist, by name.
+	// specs holds those of the TestQueues that exist, by name.
 	specs map[string]v1alpha1.TestQueueSpec
-	// left are the slots of runs that are gone or have finished, and surplus those of left that do not count.
+	// left holds the slots of runs that are gone or have finished. surplus names those of them that do not count.
 	left    map[types.UID]*leftover
 	surplus map[share]map[types.UID]bool
-	// decided is what was decided about the runs that exist.
+	// decided holds the decisions about the runs that exist.
 	decided map[types.UID]admission.Decision
 	timer   clock.Timer
 }
@@ -63,7 +63,7 @@ func New(clock clock.WithTicker, defaultLimit int) *Service {
 	return s
 }
 
-// Open says that every run which has started has been reported, so that others may start.
+// Open reports that all started runs have been reported, so that others may start.
 func (s *Service) Open() {
 	s.change("", func() { s.open = true })
 }
@@ -75,7 +75,7 @@ func (s *Service) IsOpen() bool {
 	return s.open
 }
 
-// Report tells of a run as it is seen, which may be stale, and returns what is decided about it.
+// Report reports a run as it is seen, which may be stale, and returns what is decided about it.
 func (s *Service) Report(run admission.Run) admission.Turn {
 	var decision admission.Decision
 	var why admission.Explanation
@@ -98,12 +98,12 @@ func (s *Service) Report(run admission.Run) admission.Turn {
 	}
 }
 
-// Gone tells that a run does not exist any more, or has ended without having started.
+// Gone reports that a run does not exist any more, or has ended without having started.
 func (s *Service) Gone(uid types.UID) {
 	s.change("", func() { s.remove(uid) })
 }
 
-// IsGone says whether the run was said to be gone, or to have ended without having started.
+// IsGone says whether the run was reported as gone, or as ended without having started.
 func (s *Service) IsGone(uid types.UID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,10 +111,10 @@ func (s *Service) IsGone(uid types.UID) bool {
 	return gone
 }
 
-// change does something under the lock, decides anew, and does what comes after that. Then it wakes all whom a decision concerns, but for
-// the run that is being looked at.
-func (s *Service) change(lookedAt types.UID, do func(), after ...func()) {
-	s.wakers.wake(s.changeLocked(do, after), lookedAt)
+// change calls do under the lock, decides anew, and calls after. Then it wakes the runs and queues that the decisions concern, except the
+// run that is being reconciled.
+func (s *Service) change(reconciled types.UID, do func(), after ...func()) {
+	s.wakers.wake(s.changeLocked(do, after), reconciled)
 }
 
 func (s *Service) changeLocked(do func(), after []func()) admission.Plan {
@@ -128,7 +128,7 @@ func (s *Service) changeLocked(do func(), after []func()) admission.Plan {
 	return plan
 }
 
-// decide asks the engine and remembers its decisions. The caller holds mu, as for all below.
+// decide asks the engine and remembers its decisions. The caller holds mu, as for setRun and remove.
 func (s *Service) decide() admission.Plan {
 	if !s.open {
 		return admission.Plan{}
@@ -156,7 +156,7 @@ func (s *Service) setRun(run admission.Run) {
 	}
 	if run.State == admission.Ended {
 		delete(s.decided, run.UID)
-	} else if known, runs := s.engine.Running(run.UID); runs { // it counts where it started, whatever its Job or the queue say now
+	} else if known, runs := s.engine.Running(run.UID); runs { // it counts where it started, whatever its Job or the queue says now
 		run.Queue, run.Concurrency = known.Queue, known.Concurrency
 	}
 	s.engine.SetRun(run)
@@ -168,7 +168,7 @@ func (s *Service) remove(uid types.UID) {
 	delete(s.decided, uid)
 }
 
-// Start decides again whenever time alone makes a difference. It returns when ctx ends.
+// Start decides again whenever time alone changes something. It returns when ctx ends.
 func (s *Service) Start(ctx context.Context) error {
 	ticker := s.clock.NewTicker(catchUpEvery)
 	defer ticker.Stop()
@@ -184,5 +184,5 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 }
 
-// NeedLeaderElection keeps the queues of a replica that does not lead at rest.
+// NeedLeaderElection is true: only the leader decides.
 func (s *Service) NeedLeaderElection() bool { return true }

@@ -39,7 +39,7 @@ func (s *Service) SetQueue(name string, spec *v1alpha1.TestQueueSpec) {
 	})
 }
 
-// settingsOf are the settings of a queue. That of the name default exists without an object, too.
+// settingsOf returns the settings of a queue. The queue default exists even without an object.
 func (s *Service) settingsOf(name string, spec *v1alpha1.TestQueueSpec) admission.Queue {
 	if spec != nil {
 		return settingsOf(name, *spec)

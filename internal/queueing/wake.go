@@ -17,17 +17,17 @@ import (
 
 type workQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// statusEvery is how often the status of a queue is written at most.
+// statusEvery is the shortest time between two writes of a queue's status.
 const statusEvery = 5 * time.Second
 
-// wakers are the work queues of the two controllers; nil until they have started.
+// wakers holds the work queues of the two controllers; nil until they have started.
 type wakers struct {
 	mu     sync.RWMutex
 	runs   priorityqueue.PriorityQueue[reconcile.Request]
 	queues workQueue
 }
 
-// RunsSource lets the controller of the runs know which of them are to be looked at.
+// RunsSource tells the controller of the runs which of them to reconcile.
 func (s *Service) RunsSource(_ context.Context, queue workQueue) error {
 	runs, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request])
 	if !ok {
@@ -39,7 +39,7 @@ func (s *Service) RunsSource(_ context.Context, queue workQueue) error {
 	return nil
 }
 
-// QueuesSource lets the controller of the queues know whose status has changed.
+// QueuesSource tells the controller of the queues whose status has changed.
 func (s *Service) QueuesSource(_ context.Context, queue workQueue) error {
 	s.wakers.mu.Lock()
 	defer s.wakers.mu.Unlock()
@@ -47,26 +47,26 @@ func (s *Service) QueuesSource(_ context.Context, queue workQueue) error {
 	return nil
 }
 
-// wake has all looked at whom a plan concerns, but for the run that is being looked at.
-func (w *wakers) wake(plan admission.Plan, lookedAt types.UID) {
+// wake queues the runs and queues that a plan concerns, except the run that is being reconciled.
+func (w *wakers) wake(plan admission.Plan, reconciled types.UID) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	for _, decision := range plan.Decisions {
-		w.wakeRun(decision.Run, lookedAt, 0)
+		w.wakeRun(decision.Run, reconciled, 0)
 	}
 	for _, run := range plan.Changed {
-		w.wakeRun(run, lookedAt, handler.LowPriority) // it only waits for another reason
+		w.wakeRun(run, reconciled, handler.LowPriority) // only its reason to wait has changed
 	}
 	if w.queues == nil {
 		return
 	}
-	for _, name := range plan.Queues { // a work queue holds each but once
+	for _, name := range plan.Queues { // a work queue holds each name only once
 		w.queues.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: name}}, statusEvery)
 	}
 }
 
-func (w *wakers) wakeRun(run admission.Key, lookedAt types.UID, priority int) {
-	if w.runs != nil && run.UID != lookedAt {
+func (w *wakers) wakeRun(run admission.Key, reconciled types.UID, priority int) {
+	if w.runs != nil && run.UID != reconciled {
 		request := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}}
 		w.runs.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, request)
 	}
