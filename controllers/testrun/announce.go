@@ -14,8 +14,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// announce tells people and machines of a transition that has been stored: a line in the log, the metrics, and an event unless it
-// is the ordinary one, that the test runs: the pod's events say so too.
+// announce reports a transition that has been stored: in the log, in the metrics, and as an event. There is no event when the test begins
+// to run, because the pod's own events say so.
 func (r *Reconciler) announce(ctx context.Context, run *v1alpha1.TestRun, status v1alpha1.TestRunStatus) {
 	if status.Phase == run.Status.Phase && lifecycle.CurrentReason(status) == lifecycle.CurrentReason(run.Status) {
 		return
@@ -42,7 +42,8 @@ func eventType(status v1alpha1.TestRunStatus) string {
 // maxReferences is how many references an event names.
 const maxReferences = 5
 
-// warnOfReferences tells the author of a run of each $(NAME) in its Job that stands for nothing. Kubernetes passes it on as it is.
+// warnOfReferences warns the author of a run of each $(NAME) in its Job that refers to nothing. Kubernetes leaves such a reference as it
+// is.
 func (r *Reconciler) warnOfReferences(run *v1alpha1.TestRun, job *batchv1.Job) {
 	unknown := jobspec.UnknownReferences(&job.Spec.Template.Spec)
 	if len(unknown) == 0 {

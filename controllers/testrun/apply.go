@@ -18,8 +18,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// afterRefusal asks the API server again, more and more seldom, until timeouts.start is over. A final refusal has ended the run. That
-// somebody's quota is full is no error of ours: the transition has been announced, and the rest is for those who look closer.
+// afterRefusal says when to ask the API server again: less and less often, until timeouts.start is over. A final refusal has ended the run.
+// A refusal, such as a full quota, is not an error of the operator: the transition has been announced, so more is only logged at V(1).
 func afterRefusal(ctx context.Context, seen lifecycle.Observation, status v1alpha1.TestRunStatus, refused *jobspec.Refusal, now time.Time) reconcile.Result {
 	if refused.Final {
 		return reconcile.Result{}
@@ -35,7 +35,7 @@ func afterRefusal(ctx context.Context, seen lifecycle.Observation, status v1alph
 	return reconcile.Result{RequeueAfter: wait}
 }
 
-// apply does what the plan says to the children of the run, and to nothing else.
+// apply carries out what the plan says about the children of the run, and nothing else.
 func (r *Reconciler) apply(ctx context.Context, seen lifecycle.Observation, plan lifecycle.Plan) error {
 	if plan.LeaveKueue != nil {
 		if err := r.patch(ctx, "taking the stopped Job out of Kueue's queue", plan.LeaveKueue, lifecycle.WithoutPods(plan.LeaveKueue)); err != nil {
@@ -54,8 +54,8 @@ func (r *Reconciler) apply(ctx context.Context, seen lifecycle.Observation, plan
 	}
 }
 
-// createJob creates the Job of an attempt, once. The name is the same for whoever tries, so a second creation is refused
-// by the API server; and whether the attempt is still to be made is asked of the API server right before, not of a cache.
+// createJob creates the Job of an attempt, once. The name of the Job is fixed, so the API server refuses a second creation. Whether the
+// attempt is still to be made is read from the API server right before, not from the cache. See docs/decisions/one-job-per-attempt.md.
 func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, attempt int32) error {
 	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
 	defer cancel()
@@ -74,7 +74,7 @@ func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, 
 	case err == nil:
 		r.jobsSeen.Add(attemptOf(run), nil)
 		log.FromContext(ctx).Info("Created the Job", "job", job.Name)
-		if job.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(jobspec.FirstAttempt) { // the next ones are the same
+		if job.Labels[v1alpha1.LabelAttempt] == strconv.Itoa(jobspec.FirstAttempt) { // the Jobs of further attempts have the same references
 			r.warnOfReferences(run, job)
 		}
 		return nil
@@ -84,15 +84,15 @@ func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, 
 		return &jobspec.Refusal{Reason: v1alpha1.ReasonJobInvalid, Final: true, Err: err}
 	case apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
 		return &jobspec.Refusal{Reason: lifecycle.ReasonOfRefusal(err.Error(), v1alpha1.ReasonJobRefused), Final: false, Err: err}
-	case apierrors.IsInternalError(err): // an admission webhook that does not answer, Kueue's for one
+	case apierrors.IsInternalError(err): // an admission webhook does not answer, for instance Kueue's
 		return &jobspec.Refusal{Reason: v1alpha1.ReasonJobRefused, Final: false, Err: err}
 	default:
 		return fmt.Errorf("creating the Job: %w", err)
 	}
 }
 
-// whoseJob looks at the Job that has the attempt's name already. It may be the run's own, which the cache does not hold yet, or not
-// any more; or what remains of a deleted run of the same name, which is about to go; or somebody else's.
+// whoseJob finds out to whom the Job belongs that already has the attempt's name. It may be the run's own, which the cache does not hold
+// yet or any more. It may belong to a deleted run of the same name, and is about to go. Or it is somebody else's.
 func (r *Reconciler) whoseJob(ctx context.Context, run *v1alpha1.TestRun, name string) error {
 	job := &batchv1.Job{}
 	if err := r.APIReader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: name}, job); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// readWorkload asks what Kueue says of the Job; nil if it says nothing. The right to ask is optional: see config/kueue.
+// readWorkload reads what Kueue says of the Job; nil if it says nothing. The right to read it is optional: see config/kueue.
 func (r *Reconciler) readWorkload(ctx context.Context, job *batchv1.Job) (*lifecycle.Workload, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(workloadKind)
@@ -38,8 +38,8 @@ func (r *Reconciler) readWorkload(ctx context.Context, job *batchv1.Job) (*lifec
 	return nil, nil
 }
 
-// What is read of Kueue's Workloads. Its Go module is not used for that: it brings half of Kubernetes.
+// Kueue's Workloads are read without Kueue's Go module, which depends on half of Kubernetes.
 var workloadKind = schema.GroupVersionKind{Group: "kueue.x-k8s.io", Version: "v1beta2", Kind: "Workload"}
 
-// labelJobUID is on each Workload.
+// labelJobUID is the label of each Workload with the UID of its Job.
 const labelJobUID = v1alpha1.KueuePrefix + "job-uid"

@@ -21,33 +21,33 @@ import (
 	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
-// leftovers looks after the slots of runs that are gone or have finished while their Job or pod may not have ended. What is told of Jobs
-// and pods only has a slot looked at: that it is free is believed only of the API server. See docs/decisions/admission.md.
+// leftovers keeps the slots of runs that are gone or have finished while their Job or pod may not have ended. An event about a Job or a pod
+// only makes it look at a slot. Only the API server may say that a slot is free. See docs/decisions/admission.md.
 type leftovers struct {
 	r    *Reconciler
 	work workqueue.TypedRateLimitingInterface[types.UID]
 
 	mu sync.Mutex
-	// slots are those that are kept, by the name that the queues know them by; ofRun are their names by that of their run.
+	// slots holds the slots that are kept, by the name that the queues have for them. ofRun holds these names by run.
 	slots map[types.UID]*leftover
 	ofRun map[types.NamespacedName]map[types.UID]bool
-	// creating are the runs for which a Job is being created: nobody knows yet whether it exists.
+	// creating holds the runs whose Job is being created: it is not known yet whether that Job exists.
 	creating map[types.UID]bool
 }
 
 // leftover is what one slot is kept for: all Jobs and pods of a run, or one Job and its pods.
 type leftover struct {
 	run    types.NamespacedName
-	runUID types.UID // empty for one Job
-	jobUID types.UID // empty for those of a run
-	// jobs are those that the API server has told of. Only the worker reads and writes them.
+	runUID types.UID // empty if the slot is for one Job
+	jobUID types.UID // empty if the slot is for a run
+	// jobs are the Jobs that the API server has reported. Only the worker reads and writes them.
 	jobs []types.UID
 }
 
 // slotOfJob names the slot that is kept for one Job.
 func slotOfJob(job types.UID) types.UID { return "job/" + job }
 
-// lookAgain is when a slot is looked at again of which nothing was told: an event may have been lost. It costs a look into the cache.
+// lookAgain is the time after which a slot is looked at without an event: one may have been lost. A look mostly reads only the cache.
 const lookAgain = time.Minute
 
 func newLeftovers(r *Reconciler) *leftovers {
@@ -57,7 +57,7 @@ func newLeftovers(r *Reconciler) *leftovers {
 	}
 }
 
-// keep looks after a slot from now on.
+// keep keeps a slot from now on.
 func (l *leftovers) keep(slot types.UID, kept *leftover) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,7 +85,7 @@ func (l *leftovers) kept(slot types.UID) *leftover {
 	return l.slots[slot]
 }
 
-// beginCreation says that a Job of the run is being created. Until that is over the slot of the run is not free.
+// beginCreation marks that a Job of the run is being created, until over is called. Meanwhile the slot of the run is not free.
 func (l *leftovers) beginCreation(run types.UID) (over func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -103,7 +103,7 @@ func (l *leftovers) isCreating(run types.UID) bool {
 	return l.creating[run]
 }
 
-// wake has the slots looked at that a Job or pod may belong to.
+// wake queues the slots to which a Job or pod may belong.
 func (l *leftovers) wake() toolscache.ResourceEventHandler {
 	look := func(obj any) {
 		if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
@@ -122,7 +122,7 @@ func (l *leftovers) wake() toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{UpdateFunc: func(_, obj any) { look(obj) }, DeleteFunc: look}
 }
 
-// Start works until ctx ends.
+// Start looks at the queued slots until ctx ends.
 func (l *leftovers) Start(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, l.work.ShutDown)
 	defer stop()
@@ -136,7 +136,7 @@ func (l *leftovers) Start(ctx context.Context) error {
 	}
 }
 
-// look gives a slot free if nothing remains.
+// look frees a slot if nothing remains.
 func (l *leftovers) look(ctx context.Context, slot types.UID) {
 	kept := l.kept(slot)
 	if kept == nil {
@@ -161,7 +161,8 @@ func (l *leftovers) look(ctx context.Context, slot types.UID) {
 	}
 }
 
-// remains says whether a Job or pod has not ended. The cache is believed that one has not: the news that it has wakes us.
+// remains says whether a Job or pod has not ended. If the cache shows a pod that has not ended, that is enough: an event will follow when
+// it ends.
 func (l *leftovers) remains(ctx context.Context, kept *leftover) (bool, error) {
 	for _, job := range kept.jobs {
 		pods := &corev1.PodList{}
@@ -183,7 +184,7 @@ func (l *leftovers) remains(ctx context.Context, kept *leftover) (bool, error) {
 	return l.eachPod(ctx, kept)
 }
 
-// eachJob asks the API server for the Jobs, notes them, and says whether one may still have a pod.
+// eachJob lists the Jobs from the API server, notes them in kept, and says whether one may still have a pod.
 func (l *leftovers) eachJob(ctx context.Context, kept *leftover) (remains bool, err error) {
 	for page := ""; ; {
 		list := &batchv1.JobList{}
@@ -226,8 +227,8 @@ func (l *leftovers) eachPod(ctx context.Context, kept *leftover) (remains bool, 
 	}
 }
 
-// isOf says whether a Job, or a pod of it, is what the slot is kept for. A Job whose run was deleted without it has no owner any more,
-// and a pod may have lost its Job; yet the run's UID is in what they execute. Nothing counts for two slots.
+// isOf says whether the slot is kept for this Job, or for the Job of this pod. If a run was deleted without its Job, the Job has no owner
+// any more, and a pod may have lost its Job. But the run's UID is in the environment of their containers. No Job counts for two slots.
 func (l *leftovers) isOf(kept *leftover, job, owner types.UID, spec corev1.PodSpec) bool {
 	if kept.runUID == "" {
 		return job == kept.jobUID
@@ -242,7 +243,7 @@ func ownerOf(object metav1.Object) types.UID {
 	return ""
 }
 
-// runUIDIn reads the UID of the run from the environment that newJob gave to each container.
+// runUIDIn reads the UID of the run from the environment that jobspec gave to each container.
 func runUIDIn(spec corev1.PodSpec) types.UID {
 	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
 		for _, container := range containers {
@@ -256,7 +257,8 @@ func runUIDIn(spec corev1.PodSpec) types.UID {
 	return ""
 }
 
-// mayHavePods says whether the Job may still get a pod. One that is being deleted gets none, nor one that was stopped: see suspendJob.
+// mayHavePods says whether the Job may still get a pod. A Job that is being deleted gets none, and neither does one that was stopped: see
+// lifecycle.SuspendedJob.
 func mayHavePods(job *batchv1.Job) bool {
 	return job.DeletionTimestamp.IsZero() && lifecycle.JobEnd(job) == nil && ptr.Deref(job.Spec.Parallelism, 1) > 0
 }

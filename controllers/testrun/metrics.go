@@ -8,8 +8,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// Metrics are what the controller publishes about runs, beside what controller-runtime publishes about itself. No label
-// holds the name of an object.
+// Metrics are the controller's metrics of runs, beside those of controller-runtime. No label holds the name of an object.
 type Metrics struct {
 	finished *prometheus.CounterVec
 	flaky    prometheus.Counter
@@ -76,7 +75,7 @@ func (m *Metrics) observe(run *v1alpha1.TestRun, next v1alpha1.TestRunStatus) {
 	}
 }
 
-// phaseCounter keeps the number of runs by phase from what the cache sees, so that a scrape costs nothing.
+// phaseCounter counts the runs by phase as the cache sees them, so that a scrape costs nothing.
 func (m *Metrics) phaseCounter() toolscache.ResourceEventHandler {
 	add := func(obj any, n float64) {
 		if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {

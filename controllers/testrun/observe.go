@@ -19,7 +19,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
-// observe reads what decide needs, and writes nothing. It tells the run's queue of what it has seen, and asks for its decision.
+// observe reads what a decision needs, and writes nothing. It reports what it has seen to the run's queue, and gets the queue's decision.
 func (r *Reconciler) observe(ctx context.Context, run *v1alpha1.TestRun, now time.Time) (lifecycle.Observation, error) {
 	seen, err := r.observeObjects(ctx, run, now)
 	if err == nil && run.DeletionTimestamp.IsZero() {
@@ -68,7 +68,7 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 	return seen, err
 }
 
-// observeSlowStart asks why an attempt has not started.
+// observeSlowStart reads why an attempt has not started.
 func (r *Reconciler) observeSlowStart(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	var err error
 	if seen.Warnings, err = r.warnings.about(ctx, seen.Run.Namespace, seen.Subject()); err != nil {
@@ -83,14 +83,14 @@ func (r *Reconciler) observeSlowStart(ctx context.Context, seen lifecycle.Observ
 	return seen, nil
 }
 
-// observeWithoutJob reads what the attempt's Job is to be made of.
+// observeWithoutJob reads what the attempt's Job has to be made from.
 func (r *Reconciler) observeWithoutJob(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	var err error
 	if seen.JobVanished = r.vanished(seen.Run); seen.JobVanished {
 		return seen, nil
 	}
 	if last := lifecycle.LastEnded(seen.Run.Status); last != nil && seen.Run.Status.Phase != v1alpha1.PhaseFinished {
-		// The cache knows nothing of the Job's template.
+		// The cache does not hold the Job's template.
 		if seen.LastJob, err = ownJob(ctx, r.APIReader, seen.Run, last.Number); err != nil || seen.LastJob == nil {
 			return seen, err
 		}
@@ -106,11 +106,11 @@ func (r *Reconciler) observeWithoutJob(ctx context.Context, seen lifecycle.Obser
 	return seen, err
 }
 
-// maxReruns bounds how many runs are looked at to find the one that was first. Names may be used again, and so form a circle.
+// maxReruns bounds how many runs are read to find the original one. A name may be used again, so runs may repeat each other in a circle.
 const maxReruns = 100
 
-// readAsked finds what the run asks for: a run that repeats another one asks for what that one asked for. The cache does not know
-// any more what a finished run asked for.
+// readAsked finds what the run asks for. A run that repeats another one asks for what that one asked for. The cache no longer holds what a
+// finished run asked for. If the original run does not exist, only RerunOf is set.
 func (r *Reconciler) readAsked(ctx context.Context, run *v1alpha1.TestRun) (v1alpha1.TestRunSpec, error) {
 	asked := run.Spec
 	for range maxReruns {
@@ -130,8 +130,8 @@ func (r *Reconciler) readAsked(ctx context.Context, run *v1alpha1.TestRun) (v1al
 	return asked, nil
 }
 
-// vanished says whether the attempt's Job, which does not exist now, has existed before: the status says so, or, between the
-// creation of the Job and the next write of the status, this process remembers.
+// vanished says whether the attempt's Job, which does not exist now, existed before. The status says so. Between the creation of the Job
+// and the next write of the status, only this process remembers it. See docs/decisions/one-job-per-attempt.md.
 func (r *Reconciler) vanished(run *v1alpha1.TestRun) bool {
 	_, remembered := r.jobsSeen.Get(attemptOf(run))
 	return remembered || lifecycle.CurrentAttempt(run.Status).Job != ""
@@ -142,8 +142,8 @@ func attemptOf(run *v1alpha1.TestRun) string {
 	return fmt.Sprintf("%s/%d", run.UID, lifecycle.CurrentAttempt(run.Status).Number)
 }
 
-// readJob finds the attempt's Job. The cache holds none that has succeeded, and may lag: only the API server may say that a
-// known Job is gone. A Job that nobody knows of yet is asked for where it matters: see createJob and confirm.
+// readJob finds the attempt's Job. The cache holds no Job that has succeeded, and may lag, so only the API server may say that a known Job
+// is gone. For a Job that is not known yet, createJob and confirm ask the API server where it matters.
 func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batchv1.Job, error) {
 	number := lifecycle.CurrentAttempt(run.Status).Number
 	if run.Status.Phase == v1alpha1.PhaseFinished {
@@ -160,7 +160,7 @@ func (r *Reconciler) readJob(ctx context.Context, run *v1alpha1.TestRun) (*batch
 	return ownJob(ctx, r.APIReader, run, number)
 }
 
-// confirm asks the API server before a run ends in a way that a stale cache may have made up.
+// confirm asks the API server before a run ends for a reason that a stale cache may have caused.
 func (r *Reconciler) confirm(ctx context.Context, seen lifecycle.Observation, plan lifecycle.Plan) error {
 	switch {
 	case plan.State == nil, plan.State.Phase != v1alpha1.PhaseFinished, seen.JobVanished:
@@ -174,7 +174,7 @@ func (r *Reconciler) confirm(ctx context.Context, seen lifecycle.Observation, pl
 	}
 }
 
-// confirmNoJob: the cache may not have seen yet that the run has a Job.
+// confirmNoJob: the cache may not show yet that the run has a Job.
 func (r *Reconciler) confirmNoJob(ctx context.Context, seen lifecycle.Observation, reason string) error {
 	job, err := ownJob(ctx, r.APIReader, seen.Run, lifecycle.CurrentAttempt(seen.Run.Status).Number)
 	if job != nil {
@@ -186,7 +186,7 @@ func (r *Reconciler) confirmNoJob(ctx context.Context, seen lifecycle.Observatio
 	return err
 }
 
-// confirmNotSuspended: a Job that is suspended has its pod deleted, and the cache may have seen only the second.
+// confirmNotSuspended: suspending a Job deletes its pod, and the cache may show only the deletion so far.
 func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen lifecycle.Observation) error {
 	job, err := ownJob(ctx, r.APIReader, seen.Run, lifecycle.CurrentAttempt(seen.Run.Status).Number)
 	if lifecycle.IsSuspended(job) && !lifecycle.IsSuspended(seen.Job) {
@@ -208,7 +208,7 @@ func (r *Reconciler) confirmNoQueue(ctx context.Context, seen lifecycle.Observat
 	}
 }
 
-// ownJob reads the Job of the attempt; nil if there is none. A Job of that name that is not the run's does not count.
+// ownJob reads the Job of the attempt; nil if there is none. A Job of that name that the run does not own does not count.
 func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, attempt int32) (*batchv1.Job, error) {
 	job := &batchv1.Job{}
 	err := reader.Get(ctx, client.ObjectKey{Namespace: run.Namespace, Name: jobspec.JobName(run, attempt)}, job)
@@ -223,8 +223,8 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 	return job, nil
 }
 
-// readPod finds the Job's pod. Only the API server may say that an ended Job has none. It is also asked how a pod ended that the cache
-// has forgotten.
+// readPod finds the Job's pod. Only the API server may say that an ended Job has none. The API server is also asked how a pod ended if the
+// cache has dropped that.
 func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
 	pods := &corev1.PodList{}
 	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{runcache.PodsByJob: string(job.UID)})
@@ -238,7 +238,7 @@ func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod
 	return pod, nil
 }
 
-// podsPerPage is how many pods are read at a time. Anybody may give as many as they like the label of a Job's pods.
+// podsPerPage is how many pods are read at a time. Anybody may give any number of pods the label of a Job's pods.
 const podsPerPage = 100
 
 func (r *Reconciler) readPodUncached(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
@@ -261,7 +261,7 @@ func (r *Reconciler) readPodUncached(ctx context.Context, job *batchv1.Job) (*co
 	}
 }
 
-// firstPod is the one that was made first; nil if there is none. A Job never has more than one, unless Kubernetes itself made a second.
+// firstPod is the oldest pod; nil if there is none. A Job has only one, unless Kubernetes itself has made a second one.
 func firstPod(pods []corev1.Pod) *corev1.Pod {
 	if len(pods) == 0 {
 		return nil
@@ -272,8 +272,8 @@ func firstPod(pods []corev1.Pod) *corev1.Pod {
 	return &first
 }
 
-// readTest reads the Test that a run asks for; nil if it does not exist, or if the run asks for none. Only the API server
-// may say that it does not exist. The cache holds no template: see readWhole.
+// readTest reads the Test for which a run asks; nil if it does not exist, or if the run asks for none. Only the API server may say that it
+// does not exist. The cache holds no template: see readWhole.
 func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alpha1.TestReference) (*v1alpha1.Test, error) {
 	if ref == nil {
 		return nil, nil
@@ -285,8 +285,8 @@ func (r *Reconciler) readTest(ctx context.Context, namespace string, ref *v1alph
 	return readTestFrom(ctx, r.APIReader, key)
 }
 
-// readSilence asks about the node of a pod that may be silent. A node that does not exist any more is no case of ours: then
-// Kubernetes' pod garbage collector ends the pod.
+// readSilence is when the node of a pod that may be silent became silent; zero if it is not. A node that does not exist any more does not
+// count: Kubernetes' pod garbage collector then ends the pod.
 func (r *Reconciler) readSilence(ctx context.Context, seen lifecycle.Observation, now time.Time) (time.Time, error) {
 	node := &corev1.Node{}
 	err := r.APIReader.Get(ctx, client.ObjectKey{Name: seen.Pod.Spec.NodeName}, node)

@@ -16,13 +16,13 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// refusedRetry is how long a run is left alone for which the API server takes no status at all.
+// refusedRetry is how long a run is left alone if the API server refuses every status of it.
 const refusedRetry = 10 * time.Minute
 
-// refusedRuns are the runs for which the API server takes no status at all, and since when.
+// refusedRuns holds the runs of which the API server refuses every status, and since when.
 type refusedRuns struct{ runs *lru.Cache }
 
-// refusedRun is a version of such a run. A change of the run may mend it, and then it is looked at again.
+// refusedRun is a version of such a run. A new version is looked at again, because the change may have repaired it.
 type refusedRun struct {
 	version string
 	since   time.Time
@@ -30,7 +30,7 @@ type refusedRun struct {
 
 func newRefusedRuns() refusedRuns { return refusedRuns{lru.New(remembered)} }
 
-// left is for how long the run is still to be left alone.
+// left is how much longer the run is left alone.
 func (r refusedRuns) left(run *v1alpha1.TestRun, now time.Time) time.Duration {
 	known, ok := r.runs.Get(run.UID)
 	if !ok || known.(refusedRun).version != run.ResourceVersion {
@@ -48,8 +48,8 @@ func (r refusedRuns) add(run *v1alpha1.TestRun, now time.Time) bool {
 
 func (r refusedRuns) forget(uid types.UID) { r.runs.Remove(uid) }
 
-// endRefused ends a run whose status the API server refuses as invalid: it would refuse it for ever. What may still run is stopped
-// before, because a run that has ended holds no slot.
+// endRefused ends a run whose status the API server refuses as invalid, because it would refuse it forever. First it stops what may still
+// run, because a run that has ended holds no slot. See docs/decisions/trust.md.
 func (r *Reconciler) endRefused(ctx context.Context, seen lifecycle.Observation, status v1alpha1.TestRunStatus, cause error, now time.Time) (reconcile.Result, error) {
 	log.FromContext(ctx).Error(cause, "The API server refuses the status of the run", "phase", status.Phase)
 	why := lifecycle.Finished(v1alpha1.VerdictError, v1alpha1.ReasonStatusRefused, fmt.Sprintf("The API server refuses the status of the run: %v", cause))

@@ -17,9 +17,9 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// What becomes of the slot of a run that is gone or has finished.
+// The slot of a run that is gone or has finished.
 
-// deletedRun has the queues know that a run is gone.
+// deletedRun reports deleted runs to the queues.
 func (r *Reconciler) deletedRun() toolscache.ResourceEventHandler {
 	return toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(obj any) {
 		if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
@@ -31,13 +31,13 @@ func (r *Reconciler) deletedRun() toolscache.ResourceEventHandler {
 	}}
 }
 
-// leavesQueue tells the queues of a run that has finished. Its slot is free once its pod has ended, too: it may have been deleted with a
-// long grace period, or have lost its Job.
+// leavesQueue reports to the queues that a run has finished. Its slot is free only once its pod has ended, too: the pod may have been
+// deleted with a long grace period, or have lost its Job.
 func (r *Reconciler) leavesQueue(seen lifecycle.Observation) {
 	r.runEnds(seen.Run, seen.EndedEntry(), lifecycle.MayRemain(seen))
 }
 
-// runEnds tells the queues that the run is gone, or has finished, and looks after its slot if something may remain.
+// runEnds reports to the queues that the run is gone or has finished. If a Job or pod may remain, it keeps the slot.
 func (r *Reconciler) runEnds(run *v1alpha1.TestRun, end *admission.Run, mayRemain bool) {
 	if slot, keeps := r.Queues.Ends(run.UID, end, mayRemain); keeps {
 		r.leftovers.keep(slot, &leftover{run: types.NamespacedName{Namespace: run.Namespace, Name: run.Name}, runUID: run.UID})
@@ -50,8 +50,8 @@ var hasNotEnded = fields.AndSelectors(
 	fields.OneTermNotEqualSelector("status.phase", string(corev1.PodFailed)),
 )
 
-// fillLeftovers tells the queues of what has not ended although its run is gone, or has finished: another controller may have known the
-// run. Those of runs that have not finished count with their run.
+// fillLeftovers reports to the queues each Job and pod that has not ended although its run is gone or has finished: only an earlier leader
+// may have known that run. Those of unfinished runs count with their run.
 func (r *Reconciler) fillLeftovers(ctx context.Context, runs []v1alpha1.TestRun, jobs []*batchv1.Job) error {
 	counts := map[types.UID]bool{}
 	for i := range runs {
@@ -72,7 +72,7 @@ func (r *Reconciler) fillLeftovers(ctx context.Context, runs []v1alpha1.TestRun,
 	})
 }
 
-// claim keeps a slot for a Job and its pods, of which one has this metadata. A pod of no Job is none of ours.
+// claim keeps a slot for a Job and its pods. found is the metadata of the Job or of a pod. A pod without a Job is not ours.
 func (r *Reconciler) claim(job types.UID, found metav1.ObjectMeta) {
 	if job == "" {
 		return
@@ -86,8 +86,8 @@ func (r *Reconciler) claim(job types.UID, found metav1.ObjectMeta) {
 	r.leftovers.keep(slotOfJob(job), &leftover{run: run, jobUID: job})
 }
 
-// mayHavePods says whether the Job, of which only the metadata is known, may still get a pod. The cache is believed that it has ended or
-// was stopped, since neither is ever undone.
+// mayHavePods says whether the Job, of which only the metadata is known, may still get a pod. If the cache shows that the Job has ended or
+// was stopped, that is enough, because neither can be undone.
 func (r *Reconciler) mayHavePods(ctx context.Context, job *batchv1.Job) bool {
 	cached := &batchv1.Job{}
 	if r.Client.Get(ctx, client.ObjectKeyFromObject(job), cached) == nil && cached.UID == job.UID {
@@ -96,13 +96,13 @@ func (r *Reconciler) mayHavePods(ctx context.Context, job *batchv1.Job) bool {
 	return job.DeletionTimestamp.IsZero()
 }
 
-// hasFinished says whether the run exists and has finished: then its Job is stopped, and no more than its pods count.
+// hasFinished says whether the run exists and has finished. Then its Job is stopped, and only its pods count.
 func (r *Reconciler) hasFinished(ctx context.Context, of metav1.ObjectMeta, owner types.UID) bool {
 	run := r.cachedRun(ctx, of)
 	return run != nil && run.UID == owner && run.Status.Phase == v1alpha1.PhaseFinished
 }
 
-// isGivenUp says whether the pod is that of a run which ended because the pod's node was silent: see mayRemain.
+// isGivenUp says whether the pod is that of a run which ended because the pod's node was silent: see lifecycle.MayRemain.
 func (r *Reconciler) isGivenUp(ctx context.Context, pod metav1.ObjectMeta) bool {
 	run := r.cachedRun(ctx, pod)
 	if run == nil || run.Status.Phase != v1alpha1.PhaseFinished {
@@ -120,7 +120,7 @@ func (r *Reconciler) cachedRun(ctx context.Context, of metav1.ObjectMeta) *v1alp
 	return run
 }
 
-// reportToQueue tells the queue of the run as it is seen, and asks what is decided about it.
+// reportToQueue reports the run as it is seen to its queue, and returns what is decided about it.
 func (r *Reconciler) reportToQueue(seen lifecycle.Observation) admission.Turn {
 	if seen.Run.Status.Phase == v1alpha1.PhaseFinished {
 		r.leavesQueue(seen)

@@ -10,17 +10,17 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// errStale means that the API server knows more than the cache did: the reconcile has to be done again.
+// errStale means that the cache is behind the API server: the reconcile has to be repeated.
 var errStale = errors.New("the cache is behind the API server")
 
-// stop makes an attempt end and records why in the same write, so that no crash can part the two.
+// stop makes an attempt end and records why in the same write, so that no crash can separate the two.
 //
-// A pod whose test runs, or whose init containers do, is stopped by its kubelet and kept: it may have logs. Any other is taken
-// away by suspending its Job. Its time limit would not do: without a node nobody looks at it, and a kubelet that waits for a
-// volume or an image looks at it only after it has started the container.
+// If the pod's test or its init containers run, there may be logs to keep, so the kubelet stops the pod. In all other cases suspending the
+// Job deletes the pod. A time limit on that pod would not do: no kubelet looks at a pod without a node, and a kubelet that waits for a
+// volume or an image looks at the limit only after it has started the container. See docs/decisions/stopping.md.
 func (r *Reconciler) stop(ctx context.Context, seen lifecycle.Observation, why *lifecycle.State) error {
 	if podGone := seen.Pod == nil || lifecycle.PodHasEnded(seen.Pod); podGone && lifecycle.IsSuspended(seen.Job) && lifecycle.JobEnd(seen.Job) == nil {
-		return r.patch(ctx, "suspending the Job", seen.Job, lifecycle.SuspendedJob(seen, why, r.Clock.Now())) // whoever suspended it may resume it
+		return r.patch(ctx, "suspending the Job", seen.Job, lifecycle.SuspendedJob(seen, why, r.Clock.Now())) // whoever suspended it might resume it
 	}
 	if lifecycle.PodHasEnded(seen.Pod) || lifecycle.StopOfPod(seen.Pod) != nil || lifecycle.StopOfJob(seen.Job) != nil {
 		return nil

@@ -19,8 +19,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
-// openQueues tells the queues of every run that there is, and then lets them decide. What has started is known from the Jobs as
-// the API server has them, since a controller before this one may have made them a moment ago.
+// openQueues reports every existing run to the queues, and then lets them decide. It learns from the API server which runs have Jobs,
+// because the leader before this one may have created some a moment ago. See docs/decisions/admission.md.
 func (r *Reconciler) openQueues(ctx context.Context) error {
 	for {
 		err := r.fillQueues(ctx)
@@ -37,7 +37,7 @@ func (r *Reconciler) openQueues(ctx context.Context) error {
 	}
 }
 
-// fillQueues believes nothing of the cache but which finished runs keep a unique key: a cache may be behind.
+// fillQueues reads from the API server, because the cache may be behind. Only the finished runs that keep a unique key come from the cache.
 func (r *Reconciler) fillQueues(ctx context.Context) error {
 	queues := &v1alpha1.TestQueueList{}
 	if err := r.APIReader.List(ctx, queues); err != nil {
@@ -50,13 +50,13 @@ func (r *Reconciler) fillQueues(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := r.jobsOf(ctx, runs) // after the runs, so that it holds what was made last
+	found, err := r.jobsOf(ctx, runs) // after the runs, so that it holds the newest Jobs
 	if err != nil {
 		return err
 	}
 	for i := range runs {
 		if !runs[i].DeletionTimestamp.IsZero() {
-			continue // what it has counts, and not the run: it starts nothing any more
+			continue // its Jobs and pods count, see fillLeftovers: the run itself starts nothing any more
 		}
 		if err := r.fill(ctx, &runs[i], found.jobs[runs[i].UID]); err != nil {
 			return err
@@ -68,10 +68,10 @@ func (r *Reconciler) fillQueues(ctx context.Context) error {
 	return r.fillEnded(ctx)
 }
 
-// runsPerPage is how many runs are read at a time. Each may be as large as etcd takes, and a multiple of that in memory.
+// runsPerPage is how many runs are read at a time. Each may be as large as etcd allows, and takes several times that in memory.
 const runsPerPage = 50
 
-// unfinishedRuns reads the runs that have not finished, as the cache would hold them.
+// unfinishedRuns reads the runs that have not finished, reduced to what the cache would hold of them.
 func (r *Reconciler) unfinishedRuns(ctx context.Context) ([]v1alpha1.TestRun, error) {
 	unfinished := client.MatchingFieldsSelector{Selector: fields.OneTermNotEqualSelector("status.phase", string(v1alpha1.PhaseFinished))}
 	var runs []v1alpha1.TestRun
@@ -93,7 +93,7 @@ func (r *Reconciler) unfinishedRuns(ctx context.Context) ([]v1alpha1.TestRun, er
 	}
 }
 
-// fill tells the queues of a run that has not finished, and has that Job; nil is none.
+// fill reports an unfinished run to the queues. job is its Job; nil if it has none.
 func (r *Reconciler) fill(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) (err error) {
 	seen := lifecycle.Observation{Request: jobspec.Request{Run: run}, Job: job}
 	if job == nil {
@@ -109,7 +109,7 @@ func (r *Reconciler) fill(ctx context.Context, run *v1alpha1.TestRun, job *batch
 	return nil
 }
 
-// fillEnded tells the queues of the finished runs whose unique key may still count.
+// fillEnded reports to the queues the finished runs whose unique key may still count.
 func (r *Reconciler) fillEnded(ctx context.Context) error {
 	runs := &v1alpha1.TestRunList{}
 	if err := r.Client.List(ctx, runs, client.MatchingFields{runcache.KeepsUniqueKey: "true"}, client.UnsafeDisableDeepCopy); err != nil {
@@ -124,21 +124,21 @@ func (r *Reconciler) fillEnded(ctx context.Context) error {
 const (
 	// jobsPerPage is how many Jobs are read at a time.
 	jobsPerPage = 500
-	// fewRuns are so many that to read the Job of each takes no longer than a second or two.
+	// fewRuns is the number of runs up to which reading the Job of each takes a second or two at most.
 	fewRuns = 500
 )
 
-// foundJobs are Jobs that the API server has told of.
+// foundJobs are Jobs that the API server has reported.
 type foundJobs struct {
-	// jobs has one for each run that has any, by the UID of the run.
+	// jobs holds one Job for each run that has any, by the UID of the run.
 	jobs map[types.UID]*batchv1.Job
-	// all are those that have not succeeded: of these runs, and of others if they may still have a pod.
+	// all holds the Jobs that have not succeeded: those of these runs, and those of other runs that may still have a pod.
 	all []*batchv1.Job
 }
 
-// jobsOf asks the API server for the Jobs of these runs, one for each run that has any, and remembers those of their attempts: the
-// cache does not have those that have succeeded. Of some only the metadata is known. Every run that is kept has a Job that has
-// succeeded, so those are not listed unless many runs may have one: they are asked for by name.
+// jobsOf reads the Jobs of these runs from the API server, one for each run that has any, and remembers those of current attempts. Of some
+// it reads only the metadata. The cache does not hold Jobs that have succeeded, and every kept run has one. So jobsOf does not list those,
+// but reads them by name, unless many runs may have one. See docs/decisions/memory.md.
 func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (*foundJobs, error) {
 	found := &foundJobs{jobs: map[types.UID]*batchv1.Job{}}
 	if err := r.listJobs(ctx, runs, runcache.HasNotSucceeded, found); err != nil {
@@ -168,7 +168,7 @@ func (r *Reconciler) jobsOf(ctx context.Context, runs []v1alpha1.TestRun) (*foun
 	return found, nil
 }
 
-// listJobs adds to found those that the selector selects.
+// listJobs adds to found the Jobs that the selector selects.
 func (r *Reconciler) listJobs(ctx context.Context, runs []v1alpha1.TestRun, which fields.Selector, found *foundJobs) error {
 	byUID := make(map[types.UID]*v1alpha1.TestRun, len(runs))
 	for i := range runs {
@@ -186,7 +186,7 @@ func (r *Reconciler) listJobs(ctx context.Context, runs []v1alpha1.TestRun, whic
 	})
 }
 
-// eachMetadata asks the API server for the objects of all runs that the selector selects.
+// eachMetadata calls visit with the metadata of each object of a run that the selector selects, as the API server has it.
 func (r *Reconciler) eachMetadata(ctx context.Context, list schema.GroupVersionKind, which fields.Selector, visit func(metav1.ObjectMeta)) error {
 	for page := ""; ; {
 		objects := &metav1.PartialObjectMetadataList{}
@@ -205,7 +205,7 @@ func (r *Reconciler) eachMetadata(ctx context.Context, list schema.GroupVersionK
 	}
 }
 
-// found adds the Job of the run to jobs. That of the current attempt is the one that counts.
+// found adds the Job of the run to jobs. The Job of the current attempt takes precedence.
 func (r *Reconciler) found(run *v1alpha1.TestRun, job *batchv1.Job, jobs map[types.UID]*batchv1.Job) {
 	switch {
 	case isCurrent(job, run):

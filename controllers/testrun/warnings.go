@@ -16,15 +16,14 @@ import (
 )
 
 const (
-	// warningsAge is how old the warnings of a namespace may be. What is asked about has been waiting for longer.
+	// warningsAge is how old the warnings of a namespace may be. An attempt that is slow to start has waited longer than that.
 	warningsAge = lifecycle.ExplainAfter - time.Second
-	// warnedNamespaces bounds of how many namespaces they are kept.
+	// warnedNamespaces is for how many namespaces warnings are kept.
 	warnedNamespaces = 1024
 )
 
-// warnings are the Warning events of each namespace, about whatever. The API server has no index of events: a list costs it
-// as much as all events of the namespace, whatever is asked for. So one list serves all who ask within seconds, which are many when
-// the cluster is too busy to start anything.
+// warnings caches the Warning events of each namespace. The API server has no index of events: each list costs as much as listing all
+// events of the namespace. So one list serves all that ask within seconds. They are many when the cluster is too busy to start anything.
 type warnings struct {
 	reader client.Reader
 	lists  singleflight.Group

@@ -13,7 +13,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// readWhole reads from the API server what the cache holds in part: the run, and its Test. They must be those that were decided about.
+// readWhole reads from the API server the run and its Test, of which the cache holds only a part. Both must still be those that were
+// decided about. See docs/decisions/memory.md.
 func (r *Reconciler) readWhole(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	run := &v1alpha1.TestRun{}
 	if err := r.APIReader.Get(ctx, client.ObjectKeyFromObject(seen.Run), run); err != nil {
@@ -26,7 +27,7 @@ func (r *Reconciler) readWhole(ctx context.Context, seen lifecycle.Observation) 
 	if run.Spec.RerunOf == nil {
 		seen.Asked = run.Spec
 	}
-	if seen.LastJob != nil || seen.Test == nil { // what a further attempt executes has been read from the last one's Job
+	if seen.LastJob != nil || seen.Test == nil { // observeAgain has read what a further attempt executes
 		return seen, nil
 	}
 	test, err := readTestFrom(ctx, r.APIReader, client.ObjectKeyFromObject(seen.Test))
@@ -53,7 +54,8 @@ func readTestFrom(ctx context.Context, reader client.Reader, key client.ObjectKe
 	return test, nil
 }
 
-// observeAgain finds what the next attempt executes: what the last one did, whatever others have made of its Job since.
+// observeAgain finds what the next attempt executes: what the last one executed, whatever others have changed on its Job since. See
+// docs/decisions/retries.md.
 func (r *Reconciler) observeAgain(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	last := jobspec.RecordOn(seen.LastJob)
 	if !last.IsDigest() {
@@ -72,7 +74,7 @@ func (r *Reconciler) observeAgain(ctx context.Context, seen lifecycle.Observatio
 	}
 	if now.Asked.TestRef != nil {
 		key := client.ObjectKey{Namespace: seen.Run.Namespace, Name: now.Asked.TestRef.Name}
-		if now.Test, err = readTestFrom(ctx, r.APIReader, key); err != nil { // the cache does not hold it whole
+		if now.Test, err = readTestFrom(ctx, r.APIReader, key); err != nil { // the cache does not hold its template
 			return seen, err
 		}
 	}

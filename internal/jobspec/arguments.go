@@ -8,14 +8,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// What Linux hands to a program: one argument or variable, with its end, and all of them together.
+// What Linux accepts, in bytes: one argument or variable with the zero byte at its end, and all of them together.
 const (
 	maxArgument  = 128 << 10
 	maxArguments = 2 << 20
 )
 
-// argumentsTooLong says which container could never start: what its $(NAME) stand for makes its arguments or variables larger than
-// Linux takes. The kernel says so in the container's log alone. What comes from ConfigMaps and Secrets is not known here, and not counted.
+// argumentsTooLong returns an error if a container could never start, because its arguments or variables are larger than Linux accepts once
+// each $(NAME) is replaced. The kernel's error would only be in the container's log. Values from ConfigMaps and Secrets are not known here,
+// and not counted.
 func argumentsTooLong(pod *corev1.PodSpec) error {
 	for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
 		lengths, total := map[string]int{}, 0
@@ -45,7 +46,7 @@ func argumentsTooLong(pod *corev1.PodSpec) error {
 	return nil
 }
 
-// expandedLength is the length of a text when Kubernetes has put in what is known of its $(NAME), and $ for $$.
+// expandedLength is the length of a text after Kubernetes has replaced each known $(NAME), and $$ by $.
 func expandedLength(text string, lengths map[string]int) int {
 	length := len(text)
 	for _, found := range reference.FindAllString(text, -1) {

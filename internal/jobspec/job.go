@@ -16,10 +16,10 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// Render makes the Job of an attempt from the whole definition, or says why there can be none.
+// Render makes the Job of an attempt from the whole definition. If there can be none, the error is a final *Refusal.
 func Render(asked Request, runner Runner, attempt int32) (*batchv1.Job, error) {
 	def := asked.Definition()
-	if def.Err != nil { // the cache does not hold all that params have to fit
+	if def.Err != nil { // found only now if the cache did not hold all enums
 		return nil, &Refusal{v1alpha1.ReasonInvalidParams, true, def.Err}
 	}
 	if size := sizeOfJob(def.Spec.Template, def.Params); size > maxJob {
@@ -40,19 +40,19 @@ func JobName(run *v1alpha1.TestRun, attempt int32) string {
 // newJob renders the Job of an attempt.
 func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv1.Job {
 	run, template := asked.Run, templateOf(def)
-	kept := Record{
+	record := Record{
 		Container:    testContainerOf(def.Spec, def.Spec.Template.Spec.Containers).Name,
 		StartTimeout: def.StartTimeout, UnreachableTimeout: def.UnreachableTimeout,
 		Retry: def.Retry, Queueing: def.Queueing, Format: formatToRead(def.Spec), Definition: keep(asked, def),
 	}
 	if def.Test != nil {
-		kept.Test, kept.TestGeneration = def.Test.Name, def.Test.Generation
+		record.Test, record.TestGeneration = def.Test.Name, def.Test.Generation
 	}
-	labels := merged(kept.labels(), map[string]string{v1alpha1.LabelRun: run.Name, v1alpha1.LabelAttempt: strconv.Itoa(int(attempt))})
+	labels := merged(record.labels(), map[string]string{v1alpha1.LabelRun: run.Name, v1alpha1.LabelAttempt: strconv.Itoa(int(attempt))})
 
 	template.Labels = merged(template.Labels, labels)
 	labels = merged(forKueue(template.Labels), labels)
-	annotations := merged(forKueue(template.Annotations), kept.annotations())
+	annotations := merged(forKueue(template.Annotations), record.annotations())
 	if queueing := def.Queueing.forPod(); queueing != "" {
 		template.Annotations = merged(template.Annotations, map[string]string{v1alpha1.AnnotationAdmission: queueing})
 	}
@@ -71,7 +71,7 @@ func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv
 			containers[i].Env = withEnv(containers[i].Env, env)
 		}
 	}
-	if format := kept.Format; format != v1alpha1.ResultsNone {
+	if format := record.Format; format != v1alpha1.ResultsNone {
 		test := testContainerOf(def.Spec, pod.Containers)
 		runner.addTo(pod, test, def.Spec.Results, format)
 		if format == v1alpha1.ResultsAuto || format == v1alpha1.ResultsJUnit {
@@ -91,7 +91,8 @@ func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv
 	}
 }
 
-// templateOf is the definition's template as it may reach a pod. The API server refuses what is left out here; but it did not always.
+// templateOf is the definition's template without the labels and annotations that only the operator may set. The API server refuses those,
+// but not in definitions that were stored earlier. Nothing else of the template's metadata is taken. See docs/decisions/trust.md.
 func templateOf(def Definition) *corev1.PodTemplateSpec {
 	template := def.Spec.Template.DeepCopy()
 	template.ObjectMeta = metav1.ObjectMeta{Labels: withoutOurs(template.Labels), Annotations: withoutOurs(template.Annotations)}
@@ -115,7 +116,7 @@ func identity(run *v1alpha1.TestRun, attempt int32) []corev1.EnvVar {
 	}
 }
 
-// withEnv puts ours first, so that the template's own variables can refer to them, and instead of those with the same name.
+// withEnv puts our variables first, so that the template's own can refer to them. Ours replace those with the same name.
 func withEnv(templates, ours []corev1.EnvVar) []corev1.EnvVar {
 	env := slices.Clone(ours)
 	for _, variable := range templates {
@@ -149,7 +150,7 @@ func merged(base, over map[string]string) map[string]string {
 // wholeSeconds rounds up.
 func wholeSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
-// forKueue returns the labels or annotations of a template that speak to Kueue: it reads them on the Job.
+// forKueue returns the template's labels or annotations that are meant for Kueue: Kueue reads them on the Job.
 func forKueue(all map[string]string) map[string]string {
 	kueues := map[string]string{}
 	for key, value := range all {

@@ -17,8 +17,8 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// kept is what a further attempt is rendered from. It is kept on the Job, because the Test and the repeated run may change or be
-// deleted, and because others change the Job itself: see docs/decisions/retries.md. A run with a definition of its own needs none.
+// kept is what a further attempt is rendered from. It is kept on the Job, because the Test and the repeated run may change or be deleted,
+// and others may change the Job itself: see docs/decisions/retries.md. A run with a definition of its own needs none.
 type kept struct {
 	// Asked is what the repeated run asked for; nil for a run that repeats none.
 	Asked *v1alpha1.TestRunSpec `json:"asked,omitempty"`
@@ -29,18 +29,18 @@ type kept struct {
 const (
 	// keptPrefix names the encoding: base64 of deflated JSON, with keptDictionary.
 	keptPrefix = "1:"
-	// digestPrefix is that of a definition that is too large to be kept: only its hash is.
+	// digestPrefix marks the hash of a definition that is too large to be kept.
 	digestPrefix = "sha256:"
 
 	// maxKept bounds the annotation. All annotations of an object together may have 256 KiB.
 	maxKept = 64 << 10
-	// maxKeptJSON and maxKeptValues bound what the annotation may turn into: a few bytes of JSON become a large struct.
+	// maxKeptJSON and maxKeptValues bound what the annotation may unpack to: a few bytes of JSON become a large struct.
 	maxKeptJSON   = 1 << 20
 	maxKeptValues = 20000
 )
 
-// keptDictionary holds what most definitions have in common, most common last: it halves what is kept. Another dictionary needs
-// another prefix.
+// keptDictionary is the dictionary of the compression: what most definitions have in common, with the most common last. It halves the size
+// of what is kept. Another dictionary needs another keptPrefix.
 const keptDictionary = `"results":{"format":"JUnit","path":"},"retention":{"keep":{"ttl":"},"concurrency":{"key":","queue":","priority":"required":true,"default":","enum":["` +
 	`"kueue.x-k8s.io/queue-name":"annotations":{"nodeSelector":{"tolerations":[{"key":"effect":"NoSchedule"},"serviceAccountName":"imagePullSecrets":[{"name":"initContainers":[{"name":"` +
 	`"valueFrom":{"secretKeyRef":{"key":"configMapKeyRef":{"key":"emptyDir":{}},{"name":","configMap":{"name":","secret":{"secretName":"volumes":[{"name":"volumeMounts":[{"name":","mountPath":"/` +
@@ -74,7 +74,7 @@ func keptOf(r Request) kept {
 		}
 	}
 	if r.Test != nil {
-		spec := r.Test.Spec // not its description and retention, which no attempt needs
+		spec := r.Test.Spec // without description and retention, which no attempt needs
 		spec.Description, spec.Retention = "", v1alpha1.Retention{}
 		k.Test = &spec
 	}
@@ -94,10 +94,10 @@ func digest(encoded []byte) string {
 	return digestPrefix + hex.EncodeToString(sum[:])
 }
 
-// IsDigest says whether the Job keeps no more than the hash of the definition.
+// IsDigest says whether the Job keeps only the hash of the definition.
 func (r Record) IsDigest() bool { return strings.HasPrefix(r.Definition, digestPrefix) }
 
-// IsDigestOf says whether the hash is that of the request as it is now.
+// IsDigestOf says whether the hash that the Job keeps is that of the request as it is now.
 func (r Record) IsDigestOf(now Request) bool { return digest(keptOf(now).json()) == r.Definition }
 
 var deflaters = sync.Pool{New: func() any {
@@ -108,7 +108,7 @@ var deflaters = sync.Pool{New: func() any {
 	return writer
 }}
 
-// deflate writes what inflate can read, or says that it is too large for that.
+// deflate packs a definition so that inflate can read it. The error is errTooLarge if it exceeds the bounds.
 func deflate(encoded []byte) (string, error) {
 	if err := boundKept(encoded); err != nil {
 		return "", err
@@ -134,7 +134,8 @@ func pack(encoded []byte) string {
 	return annotation.String()
 }
 
-// inflate reads what deflate wrote. The annotation is not to be trusted: whoever may change the Job can have changed it.
+// inflate reads what deflate wrote. It does not trust the annotation: whoever may change the Job can change it. See
+// docs/decisions/trust.md.
 func inflate(annotation string) (k kept, err error) {
 	packed, ok := strings.CutPrefix(annotation, keptPrefix)
 	if !ok || len(annotation) > maxKept {
@@ -158,7 +159,7 @@ func boundKept(encoded []byte) error {
 	return nil
 }
 
-// RequestKept is the request that the last attempt was rendered from, as its Job keeps it.
+// RequestKept is the request from which the last attempt was rendered, as its Job keeps it.
 func RequestKept(run *v1alpha1.TestRun, last Record) (Request, error) {
 	asked := Request{Run: run, Asked: run.Spec}
 	if run.Spec.TestSpec != nil {
@@ -177,7 +178,7 @@ func RequestKept(run *v1alpha1.TestRun, last Record) (Request, error) {
 	return asked, mayRun(asked)
 }
 
-// mayRun says whether a Job can be rendered. The API server has checked what it stores, but not what an annotation holds.
+// mayRun returns why no Job can be rendered; nil if one can. The API server has checked what it stores, but not what an annotation holds.
 func mayRun(asked Request) error {
 	if !asked.HasDefinition() {
 		return errors.New("it holds no test")

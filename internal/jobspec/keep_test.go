@@ -70,7 +70,7 @@ func TestAFurtherAttemptIsWhatWeRenderedWhateverOthersMadeOfTheLastJob(t *testin
 			if err != nil {
 				t.Fatal(err)
 			}
-			// What it was made from is gone: it is found with the run and the last Job alone.
+			// The Test and the repeated run are gone: the run and the last Job must be enough.
 			again, err := RequestKept(asked.Run, RecordOn(tampered(asked.job(FirstAttempt))))
 			if err != nil {
 				t.Fatalf("it is not found: %v", err)

@@ -13,8 +13,8 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// paramValues gives each param of the definition its value, as environment variables in the order of the definition. The
-// error says to the author of the run which param does not fit.
+// paramValues returns the value of each param as an environment variable, in the order of the definition. The error tells the author of the
+// run which param does not fit.
 func paramValues(spec *v1alpha1.TestSpec, given []v1alpha1.Param) ([]corev1.EnvVar, error) {
 	values := make(map[string]*string, len(given))
 	for _, param := range given {
@@ -53,7 +53,7 @@ func paramNames(params []v1alpha1.ParamSpec) string {
 	return strings.Join(names, ", ")
 }
 
-// concurrencyKey is the key with the params put in. The error says to the author what the Test does not define.
+// concurrencyKey is the key with the values of its params. The error tells the author which name the Test does not define.
 func concurrencyKey(def Definition) (string, error) {
 	key := def.Concurrency.Key
 	for _, found := range reference.FindAllString(key, -1) {
@@ -68,8 +68,8 @@ func concurrencyKey(def Definition) (string, error) {
 
 var reference = regexp.MustCompile(`\$\$|\$\([A-Za-z_][A-Za-z0-9_]*\)`)
 
-// expand puts params into a key as Kubernetes does into a command: $(NAME) stands for the value, and $$ for $. A param without a
-// value stays as it is.
+// expand replaces references in a key as Kubernetes does in a command: $(NAME) by the value of the param, and $$ by $. A reference to a
+// param without a value stays as it is.
 func expand(key string, params []corev1.EnvVar) string {
 	return reference.ReplaceAllStringFunc(key, func(found string) string {
 		if found == "$$" {

@@ -8,15 +8,15 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// Budget is what another attempt is paid from.
+// Budget is a number of further attempts, by the cause that they are for.
 type Budget string
 
 const (
-	// NoBudget is that of causes after which there is no other attempt: it would end like the last one.
+	// NoBudget is for causes after which there is no other attempt, because it would end like the last one.
 	NoBudget Budget = ""
-	// FailureBudget pays for what the test did.
+	// FailureBudget pays if the test itself is the cause.
 	FailureBudget Budget = "failure"
-	// DisruptionBudget pays for what the cluster did to it.
+	// DisruptionBudget pays if the cluster is the cause.
 	DisruptionBudget Budget = "disruption"
 )
 
@@ -28,21 +28,21 @@ const (
 	defaultBackoffCap    = 5 * time.Minute
 )
 
-// retryPolicy is v1alpha1.Retry with all its fields filled in. It is kept on the Job, since the Test may change.
+// retryPolicy is v1alpha1.Retry with all its fields filled in. It is kept on the Job, because the Test may change.
 type retryPolicy struct {
 	Failure    int           `json:"failure"`
 	Disruption int           `json:"disruption"`
 	Base       time.Duration `json:"base"`
 	Factor     int           `json:"factor"`
 	Cap        time.Duration `json:"cap"`
-	// Replace allows an attempt to begin while the one before may still run on a node that is silent.
+	// Replace allows an attempt to begin while the last one may still run on a silent node.
 	Replace bool `json:"replace,omitempty"`
 	// Permanent and Infrastructure are exit codes.
 	Permanent      []int32 `json:"permanent,omitempty"`
 	Infrastructure []int32 `json:"infrastructure,omitempty"`
 }
 
-// resolveRetry fills in each field from the first that has it: the run's, the test's, the default.
+// resolveRetry takes each field from the first that sets it: the run, the Test, the default.
 func resolveRetry(own, tests v1alpha1.Retry) retryPolicy {
 	return retryPolicy{
 		Failure:    int(firstNumber(0, own.Failure, tests.Failure)),
@@ -92,7 +92,7 @@ func (p retryPolicy) encode() string {
 	return string(encoded)
 }
 
-// readRetry reads what encode wrote. If somebody has spoiled it, there is no other attempt.
+// readRetry reads what encode wrote. If somebody has damaged it, there is no other attempt.
 func readRetry(text string) retryPolicy {
 	var policy retryPolicy
 	if json.Unmarshal([]byte(text), &policy) != nil || !policy.isBounded() {
@@ -108,7 +108,7 @@ const (
 	maxExitCodes = 32
 )
 
-// isBounded says whether the policy is one that the API takes.
+// isBounded says whether the API would accept the policy.
 func (p retryPolicy) isBounded() bool {
 	within := func(n, least, most int) bool { return least <= n && n <= most }
 	return within(p.Failure, 0, maxRetries) && within(p.Disruption, 0, maxRetries) && within(p.Factor, 1, maxFactor) &&
@@ -131,7 +131,7 @@ func (p retryPolicy) Size(b Budget) int {
 func (p retryPolicy) Backoff(attempt int32) time.Duration {
 	wait, factor := p.Base, max(p.Factor, 1)
 	for range attempt - 1 {
-		if wait >= p.Cap/time.Duration(factor) { // the next one is over the cap, and may be more than a Duration holds
+		if wait >= p.Cap/time.Duration(factor) { // the next one exceeds the cap, and perhaps what a Duration holds
 			return p.Cap
 		}
 		wait *= time.Duration(factor)

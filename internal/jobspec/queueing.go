@@ -8,13 +8,13 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// Queueing is what a queue needs to know of a run while that runs. It is kept on the Job, since the Test may change.
+// Queueing is what a queue needs to know of a run while it runs. It is kept on the Job, because the Test may change.
 type Queueing struct {
 	Queue string `json:"queue"`
-	// Key and Max are those of the concurrency; none without a key.
+	// Key and Max are the concurrency key and its limit; empty and 0 without a key.
 	Key string `json:"key,omitempty"`
 	Max int    `json:"max,omitempty"`
-	// Timeout is timeouts.queue, for the time that the Job waits for Kueue; none without one.
+	// Timeout is timeouts.queue. It also limits the time that the Job waits for Kueue. 0 is no limit.
 	Timeout time.Duration `json:"timeout,omitempty"`
 }
 
@@ -26,7 +26,7 @@ func (q Queueing) encode() string {
 	return string(encoded)
 }
 
-// QueueingIn reads what encode wrote. Without it, or if somebody has spoiled it, the run counts in the queue default.
+// QueueingIn reads what encode wrote. If that is missing, or if somebody has damaged it, the run counts in the queue default.
 func QueueingIn(annotations map[string]string) Queueing {
 	var kept Queueing
 	if json.Unmarshal([]byte(annotations[v1alpha1.AnnotationAdmission]), &kept) != nil || !kept.isBounded() {
@@ -35,13 +35,14 @@ func QueueingIn(annotations map[string]string) Queueing {
 	return kept
 }
 
-// isBounded says whether it is one that the API takes.
+// isBounded says whether the API would accept it.
 func (q Queueing) isBounded() bool {
 	const longestName, mostAtOnce = 63, 100_000
 	return 0 < len(q.Queue) && len(q.Queue) <= longestName && 0 <= q.Max && q.Max <= mostAtOnce
 }
 
-// forPod is what the pod is to know itself, since it may outlive its Job; empty for what holds of a pod without it.
+// forPod is the annotation of the pod, which may outlive its Job. It is empty for the queue default without a key: there a pod counts even
+// without the annotation. See docs/decisions/admission.md.
 func (q Queueing) forPod() string {
 	q.Timeout = 0
 	if q == (Queueing{Queue: v1alpha1.DefaultQueue}) {
@@ -50,7 +51,7 @@ func (q Queueing) forPod() string {
 	return q.encode()
 }
 
-// QueueingOf is where a run counts that has such a Job. A queue that the run names itself is never another one.
+// QueueingOf says where the run of this Job counts. If the run names a queue itself, it is always that one.
 func (r Record) QueueingOf(run *v1alpha1.TestRun) Queueing {
 	kept := r.Queueing
 	kept.Queue = cmp.Or(run.Spec.Queue, kept.Queue)

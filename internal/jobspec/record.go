@@ -12,12 +12,13 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// Record is what a Job carries of the definition that it was rendered from. From then on the attempt depends on nothing else, since the
-// Test may change. Whoever may change the Job can change the record: a value that the API would not take counts as the default.
+// Record is what a Job carries of the definition that it was rendered from. The attempt depends on nothing else from then on, because the
+// Test may change. Whoever may change the Job can change the record, so a value that the API would not accept counts as the default. See
+// docs/decisions/trust.md.
 type Record struct {
 	// Container is the name of the container that is the test.
 	Container string
-	// Test and testGeneration are those of the Test; none for an inline definition.
+	// Test and TestGeneration are the name and generation of the Test; empty and 0 for an inline definition.
 	Test           string
 	TestGeneration int64
 
@@ -25,13 +26,13 @@ type Record struct {
 
 	Retry    retryPolicy
 	Queueing Queueing
-	// Format is None for a test that has no runner.
+	// Format is how the results are read; None for a test that has no runner.
 	Format v1alpha1.ResultsFormat
 	// Definition is what a further attempt is rendered from: see kept.
 	Definition string
 }
 
-// labels are those of a record, on the Job and on its pod.
+// labels returns the record's labels, which are on the Job and on its pod.
 func (r Record) labels() map[string]string {
 	if r.Test == "" {
 		return map[string]string{}
@@ -39,7 +40,7 @@ func (r Record) labels() map[string]string {
 	return map[string]string{v1alpha1.LabelTest: r.Test}
 }
 
-// annotations are those of a record, on the Job.
+// annotations returns the record's annotations, which are on the Job.
 func (r Record) annotations() map[string]string {
 	annotations := map[string]string{
 		v1alpha1.AnnotationContainer:          r.Container,
@@ -60,7 +61,7 @@ func (r Record) annotations() map[string]string {
 	return annotations
 }
 
-// RecordOn reads the record of a Job; of no Job it is empty.
+// RecordOn reads the record of a Job. Without a Job the record is empty, with the queue default.
 func RecordOn(job *batchv1.Job) Record {
 	if job == nil {
 		return Record{Queueing: Queueing{Queue: v1alpha1.DefaultQueue}}
@@ -79,7 +80,7 @@ func RecordOn(job *batchv1.Job) Record {
 	}
 }
 
-// maxDuration is longer than any duration that the API takes: 99999h99999m99999s, three times.
+// maxDuration exceeds the longest duration that the API accepts, which is three times 99999h.
 const maxDuration = 300_000 * time.Hour
 
 func readDuration(text string, fallback time.Duration) time.Duration {
@@ -109,7 +110,7 @@ func readFormat(text string) v1alpha1.ResultsFormat {
 	}
 }
 
-// withoutOurs leaves out the labels or annotations that only the operator may set: it believes them.
+// withoutOurs leaves out the labels or annotations that only the operator may set, because it trusts them.
 func withoutOurs(all map[string]string) map[string]string {
 	kept := maps.Clone(all)
 	maps.DeleteFunc(kept, func(key, _ string) bool {

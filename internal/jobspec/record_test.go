@@ -17,7 +17,7 @@ func annotated(key, value string) *batchv1.Job {
 	return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{key: value}}}
 }
 
-// Who may change Jobs can write anything into their annotations. What the API would not take is not believed.
+// Whoever may change Jobs can write anything into their annotations. What the API would not accept is ignored.
 func TestWhatAJobSaysIsReadWithinTheLimitsOfTheAPI(t *testing.T) {
 	for _, value := range []string{"", "-1h", "0s", "1ns", "2000000h", "9999999999999h", "NaN", "1e9", "∞"} {
 		if limit := RecordOn(annotated(v1alpha1.AnnotationStartTimeout, value)).StartTimeout; limit != defaultStartTimeout {

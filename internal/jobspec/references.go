@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// UnknownReferences lists the references that Kubernetes cannot resolve, each with the container where it is. A container with envFrom
-// is left out: what its ConfigMaps and Secrets hold is not ours to read.
+// UnknownReferences lists the references that Kubernetes cannot resolve, each with its container. Containers with envFrom are left out,
+// because the operator does not read ConfigMaps and Secrets.
 func UnknownReferences(pod *corev1.PodSpec) []string {
 	var unknown []string
 	for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
@@ -20,7 +20,7 @@ func UnknownReferences(pod *corev1.PodSpec) []string {
 		known := map[string]bool{}
 		note := func(where, text string) {
 			for _, name := range referencesIn(text) {
-				if known[name] || isOfService(name) || runsShell(container) && strings.ToUpper(name) != name {
+				if known[name] || isServiceVariable(name) || runsShell(container) && strings.ToUpper(name) != name {
 					continue
 				}
 				if found := fmt.Sprintf("$(%s) in the %s of container %s", name, where, container.Name); !slices.Contains(unknown, found) {
@@ -30,7 +30,7 @@ func UnknownReferences(pod *corev1.PodSpec) []string {
 		}
 		for _, variable := range container.Env {
 			note("env", variable.Value)
-			known[variable.Name] = true // known to what follows, and to no variable before
+			known[variable.Name] = true // earlier variables cannot refer to it
 		}
 		for _, word := range container.Command {
 			note("command", word)
@@ -53,13 +53,13 @@ func referencesIn(text string) []string {
 	return names
 }
 
-// ofService are the variables that Kubernetes gives each container for the Services of its namespace.
-var ofService = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
+// serviceVariable matches the variables that Kubernetes gives each container for the Services of its namespace.
+var serviceVariable = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
 
-func isOfService(name string) bool { return ofService.MatchString(name) }
+func isServiceVariable(name string) bool { return serviceVariable.MatchString(name) }
 
-// runsShell says whether a shell may read the words of the container's command: there $(date) is the output of a command. The names of
-// params and variables are mostly in capitals, those of commands are not.
+// runsShell says whether a shell may read the container's command. In a shell $(date) is the output of a command. Names of params and
+// variables are mostly in capitals, and names of commands are not.
 func runsShell(container corev1.Container) bool {
 	for _, word := range slices.Concat(container.Command, container.Args) {
 		if strings.HasPrefix(word, "-") && strings.HasSuffix(word, "c") {

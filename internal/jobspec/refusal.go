@@ -1,6 +1,6 @@
 package jobspec
 
-// Refusal is the API server's no to the attempt's Job. It is final when asking again cannot help.
+// Refusal says why the attempt's Job cannot be created. It is final when trying again cannot help.
 type Refusal struct {
 	Reason string
 	Final  bool

@@ -1,5 +1,5 @@
-// Package jobspec knows what a run executes: a Test and a run give a definition, and that gives the Job of an attempt. It also reads back
-// what such a Job carries. It is pure: it reads nothing, writes nothing, and has no clock.
+// Package jobspec makes a definition from a Test and a run, and from that the Job of an attempt. It also reads back what such a Job
+// carries. It is pure: it reads nothing, writes nothing, and has no clock. See docs/decisions/pure-core.md.
 package jobspec
 
 import (
@@ -15,9 +15,9 @@ import (
 // Request is a run with what it asks for.
 type Request struct {
 	Run *v1alpha1.TestRun
-	// Asked is the run's own spec, or that of the run that it repeats. It is empty if there is no such run.
+	// Asked is the run's own spec, or that of the run that it repeats. If that run was not found, Asked has only RerunOf.
 	Asked v1alpha1.TestRunSpec
-	// Test is the Test that asked refers to; nil when it does not exist, or when the run defines its test inline.
+	// Test is the Test to which Asked refers; nil when it does not exist, or when the run defines its test inline.
 	Test *v1alpha1.Test
 }
 
@@ -42,17 +42,17 @@ type Definition struct {
 	Retry              retryPolicy
 	// Params are the values of the params, as environment variables in the order of the definition.
 	Params []corev1.EnvVar
-	// Queueing is where the run waits, and concurrency what its key was made of.
+	// Queueing is where the run waits. Concurrency is the setting from which its key was made.
 	Queueing    Queueing
 	Concurrency v1alpha1.Concurrency
-	// Err says to the author of the run which param does not fit; nil if all do. With an error there are no params and no key.
+	// Err tells the author of the run which param does not fit; nil if all do. With an error there is no concurrency key.
 	Err error
 }
 
 // HasDefinition says whether it is known what the run executes.
 func (r Request) HasDefinition() bool { return r.Asked.TestSpec != nil || r.Test != nil }
 
-// Definition resolves what the run executes. There must be one.
+// Definition resolves what the run executes. HasDefinition must be true.
 func (r Request) Definition() Definition {
 	def := Definition{Spec: r.Asked.TestSpec, Test: r.Test}
 	if def.Spec == nil {

@@ -17,7 +17,7 @@ import (
 // Runner is the program that runs a test's command as process 1 of its container and reads the results: where it is, and
 // how it gets into the pod.
 type Runner struct {
-	// Image is the runner's image: a static program /runner, nothing else is needed.
+	// Image is the runner's image. It has to hold nothing but the static program /runner.
 	Image string
 	// Mount says how it gets into the pod.
 	Mount RunnerMount
@@ -28,13 +28,14 @@ type RunnerMount string
 
 // The ways into a pod.
 const (
-	// ImageVolume mounts the runner's image as a volume. It costs nothing, and Kubernetes has it from 1.35 on.
+	// ImageVolume mounts the runner's image as a volume, which Kubernetes can do from 1.35 on. See docs/decisions/results.md for the costs
+	// of both.
 	ImageVolume RunnerMount = "image-volume"
 	// InitContainer has an init container copy the runner into an empty volume.
 	InitContainer RunnerMount = "init-container"
 )
 
-// Where the runner is in a test's container, and what its volume and its init container are called.
+// Where the runner is in a test's container, and the name of its volume and its init container.
 const (
 	runnerProgram = "runner"
 	runnerDir     = "/testrun"
@@ -44,8 +45,8 @@ const (
 // defaultGrace is Kubernetes' default of terminationGracePeriodSeconds.
 const defaultGrace = 30 * time.Second
 
-// formatToRead is the format in which the results of the test are read. It is None for a container without a command too:
-// what its image would run is not known before the image is pulled, so that it is run as it is.
+// formatToRead is the format in which the results of the test are read. It is None for a container without a command, too: the command in
+// its image is not known before the image is pulled, so the container runs as it is.
 func formatToRead(spec *v1alpha1.TestSpec) v1alpha1.ResultsFormat {
 	if len(testContainerOf(spec, spec.Template.Spec.Containers).Command) == 0 {
 		return v1alpha1.ResultsNone
@@ -66,7 +67,7 @@ func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, results v1alp
 	r.mount(pod, test)
 }
 
-// stopSignalOf is the signal by which the container is to be stopped, if it has one of its own that the runner has to be told of.
+// stopSignalOf is the container's own stop signal if the runner would not take it for a stop by itself; else it is empty.
 func stopSignalOf(test *corev1.Container) string {
 	if test.Lifecycle == nil || test.Lifecycle.StopSignal == nil {
 		return ""
@@ -74,13 +75,13 @@ func stopSignalOf(test *corev1.Container) string {
 	switch signal := *test.Lifecycle.StopSignal; signal {
 	case corev1.SIGUSR1, corev1.SIGUSR2, corev1.SIGALRM, corev1.SIGIO, corev1.SIGPOLL, corev1.SIGWINCH:
 		return string(signal)
-	default: // the runner takes it for what it is, or never sees it
+	default: // the runner takes it for a stop anyway, or never sees it
 		return ""
 	}
 }
 
-// resultsDir is the folder for JUnit files, which the runner makes. It is no volume: a pod with one that is empty at first
-// could not be drained without more ado. The name is an attempt's own, since /tmp may be a volume that others see too.
+// resultsDir is the folder for JUnit files, which the runner makes. It is not an emptyDir, because kubectl drain would refuse the pod: see
+// docs/decisions/results.md. Each attempt has a folder of its own, because /tmp may be a volume that others see too.
 func resultsDir(run *v1alpha1.TestRun, attempt int32) corev1.EnvVar {
 	return corev1.EnvVar{Name: v1alpha1.EnvResults, Value: fmt.Sprintf("/tmp/testrun-%s-%d", run.UID, attempt)}
 }
@@ -98,8 +99,8 @@ func (r Runner) mount(pod *corev1.PodSpec, test *corev1.Container) {
 	test.VolumeMounts = append(test.VolumeMounts, mount)
 }
 
-// installer copies the runner. It runs as the test does, with as much of everything, and with fewer rights: what admits the
-// test's container to a namespace admits this one too, and a pod needs no more than before.
+// installer is the init container that copies the runner. It has the security context of the test's container with fewer rights, and the
+// same resources. So a namespace that admits the test's container admits this one too, and the pod needs no more resources than before.
 func (r Runner) installer(test *corev1.Container) corev1.Container {
 	security := test.SecurityContext.DeepCopy()
 	if security == nil {
@@ -117,8 +118,8 @@ func (r Runner) installer(test *corev1.Container) corev1.Container {
 	}
 }
 
-// runnerGrace is how long the runner waits after SIGTERM before it kills the test: a little less than the kubelet waits before
-// it kills the runner, which has to report.
+// runnerGrace is how long the runner waits after SIGTERM before it kills the test. It is a little shorter than the time after which the
+// kubelet kills the runner, which still has to report.
 func runnerGrace(pod *corev1.PodSpec) time.Duration {
 	grace := defaultGrace
 	if seconds := pod.TerminationGracePeriodSeconds; seconds != nil {
@@ -127,6 +128,5 @@ func runnerGrace(pod *corev1.PodSpec) time.Duration {
 	return grace - min(2*time.Second, grace/4)
 }
 
-// literal is text that arrives as it is in a command, an argument or a variable: Kubernetes expands $(NAME) there, and $$
-// stands for $.
+// literal escapes a text for a command, an argument or a variable, where Kubernetes replaces $(NAME) and reads $$ as $.
 func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }

@@ -7,7 +7,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/runner"
 )
 
-// The runner does without the API's package, and has names of its own for what the two agree on.
+// The runner does not import the API's package, so it has copies of the names that both use.
 func TestTheRunnerAndTheAPIHaveTheSameNames(t *testing.T) {
 	if runner.EnvResults != v1alpha1.EnvResults {
 		t.Errorf("the runner looks for $%s, want $%s", runner.EnvResults, v1alpha1.EnvResults)

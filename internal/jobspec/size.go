@@ -11,16 +11,16 @@ import (
 // maxJob is how large a Job may be, in bytes, with what Kubernetes adds to it and to its pod. etcd takes 1.5 MiB.
 const maxJob = 768 << 10
 
-// What Kubernetes adds, in bytes: the fields that it fills in, a container's status, and which fields each client owns.
+// What Kubernetes adds, in bytes: default values, a container's status, and the managed fields of each client.
 const (
 	addedPerContainer = 2048
 	addedPerVolume    = 512
 	addedPerEntry     = 96
-	addedPerVariable  = 16 // what frames a variable in the Job itself
+	addedPerVariable  = 16 // the encoding of a variable in the Job itself
 )
 
-// sizeOfJob is how large the Job of that template and these params would be. It is computed before anything is rendered: each param is
-// copied into each container, so a small definition may make a very large Job.
+// sizeOfJob is how large the Job of the template and the params would be, in bytes. It is computed before the Job is rendered: each param
+// is copied into each container, so a small definition may make a very large Job. See docs/decisions/memory.md.
 func sizeOfJob(template corev1.PodTemplateSpec, params []corev1.EnvVar) int {
 	containers := len(template.Spec.InitContainers) + len(template.Spec.Containers)
 	size := template.Size() + containers*sizeOfParams(params) + len(template.Spec.Volumes)*addedPerVolume
@@ -31,7 +31,7 @@ func sizeOfJob(template corev1.PodTemplateSpec, params []corev1.EnvVar) int {
 	return size
 }
 
-// sizeOfParams is what the params take in one container. A $ is written twice: see literal.
+// sizeOfParams is how many bytes the params take in one container. A $ is written twice: see literal.
 func sizeOfParams(params []corev1.EnvVar) int {
 	size := 0
 	for _, param := range params {

@@ -42,8 +42,8 @@ var (
 	HasSucceeded = fields.OneTermNotEqualSelector("status.successful", "0")
 )
 
-// Options keeps in memory no more than what is read there: see docs/decisions/memory.md. Jobs that have succeeded are not among
-// it, since there is one for each run that is kept.
+// Options keeps in memory only what the controllers read from the cache: see docs/decisions/memory.md. Jobs that have succeeded are left
+// out, because every kept run has one.
 func Options() cache.Options {
 	ofRuns, err := labels.NewRequirement(v1alpha1.LabelRun, selection.Exists, nil)
 	if err != nil {
@@ -61,8 +61,9 @@ func Options() cache.Options {
 	}
 }
 
-// StripRun leaves of a run what its queue needs and what its status is computed from, and of a finished one what retention and the
-// queues need, which attempt was the last, why it ended so, and who owns it. What a run executes is read from the API server when its Job is made.
+// StripRun reduces a run that has not finished to what its queue needs and what its status is computed from. It reduces a finished run to
+// what retention and the queues need, its last attempt, why it ended, and its owner. What a run executes is read from the API server when
+// its Job is made.
 func StripRun(obj any) (any, error) {
 	run, ok := obj.(*v1alpha1.TestRun)
 	if !ok {
@@ -90,7 +91,7 @@ func StripRun(obj any) (any, error) {
 	return stripped, nil
 }
 
-// reasonOnly is the condition that says why the run ended so, without its message.
+// reasonOnly is the condition that gives the reason for the run's end, without its message.
 func reasonOnly(conditions []metav1.Condition) []metav1.Condition {
 	ended := meta.FindStatusCondition(conditions, v1alpha1.ConditionSucceeded)
 	if ended == nil {
@@ -99,8 +100,8 @@ func reasonOnly(conditions []metav1.Condition) []metav1.Condition {
 	return []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Status: unique.Make(ended.Status).Value(), Reason: unique.Make(ended.Reason).Value()}}
 }
 
-// waitingOnly is what a run that has not finished asks for, without what it executes. The API server has checked that the params of an
-// inline definition fit it, so their values are needed for nothing but a concurrency key.
+// waitingOnly is what a run that has not finished asks for, without its template. The API server has checked that the params fit an inline
+// definition. So their values are only needed for a concurrency key.
 func waitingOnly(spec v1alpha1.TestRunSpec) v1alpha1.TestRunSpec {
 	if spec.TestSpec == nil {
 		return spec
@@ -116,10 +117,11 @@ func waitingOnly(spec v1alpha1.TestRunSpec) v1alpha1.TestRunSpec {
 	return spec
 }
 
-// maxEnums is how much of the enums of a Test the cache holds, in bytes. A value that is not in a larger one is found when the Job is made.
+// maxEnums is how many bytes of enums the cache holds of a Test. Beyond that it holds none, and a param is checked against them when the
+// Job is made.
 const maxEnums = 4096
 
-// stripTest leaves of a Test what the queues, retention and params need.
+// stripTest reduces a Test to what the queues, retention and params need.
 func stripTest(obj any) (any, error) {
 	test, ok := obj.(*v1alpha1.Test)
 	if !ok {
@@ -171,7 +173,7 @@ func lastAttemptOnly(attempts []v1alpha1.Attempt) []v1alpha1.Attempt {
 	}}
 }
 
-// only returns those of the labels or annotations; nil if there are none.
+// only returns the labels or annotations with these keys; nil if there are none.
 func only(all map[string]string, keys ...string) map[string]string {
 	kept := map[string]string{}
 	for _, key := range keys {
@@ -198,8 +200,9 @@ func stripJob(obj any) (any, error) {
 	return obj, nil
 }
 
-// stripPod leaves where the pod runs and how it stands, and the label that names its Job if that Job controls it. Of a pod whose end its
-// Job has counted, it leaves no more than that it has ended: see isForgotten. A Job may count that before the last container has stopped.
+// stripPod keeps where the pod runs and how it stands, and the label that names its Job if that Job controls it. If the Job has counted the
+// pod's end, it keeps only that the pod has ended: see lifecycle.IsForgotten. A Job may count that before the last container has stopped,
+// so all containers must have stopped, too.
 func stripPod(obj any) (any, error) {
 	pod, ok := obj.(*corev1.Pod)
 	if !ok {
@@ -232,14 +235,14 @@ func stripPod(obj any) (any, error) {
 	return pod, nil
 }
 
-// ownedByItsJob says whether the Job that the pod's label names controls the pod. Anybody may give a pod such a label; who controls it is
-// known from the owner alone.
+// ownedByItsJob says whether the Job that the pod's label names controls the pod. Anybody may give a pod that label. Only the owner
+// reference proves it. See docs/decisions/trust.md.
 func ownedByItsJob(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOfNoCopy(pod)
 	return owner != nil && owner.Kind == "Job" && string(owner.UID) == pod.Labels[batchv1.ControllerUidLabel]
 }
 
-// withPreStopHook leaves the names of the containers that have such a hook. Few have.
+// withPreStopHook keeps the names of the containers that have such a hook. Few have one.
 func withPreStopHook(containers []corev1.Container) []corev1.Container {
 	var hooked []corev1.Container
 	for _, container := range containers {
@@ -250,8 +253,8 @@ func withPreStopHook(containers []corev1.Container) []corev1.Container {
 	return hooked
 }
 
-// ChangesWhatIsHeld lets an update pass that changes what the cache holds of the object, unless it only forgets how a pod ended. Most
-// updates of Jobs change their counts of pods.
+// ChangesWhatIsHeld passes an update only if it changes what the cache holds of the object, and does not just drop how a pod ended. Most
+// updates of Jobs only change their counts of pods.
 var ChangesWhatIsHeld = predicate.Funcs{UpdateFunc: func(update event.UpdateEvent) bool {
 	before, ok := update.ObjectOld.DeepCopyObject().(client.Object)
 	if !ok {

@@ -84,7 +84,7 @@ func TestTheCacheHoldsOfARunThatHasNotFinishedWhatItsQueueNeeds(t *testing.T) {
 	}
 }
 
-// queueEntry is what the run's queue is told of it.
+// queueEntry is the run as its queue sees it.
 func queueEntry(t *testing.T, run *v1alpha1.TestRun) admission.Run {
 	t.Helper()
 	suite := builders.Test("suite", builders.TestSpec("true", v1alpha1.ParamSpec{Name: "X"}))

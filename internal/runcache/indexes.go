@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// WaitingForTest indexes the runs that have no Job yet by the name of the Test that they refer to.
+	// WaitingForTest indexes the runs that have no Job yet by the name of their Test.
 	WaitingForTest = "waitingForTest"
 
 	// PodsByJob indexes pods by the UID of their Job.
@@ -22,7 +22,7 @@ const (
 	KeepsUniqueKey = "keepsUniqueKey"
 )
 
-// Index has the cache find objects by what the controllers ask for.
+// Index adds the indexes by which the controllers find objects in the cache.
 func Index(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, index := range []struct {
 		object client.Object
