@@ -54,7 +54,12 @@ func cancels(u user) error {
 
 func deletesTest(u user) error { return u.deletes(&v1alpha1.Test{ObjectMeta: u.meta(u.run)}) }
 
-func deletesRun(u user) error { return u.deletes(&v1alpha1.TestRun{ObjectMeta: u.meta(u.run)}) }
+// deletesRun waits, as deletesJob does, until no creation is underway.
+func deletesRun(u user) error {
+	u.underway.Lock()
+	defer u.underway.Unlock()
+	return u.deletes(&v1alpha1.TestRun{ObjectMeta: u.meta(u.run)})
+}
 
 // createsRival creates the run that is to wait for this one.
 func createsRival(u user) error { return u.begin(rivalOf(u.run), rival) }
