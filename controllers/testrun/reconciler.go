@@ -59,6 +59,8 @@ type Reconciler struct {
 	finished *lru.Cache
 	// refused are the runs for which the API server takes no status.
 	refused refusedRuns
+	// pace spaces out slow writes.
+	pace *pace
 	// warnings are what Kubernetes says about attempts that are slow to start.
 	warnings *warnings
 }
@@ -87,6 +89,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	}
 	applyErr := r.apply(ctx, seen, plan)
 	status := lifecycle.NextStatus(seen, plan, applyErr, now)
+	if plan.OnlyExplains() && !equality.Semantic.DeepEqual(run.Status, status) {
+		end, retry := r.pace.begin(run.Namespace, r.Clock.Now())
+		if retry > 0 {
+			return reconcile.Result{RequeueAfter: retry, Priority: ptr.To(handler.LowPriority)}, nil
+		}
+		defer func() { end(r.Clock.Now()) }()
+	}
 	if err := r.patchStatus(ctx, run, status); apierrors.IsInvalid(err) {
 		return r.endRefused(ctx, seen, status, err, now)
 	} else if err != nil {

@@ -54,7 +54,7 @@ const (
 // SetupWithManager registers the controller. concurrency is the number of runs that are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
 	r.jobsSeen, r.finished, r.warnings = lru.New(remembered), lru.New(remembered), newWarnings(r.APIReader)
-	r.refused = newRefusedRuns()
+	r.refused, r.pace = newRefusedRuns(), newPace()
 	r.leftovers = newLeftovers(r)
 	if err := runcache.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err

@@ -41,6 +41,11 @@ type Plan struct {
 	WhenIdle bool
 }
 
+// OnlyExplains says whether the plan does nothing but say why the run waits.
+func (p Plan) OnlyExplains() bool {
+	return p.State != nil && p.State.Phase == v1alpha1.PhasePending && p.Create == 0 && p.Stop == nil && !p.StopHelpers && p.LeaveKueue == nil
+}
+
 // reportLater is a plan to report at that time why the run waits.
 func reportLater(reportAt, now time.Time) Plan {
 	return Plan{RequeueAfter: reportAt.Sub(now), WhenIdle: true}
