@@ -17,26 +17,9 @@ const LabelKueueQueue = KueuePrefix + "queue-name"
 // KueuePrefix is that of the labels and annotations which Kueue reads: the Jobs carry those of the test's template.
 const KueuePrefix = "kueue.x-k8s.io/"
 
-// Annotations on each Job: what the run's definition said when the attempt was made, since the Test may change or go later.
-const (
-	// AnnotationContainer holds the name of the container that is the test.
-	AnnotationContainer = "testrun.dev/container"
-	// AnnotationStartTimeout holds timeouts.start, as Go writes a duration.
-	AnnotationStartTimeout = "testrun.dev/start-timeout"
-	// AnnotationUnreachableTimeout holds timeouts.unreachable, as Go writes a duration.
-	AnnotationUnreachableTimeout = "testrun.dev/unreachable-timeout"
-	// AnnotationResultsFormat holds results.format, if the results are read; absent if the exit code alone decides.
-	AnnotationResultsFormat = "testrun.dev/results-format"
-	// AnnotationRetry holds retry with the defaults filled in, as JSON.
-	AnnotationRetry = "testrun.dev/retry"
-	// AnnotationAdmission holds what the queue needs to know of the run while it runs, as JSON.
-	AnnotationAdmission = "testrun.dev/admission"
-	// AnnotationDefinition holds what a further attempt is rendered from, packed; absent when there is none, or when the run defines
-	// its test inline.
-	AnnotationDefinition = "testrun.dev/definition"
-	// AnnotationTestGeneration holds the metadata.generation of the Test; absent when the run defines its test inline.
-	AnnotationTestGeneration = "testrun.dev/test-generation"
-)
+// AnnotationRecord on a Job holds what the run's definition said when the attempt was made, since the Test may change or go later: as JSON,
+// and only what differs from the defaults. On a pod it holds what the run's queue needs to know.
+const AnnotationRecord = "testrun.dev/record"
 
 // AnnotationPinned on a run keeps it: no TTL and no keep of a Test deletes a run that is pinned. Any value but "false" pins.
 const AnnotationPinned = "testrun.dev/pinned"

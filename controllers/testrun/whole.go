@@ -61,7 +61,7 @@ func (r *Reconciler) observeAgain(ctx context.Context, seen lifecycle.Observatio
 	if !last.IsDigest() {
 		asked, err := jobspec.RequestKept(seen.Run, last)
 		if err != nil {
-			seen.DefinitionLost = fmt.Errorf("annotation %s of Job %s cannot be read: %w", v1alpha1.AnnotationDefinition, seen.LastJob.Name, err)
+			seen.DefinitionLost = fmt.Errorf("annotation %s of Job %s cannot be read: %w", v1alpha1.AnnotationRecord, seen.LastJob.Name, err)
 			return seen, nil
 		}
 		seen.Request = asked

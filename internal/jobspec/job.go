@@ -53,9 +53,7 @@ func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv
 	template.Labels = merged(template.Labels, labels)
 	labels = merged(forKueue(template.Labels), labels)
 	annotations := merged(forKueue(template.Annotations), record.annotations())
-	if queueing := def.Queueing.forPod(); queueing != "" {
-		template.Annotations = merged(template.Annotations, map[string]string{v1alpha1.AnnotationAdmission: queueing})
-	}
+	template.Annotations = merged(template.Annotations, def.Queueing.forPod())
 	pod := &template.Spec
 	pod.RestartPolicy = corev1.RestartPolicyNever
 	pod.ActiveDeadlineSeconds = ptr.To(wholeSeconds(def.RunTimeout))

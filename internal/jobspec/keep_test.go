@@ -91,7 +91,7 @@ func TestARunThatHasOneAttemptOrItsOwnDefinitionKeepsNothing(t *testing.T) {
 	withRetries(0, 0)(only.Run)
 	only.Asked = only.Run.Spec
 	for name, asked := range map[string]Request{"one attempt": only, "a definition of its own": asking(withRetries(1, 1))} {
-		if kept, ok := asked.job(FirstAttempt).Annotations[v1alpha1.AnnotationDefinition]; ok {
+		if kept := RecordOn(asked.job(FirstAttempt)).Definition; kept != "" {
 			t.Errorf("%s: it keeps %q", name, kept)
 		}
 	}
@@ -125,7 +125,7 @@ func TestWhatIsKeptIsSmallAndBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			asked := ofSuite()
 			asked.Test.Spec, asked.Asked.Params = test.spec, nil
-			kept := asked.job(FirstAttempt).Annotations[v1alpha1.AnnotationDefinition]
+			kept := RecordOn(asked.job(FirstAttempt)).Definition
 			if !strings.HasPrefix(kept, test.prefix) || len(kept) > test.most {
 				t.Errorf("%d bytes are kept, want %d at most: %.20s", len(kept), test.most, kept)
 			}
@@ -138,7 +138,7 @@ func TestWhatSomebodyHasWrittenInPlaceOfTheDefinitionIsNotRun(t *testing.T) {
 	containers := func(n int, each string) string {
 		return `{"test":{"template":{"spec":{"containers":[` + strings.Repeat(each+",", n) + each + `]}}}}`
 	}
-	good := ofSuite().job(FirstAttempt).Annotations[v1alpha1.AnnotationDefinition]
+	good := RecordOn(ofSuite().job(FirstAttempt)).Definition
 	for name, annotation := range map[string]string{
 		"nothing":                        "",
 		"words":                          "nothing to see here",
@@ -158,9 +158,9 @@ func TestWhatSomebodyHasWrittenInPlaceOfTheDefinitionIsNotRun(t *testing.T) {
 		"much text":                      packed(containers(0, `{"name":"`+strings.Repeat("x", 30<<20)+`"}`)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			last := ofSuite().job(FirstAttempt)
-			last.Annotations[v1alpha1.AnnotationDefinition] = annotation
-			if _, err := RequestKept(ofSuite().Run, RecordOn(last)); err == nil || len(err.Error()) > 500 {
+			last := RecordOn(ofSuite().job(FirstAttempt))
+			last.Definition = annotation
+			if _, err := RequestKept(ofSuite().Run, last); err == nil || len(err.Error()) > 500 {
 				t.Errorf("it says %v", err)
 			}
 		})

@@ -2,7 +2,6 @@ package jobspec
 
 import (
 	"cmp"
-	"encoding/json"
 	"time"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -81,24 +80,6 @@ func nonZero(n int32) *int32 {
 		return nil
 	}
 	return &n
-}
-
-// encode writes the policy as an annotation.
-func (p retryPolicy) encode() string {
-	encoded, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // it holds numbers
-	}
-	return string(encoded)
-}
-
-// readRetry reads what encode wrote. If somebody has damaged it, there is no other attempt.
-func readRetry(text string) retryPolicy {
-	var policy retryPolicy
-	if json.Unmarshal([]byte(text), &policy) != nil || !policy.isBounded() {
-		return retryPolicy{}
-	}
-	return policy
 }
 
 // The API's limits of retry.

@@ -2,7 +2,6 @@ package jobspec
 
 import (
 	"cmp"
-	"encoding/json"
 	"time"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -10,29 +9,12 @@ import (
 
 // Queueing is what a queue needs to know of a run while it runs. It is kept on the Job, because the Test may change.
 type Queueing struct {
-	Queue string `json:"queue"`
+	Queue string `json:"queue,omitzero"`
 	// Key and Max are the concurrency key and its limit; empty and 0 without a key.
-	Key string `json:"key,omitempty"`
-	Max int    `json:"max,omitempty"`
+	Key string `json:"key,omitzero"`
+	Max int    `json:"max,omitzero"`
 	// Timeout is timeouts.queue. It also limits the time that the Job waits for Kueue. 0 is no limit.
-	Timeout time.Duration `json:"timeout,omitempty"`
-}
-
-func (q Queueing) encode() string {
-	encoded, err := json.Marshal(q)
-	if err != nil {
-		panic(err) // it holds strings and a number
-	}
-	return string(encoded)
-}
-
-// QueueingIn reads what encode wrote. If that is missing, or if somebody has damaged it, the run counts in the queue default.
-func QueueingIn(annotations map[string]string) Queueing {
-	var kept Queueing
-	if json.Unmarshal([]byte(annotations[v1alpha1.AnnotationAdmission]), &kept) != nil || !kept.isBounded() {
-		return Queueing{Queue: v1alpha1.DefaultQueue}
-	}
-	return kept
+	Timeout time.Duration `json:"timeout,omitzero"`
 }
 
 // isBounded says whether the API would accept it.
@@ -41,14 +23,13 @@ func (q Queueing) isBounded() bool {
 	return 0 < len(q.Queue) && len(q.Queue) <= longestName && 0 <= q.Max && q.Max <= mostAtOnce
 }
 
-// forPod is the annotation of the pod, which may outlive its Job. It is empty for the queue default without a key: there a pod counts even
-// without the annotation. See docs/decisions/admission.md.
-func (q Queueing) forPod() string {
-	q.Timeout = 0
-	if q == (Queueing{Queue: v1alpha1.DefaultQueue}) {
-		return ""
-	}
-	return q.encode()
+// forPod returns the annotation of the pod, which may outlive its Job. There is none for the queue default without a key: there a pod counts
+// even without the annotation. See docs/decisions/admission.md.
+func (q Queueing) forPod() map[string]string {
+	record := defaults()
+	record.Queueing = q
+	record.Queueing.Timeout = 0
+	return record.annotations()
 }
 
 // QueueingOf says where the run of this Job counts. If the run names a queue itself, it is always that one.

@@ -1,8 +1,10 @@
 package jobspec
 
 import (
+	"encoding/json"
 	"maps"
-	"strconv"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,23 +15,34 @@ import (
 )
 
 // Record is what a Job carries of the definition that it was rendered from. The attempt depends on nothing else from then on, because the
-// Test may change. Whoever may change the Job can change the record, so a value that the API would not accept counts as the default. See
-// docs/decisions/trust.md.
+// Test may change. It is one annotation, which holds only what differs from the defaults: see docs/decisions/writes.md. Whoever may change
+// the Job can change the record, so a value that the API would not accept counts as the default: see docs/decisions/trust.md.
 type Record struct {
 	// Container is the name of the container that is the test.
-	Container string
-	// Test and TestGeneration are the name and generation of the Test; empty and 0 for an inline definition.
-	Test           string
-	TestGeneration int64
+	Container string `json:"container,omitzero"`
+	// Test and TestGeneration are the name and generation of the Test; empty and 0 for an inline definition. A label holds the name.
+	Test           string `json:"-"`
+	TestGeneration int64  `json:"testGeneration,omitzero"`
 
-	StartTimeout, RunTimeout, UnreachableTimeout time.Duration
+	StartTimeout time.Duration `json:"startTimeout,omitzero"`
+	// RunTimeout is the pod's activeDeadlineSeconds.
+	RunTimeout         time.Duration `json:"-"`
+	UnreachableTimeout time.Duration `json:"unreachableTimeout,omitzero"`
 
-	Retry    retryPolicy
-	Queueing Queueing
+	Retry    retryPolicy `json:"retry,omitzero"`
+	Queueing Queueing    `json:"queueing,omitzero"`
 	// Format is how the results are read; None for a test that has no runner.
-	Format v1alpha1.ResultsFormat
+	Format v1alpha1.ResultsFormat `json:"format,omitzero"`
 	// Definition is what a further attempt is rendered from: see kept.
-	Definition string
+	Definition string `json:"definition,omitzero"`
+}
+
+// defaults is what a field of a record holds unless the annotation says otherwise.
+func defaults() Record {
+	return Record{
+		Container: defaultContainer, StartTimeout: defaultStartTimeout, UnreachableTimeout: defaultUnreachableTimeout,
+		Retry: resolveRetry(v1alpha1.Retry{}, v1alpha1.Retry{}), Queueing: Queueing{Queue: v1alpha1.DefaultQueue}, Format: v1alpha1.ResultsAuto,
+	}
 }
 
 // labels returns the record's labels, which are on the Job and on its pod.
@@ -40,75 +53,83 @@ func (r Record) labels() map[string]string {
 	return map[string]string{v1alpha1.LabelTest: r.Test}
 }
 
-// annotations returns the record's annotations, which are on the Job.
+// annotations returns the annotation that holds the record, for the Job; none if the record holds the defaults.
 func (r Record) annotations() map[string]string {
-	annotations := map[string]string{
-		v1alpha1.AnnotationContainer:          r.Container,
-		v1alpha1.AnnotationStartTimeout:       r.StartTimeout.String(),
-		v1alpha1.AnnotationUnreachableTimeout: r.UnreachableTimeout.String(),
-		v1alpha1.AnnotationRetry:              r.Retry.encode(),
-		v1alpha1.AnnotationAdmission:          r.Queueing.encode(),
+	usual := defaults()
+	leaveOut(&r.Container, usual.Container)
+	leaveOut(&r.StartTimeout, usual.StartTimeout)
+	leaveOut(&r.UnreachableTimeout, usual.UnreachableTimeout)
+	leaveOut(&r.Queueing.Queue, usual.Queueing.Queue)
+	leaveOut(&r.Format, usual.Format)
+	if reflect.DeepEqual(r.Retry, usual.Retry) {
+		r.Retry = retryPolicy{}
 	}
-	if r.Test != "" {
-		annotations[v1alpha1.AnnotationTestGeneration] = strconv.FormatInt(r.TestGeneration, 10)
+	encoded, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // it holds text and numbers
 	}
-	if r.Format != v1alpha1.ResultsNone {
-		annotations[v1alpha1.AnnotationResultsFormat] = string(r.Format)
+	if string(encoded) == "{}" {
+		return map[string]string{}
 	}
-	if r.Definition != "" {
-		annotations[v1alpha1.AnnotationDefinition] = r.Definition
-	}
-	return annotations
+	return map[string]string{v1alpha1.AnnotationRecord: string(encoded)}
 }
 
-// RecordOn reads the record of a Job. Without a Job the record is empty, with the queue default.
+func leaveOut[T comparable](value *T, usual T) {
+	if *value == usual {
+		*value = *new(T)
+	}
+}
+
+// RecordOn reads the record of a Job; of no Job it is empty, but for the queue.
 func RecordOn(job *batchv1.Job) Record {
 	if job == nil {
 		return Record{Queueing: Queueing{Queue: v1alpha1.DefaultQueue}}
 	}
-	return Record{
-		Container:          job.Annotations[v1alpha1.AnnotationContainer],
-		Test:               job.Labels[v1alpha1.LabelTest],
-		TestGeneration:     readGeneration(job.Annotations[v1alpha1.AnnotationTestGeneration]),
-		StartTimeout:       readDuration(job.Annotations[v1alpha1.AnnotationStartTimeout], defaultStartTimeout),
-		RunTimeout:         time.Duration(ptr.Deref(job.Spec.Template.Spec.ActiveDeadlineSeconds, 0)) * time.Second,
-		UnreachableTimeout: readDuration(job.Annotations[v1alpha1.AnnotationUnreachableTimeout], defaultUnreachableTimeout),
-		Retry:              readRetry(job.Annotations[v1alpha1.AnnotationRetry]),
-		Queueing:           QueueingIn(job.Annotations),
-		Format:             readFormat(job.Annotations[v1alpha1.AnnotationResultsFormat]),
-		Definition:         job.Annotations[v1alpha1.AnnotationDefinition],
-	}
+	r := readRecord(job.Annotations)
+	r.Test = job.Labels[v1alpha1.LabelTest]
+	r.RunTimeout = time.Duration(ptr.Deref(job.Spec.Template.Spec.ActiveDeadlineSeconds, 0)) * time.Second
+	return r
 }
+
+// QueueingIn returns the queueing of the record that a Job or a pod has.
+func QueueingIn(annotations map[string]string) Queueing { return readRecord(annotations).Queueing }
+
+// readRecord reads what annotations wrote. If somebody has damaged it, the defaults count, and there is no other attempt.
+func readRecord(annotations map[string]string) Record {
+	r, usual := defaults(), defaults()
+	text, written := annotations[v1alpha1.AnnotationRecord]
+	if !written {
+		return r
+	}
+	if json.Unmarshal([]byte(text), &r) != nil {
+		usual.Retry = retryPolicy{}
+		return usual
+	}
+	if !r.Retry.isBounded() {
+		r.Retry = retryPolicy{}
+	}
+	if !isTimeout(r.StartTimeout) {
+		r.StartTimeout = usual.StartTimeout
+	}
+	if !isTimeout(r.UnreachableTimeout) {
+		r.UnreachableTimeout = usual.UnreachableTimeout
+	}
+	if !r.Queueing.isBounded() {
+		r.Queueing = usual.Queueing
+	}
+	if !slices.Contains(formats, r.Format) {
+		r.Format = usual.Format
+	}
+	r.TestGeneration = max(0, r.TestGeneration)
+	return r
+}
+
+var formats = []v1alpha1.ResultsFormat{v1alpha1.ResultsNone, v1alpha1.ResultsAuto, v1alpha1.ResultsTAP, v1alpha1.ResultsJUnit, v1alpha1.ResultsGoTest}
 
 // maxDuration exceeds the longest duration that the API accepts, which is three times 99999h.
 const maxDuration = 300_000 * time.Hour
 
-func readDuration(text string, fallback time.Duration) time.Duration {
-	limit, err := time.ParseDuration(text)
-	if err != nil || limit < time.Second || limit > maxDuration {
-		return fallback
-	}
-	return limit
-}
-
-func readGeneration(text string) int64 {
-	generation, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return max(0, generation)
-}
-
-func readFormat(text string) v1alpha1.ResultsFormat {
-	switch format := v1alpha1.ResultsFormat(text); format {
-	case "", v1alpha1.ResultsNone:
-		return v1alpha1.ResultsNone
-	case v1alpha1.ResultsTAP, v1alpha1.ResultsJUnit, v1alpha1.ResultsGoTest:
-		return format
-	default:
-		return v1alpha1.ResultsAuto
-	}
-}
+func isTimeout(limit time.Duration) bool { return time.Second <= limit && limit <= maxDuration }
 
 // withoutOurs leaves out the labels or annotations that only the operator may set, because it trusts them.
 func withoutOurs(all map[string]string) map[string]string {

@@ -25,6 +25,7 @@ const (
 	// FirstAttempt is the number of the first attempt of a run.
 	FirstAttempt = 1
 
+	defaultContainer          = "test"
 	defaultStartTimeout       = 10 * time.Minute
 	defaultRunTimeout         = time.Hour
 	defaultUnreachableTimeout = 10 * time.Minute

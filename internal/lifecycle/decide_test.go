@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -51,9 +52,25 @@ func jobOf(seen Observation, attempt int32) *batchv1.Job {
 func (s *scene) withJob(conditions ...batchv1.JobCondition) *scene {
 	s.Job = jobOf(s.look(), jobspec.FirstAttempt)
 	s.Job.CreationTimestamp = after(0)
-	s.Job.Annotations[v1alpha1.AnnotationStartTimeout] = "1m"
+	s.record("startTimeout", time.Minute)
 	s.Job.Status.Conditions = conditions
 	return s
+}
+
+// record changes a field of the record on the Job.
+func (s *scene) record(field string, value any) {
+	fields := map[string]any{}
+	if text, ok := s.Job.Annotations[v1alpha1.AnnotationRecord]; ok {
+		if err := json.Unmarshal([]byte(text), &fields); err != nil {
+			panic(err)
+		}
+	}
+	fields[field] = value
+	encoded, err := json.Marshal(fields)
+	if err != nil {
+		panic(err)
+	}
+	metav1.SetMetaDataAnnotation(&s.Job.ObjectMeta, v1alpha1.AnnotationRecord, string(encoded))
 }
 
 func (s *scene) withPod(change ...func(*corev1.Pod)) *scene {

@@ -89,7 +89,7 @@ func TestACommandThatWasNotExecutedHasNoTimesAndNoExitCode(t *testing.T) {
 
 // withRunner says that the runner is in front of the command, and has reported nothing.
 func (s *scene) withRunner() *scene {
-	s.Job.Annotations[v1alpha1.AnnotationResultsFormat] = string(v1alpha1.ResultsAuto)
+	s.record("format", v1alpha1.ResultsAuto)
 	s.Pod.Status.ContainerStatuses[0].State.Terminated.Message = ""
 	return s
 }

@@ -5,6 +5,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -129,10 +130,10 @@ func TestAJobWithNonsenseInItsAnnotationsEndsItsRun(t *testing.T) {
 	job := waitForJob(t, namespace, "poison")
 	changed := job.DeepCopy()
 	for key, value := range map[string]string{
-		v1alpha1.AnnotationTestGeneration: "-5", v1alpha1.AnnotationRetry: `{"failure":1000000}`, v1alpha1.AnnotationAdmission: `{"queue":"","max":-1}`,
-		v1alpha1.AnnotationStopVerdict: "Nonsense", v1alpha1.AnnotationStopReason: "no reason!", v1alpha1.AnnotationStartTimeout: "-1h",
+		v1alpha1.AnnotationRecord:      `{"testGeneration":-5,"retry":{"failure":1000000},"queueing":{"queue":"","max":-1},"startTimeout":-1}`,
+		v1alpha1.AnnotationStopVerdict: "Nonsense", v1alpha1.AnnotationStopReason: "no reason!",
 	} {
-		changed.Annotations[key] = value
+		metav1.SetMetaDataAnnotation(&changed.ObjectMeta, key, value)
 	}
 	must(t, tenant.Patch(t.Context(), changed, client.MergeFrom(job)))
 	pod := ownPod(t, job)
