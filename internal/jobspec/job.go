@@ -3,7 +3,6 @@ package jobspec
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,10 +13,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/runner"
 )
 
 // Render makes the Job of an attempt from the whole definition. If there can be none, the error is a final *Refusal.
-func Render(asked Request, runner Runner, attempt int32) (*batchv1.Job, error) {
+func Render(asked Request, program Runner, attempt int32) (*batchv1.Job, error) {
 	def := asked.Definition()
 	if def.Err != nil { // found only now if the cache did not hold all enums
 		return nil, &Refusal{v1alpha1.ReasonInvalidParams, true, def.Err}
@@ -25,7 +25,7 @@ func Render(asked Request, runner Runner, attempt int32) (*batchv1.Job, error) {
 	if size := sizeOfJob(def.Spec.Template, def.Params); size > maxJob {
 		return nil, &Refusal{v1alpha1.ReasonJobTooLarge, true, tooLarge(def.Spec.Template, def.Params, size)}
 	}
-	job := newJob(asked, def, runner, attempt)
+	job := newJob(asked, def, program, attempt)
 	if err := argumentsTooLong(&job.Spec.Template.Spec); err != nil {
 		return nil, &Refusal{v1alpha1.ReasonStartFailed, true, err}
 	}
@@ -38,7 +38,7 @@ func JobName(run *v1alpha1.TestRun, attempt int32) string {
 }
 
 // newJob renders the Job of an attempt.
-func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv1.Job {
+func newJob(asked Request, def Definition, program Runner, attempt int32) *batchv1.Job {
 	run, template := asked.Run, templateOf(def)
 	record := Record{
 		Container:    testContainerOf(def.Spec, def.Spec.Template.Spec.Containers).Name,
@@ -60,21 +60,16 @@ func newJob(asked Request, def Definition, runner Runner, attempt int32) *batchv
 	if pod.ServiceAccountName == "" && pod.DeprecatedServiceAccount == "" {
 		pod.AutomountServiceAccountToken = ptr.To(false)
 	}
-	env := identity(run, attempt)
+	test := testContainerOf(def.Spec, pod.Containers)
+	options := optionsOf(pod, test, def.Spec.Results, record.Format)
+	options.Identity = identityOf(run, attempt)
+	env := make([]corev1.EnvVar, 0, len(def.Params))
 	for _, param := range def.Params {
 		env = append(env, corev1.EnvVar{Name: param.Name, Value: literal(param.Value)})
 	}
-	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
-		for i := range containers {
-			containers[i].Env = withEnv(containers[i].Env, env)
-		}
-	}
-	if format := record.Format; format != v1alpha1.ResultsNone {
-		test := testContainerOf(def.Spec, pod.Containers)
-		runner.addTo(pod, test, def.Spec.Results, format)
-		if format == v1alpha1.ResultsAuto || format == v1alpha1.ResultsJUnit {
-			test.Env = withEnv(test.Env, []corev1.EnvVar{resultsDir(run, attempt)})
-		}
+	addEnvironment(pod, test, &options, env)
+	if record.Format != v1alpha1.ResultsNone {
+		program.addTo(pod, test, options)
 	}
 
 	return &batchv1.Job{
@@ -97,32 +92,16 @@ func templateOf(def Definition) *corev1.PodTemplateSpec {
 	return template
 }
 
+func identityOf(run *v1alpha1.TestRun, attempt int32) runner.Identity {
+	return runner.Identity{Namespace: run.Namespace, Name: run.Name, UID: string(run.UID), Attempt: attempt}
+}
+
 func jobSpec(template corev1.PodTemplateSpec) batchv1.JobSpec {
 	return batchv1.JobSpec{
 		BackoffLimit:         ptr.To[int32](0),
 		PodReplacementPolicy: ptr.To(batchv1.Failed),
 		Template:             template,
 	}
-}
-
-func identity(run *v1alpha1.TestRun, attempt int32) []corev1.EnvVar {
-	return []corev1.EnvVar{
-		{Name: v1alpha1.EnvName, Value: run.Name},
-		{Name: v1alpha1.EnvNamespace, Value: run.Namespace},
-		{Name: v1alpha1.EnvUID, Value: string(run.UID)},
-		{Name: v1alpha1.EnvAttempt, Value: strconv.Itoa(int(attempt))},
-	}
-}
-
-// withEnv puts our variables first, so that the template's own can refer to them. Ours replace those with the same name.
-func withEnv(templates, ours []corev1.EnvVar) []corev1.EnvVar {
-	env := slices.Clone(ours)
-	for _, variable := range templates {
-		if !slices.ContainsFunc(ours, func(our corev1.EnvVar) bool { return our.Name == variable.Name }) {
-			env = append(env, variable)
-		}
-	}
-	return env
 }
 
 // testContainerOf picks the container that is the test.

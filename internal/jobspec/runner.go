@@ -1,7 +1,6 @@
 package jobspec
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -57,12 +56,16 @@ func formatToRead(spec *v1alpha1.TestSpec) v1alpha1.ResultsFormat {
 	return spec.Results.Format
 }
 
-// addTo puts the runner into the pod, in front of the command of the test's container.
-func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, results v1alpha1.ResultsSpec, format v1alpha1.ResultsFormat) {
-	options := runner.Options{
+// optionsOf are the runner's for that test; with format None it has no runner.
+func optionsOf(pod *corev1.PodSpec, test *corev1.Container, results v1alpha1.ResultsSpec, format v1alpha1.ResultsFormat) runner.Options {
+	return runner.Options{
 		Format: string(format), Grace: runnerGrace(pod), StopSignal: stopSignalOf(test),
 		Path: literal(results.Path), Report: literal(test.TerminationMessagePath), Command: test.Command,
 	}
+}
+
+// addTo puts the runner into the pod, in front of the command of the test's container.
+func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, options runner.Options) {
 	test.Command = append([]string{path.Join(runnerDir, runnerProgram)}, options.Args()...)
 	r.mount(pod, test)
 }
@@ -80,18 +83,13 @@ func stopSignalOf(test *corev1.Container) string {
 	}
 }
 
-// resultsDir is the folder for JUnit files, which the runner makes. It is not an emptyDir, because kubectl drain would refuse the pod: see
-// docs/decisions/results.md. Each attempt has a folder of its own, because /tmp may be a volume that others see too.
-func resultsDir(run *v1alpha1.TestRun, attempt int32) corev1.EnvVar {
-	return corev1.EnvVar{Name: v1alpha1.EnvResults, Value: fmt.Sprintf("/tmp/testrun-%s-%d", run.UID, attempt)}
-}
-
 func (r Runner) mount(pod *corev1.PodSpec, test *corev1.Container) {
 	volume := corev1.Volume{Name: runnerVolume, VolumeSource: corev1.VolumeSource{
 		Image: &corev1.ImageVolumeSource{Reference: r.Image, PullPolicy: corev1.PullIfNotPresent},
 	}}
-	mount := corev1.VolumeMount{Name: runnerVolume, MountPath: runnerDir, ReadOnly: true}
+	mount := corev1.VolumeMount{Name: runnerVolume, MountPath: runnerDir} // the volume of an image cannot be written to
 	if r.Mount == InitContainer {
+		mount.ReadOnly = true
 		volume.VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
 		pod.InitContainers = slices.Insert(pod.InitContainers, 0, r.installer(test))
 	}

@@ -22,10 +22,6 @@ const (
 	Install = "install"
 )
 
-// EnvResults names the variable that holds the folder for JUnit files. It is v1alpha1.EnvResults: the runner does without
-// Kubernetes' packages.
-const EnvResults = "TESTRUN_RESULTS"
-
 // Auto is the format that stands for whichever is there: v1alpha1.ResultsAuto.
 const Auto = "Auto"
 
@@ -38,8 +34,8 @@ const (
 	DefaultReport = "/dev/termination-log"
 )
 
-// defaultGrace is what people get who start the runner by hand: the operator always says how long.
-const defaultGrace = 28 * time.Second
+// DefaultGrace is what fits Kubernetes' default grace period of 30 seconds.
+const DefaultGrace = 28 * time.Second
 
 // Options say what to run, and how to read and report its results.
 type Options struct {
@@ -53,13 +49,27 @@ type Options struct {
 	Grace time.Duration
 	// StopSignal names a signal that tells the test to stop, beside SIGTERM and its like. Empty means none.
 	StopSignal string
+	// Identity is what the test is told in variables. Without one it has these from the container, or not at all.
+	Identity Identity
 	// Command is the test's command and its arguments.
 	Command []string
 }
 
+// ReadsFiles says whether results may be in JUnit files.
+func (o Options) ReadsFiles() bool { return o.Format == Auto || o.Format == string(results.JUnit) }
+
 // Args returns the arguments of the runner that stand for the options. Parse reads them.
 func (o Options) Args() []string {
-	args := []string{Run, "--format=" + o.Format, "--grace=" + o.Grace.String()}
+	args := []string{Run}
+	if o.Identity != (Identity{}) {
+		args = append(args, "--identity="+o.Identity.String())
+	}
+	if o.Format != Auto {
+		args = append(args, "--format="+o.Format)
+	}
+	if o.Grace != DefaultGrace {
+		args = append(args, "--grace="+o.Grace.String())
+	}
 	if o.StopSignal != "" {
 		args = append(args, "--stop-signal="+o.StopSignal)
 	}
@@ -95,10 +105,11 @@ func Parse(args []string) (Options, error) {
 func flagsFor(o *Options) *flag.FlagSet {
 	flags := flag.NewFlagSet("runner", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the caller says what is wrong
+	flags.Var(&o.Identity, "identity", "Which execution it is, NAMESPACE/NAME/UID/ATTEMPT: the test is told so in the variables "+EnvName+" and so on.")
 	flags.StringVar(&o.Format, "format", Auto, "Format of the results: Auto, TAP, JUnit or GoTest.")
 	flags.StringVar(&o.Path, "path", "", "Where JUnit files are, below the folder that $"+EnvResults+" names (default \""+DefaultPath+"\").")
 	flags.StringVar(&o.Report, "report", "", "File that the report is written to (default \""+DefaultReport+"\").")
-	flags.DurationVar(&o.Grace, "grace", defaultGrace, "Time from SIGTERM to SIGKILL of what is left.")
+	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "Time from SIGTERM to SIGKILL of what is left.")
 	flags.StringVar(&o.StopSignal, "stop-signal", "", "A signal that tells to stop, beside SIGTERM and its like.")
 	return flags
 }

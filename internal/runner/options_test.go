@@ -25,6 +25,9 @@ func TestParseReadsWhatArgsWrites(t *testing.T) {
 			Format: formats[random.IntN(len(formats))], Path: text(random), Report: text(random), StopSignal: text(random),
 			Grace: time.Duration(random.Int64N(1 << random.IntN(63))),
 		}
+		if random.IntN(2) == 0 {
+			want.Identity = Identity{"default", "smoke", "6f2c0f0e", 1 + random.Int32N(100)}
+		}
 		for range random.IntN(4) {
 			want.Command = append(want.Command, text(random))
 		}
@@ -37,7 +40,7 @@ func TestParseReadsWhatArgsWrites(t *testing.T) {
 
 // A new field that Args or Parse forgets would go unnoticed if the test above did not set it.
 func TestEveryOptionIsOnTheCommandLine(t *testing.T) {
-	all := Options{Format: "TAP", Path: "a.xml", Report: "/report", Grace: time.Minute, StopSignal: "SIGUSR1", Command: []string{"true"}}
+	all := Options{Format: "TAP", Path: "a.xml", Report: "/report", Grace: time.Minute, StopSignal: "SIGUSR1", Identity: Identity{"default", "smoke", "6f2c0f0e", 2}, Command: []string{"true"}}
 	for i := range reflect.TypeFor[Options]().NumField() {
 		if reflect.ValueOf(all).Field(i).IsZero() {
 			t.Errorf("%s is not tried", reflect.TypeFor[Options]().Field(i).Name)
@@ -58,9 +61,17 @@ func TestTheRunnerDoesWithoutOptions(t *testing.T) {
 func TestTheUsageNamesEveryFlag(t *testing.T) {
 	var out strings.Builder
 	Usage(&out)
-	for _, name := range []string{"-format", "-path", "-report", "-grace", "-stop-signal", DefaultPath, DefaultReport} {
+	for _, name := range []string{"-format", "-path", "-report", "-grace", "-stop-signal", "-identity", DefaultPath, DefaultReport} {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("%s is not in %s", name, out.String())
+		}
+	}
+}
+
+func TestAnIdentityThatIsNoneIsRefused(t *testing.T) {
+	for _, text := range []string{"", "smoke", "default/smoke/6f2c0f0e", "default/smoke/6f2c0f0e/0", "default/smoke/6f2c0f0e/x", "a/b/c/1/2"} {
+		if got, err := Parse([]string{Run, "--identity=" + text, "--", "true"}); err == nil {
+			t.Errorf("%q is read as %+v", text, got)
 		}
 	}
 }

@@ -26,6 +26,9 @@ func runTest(opts runner.Options) (int, error) {
 	if stopSignal == 0 && opts.StopSignal != "" {
 		return exitUsage, fmt.Errorf("--stop-signal is %q: it is the name of a signal, SIGUSR1 for one", opts.StopSignal)
 	}
+	if err := tell(opts); err != nil {
+		return exitCannotRun, err
+	}
 	collector := newCollector(opts)
 	kills := newMemoryKills("/proc/self")
 	reports := &reporting{to: openTerminationMessage(cmp.Or(opts.Report, runner.DefaultReport)), collect: func() *results.Report {
@@ -56,6 +59,23 @@ func runTest(opts runner.Options) (int, error) {
 		return cmp.Or(result.ExitCode, results.ExitNotReported), err
 	}
 	return result.ExitCode, err
+}
+
+// tell puts the identity into the environment, which the test inherits.
+func tell(opts runner.Options) error {
+	if opts.Identity == (runner.Identity{}) {
+		return nil
+	}
+	variables := opts.Identity.Variables()
+	if opts.ReadsFiles() {
+		variables = append(variables, runner.Variable{Name: runner.EnvResults, Value: opts.Identity.ResultsDir()})
+	}
+	for _, variable := range variables {
+		if err := os.Setenv(variable.Name, variable.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nameOf names a signal. Real-time signals have numbers only.

@@ -285,6 +285,20 @@ func TestWithoutAFolderForFilesATestRunsUnlessItHasToLeaveSome(t *testing.T) {
 	}
 }
 
+func TestTheTestIsToldWhichExecutionItIs(t *testing.T) {
+	for format, folder := range map[string]string{"Auto": "/tmp/testrun-6f2c0f0e-2", "JUnit": "/tmp/testrun-6f2c0f0e-2", "TAP": "none"} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "run", "--format="+format, "--identity=default/smoke/6f2c0f0e/2",
+			"--report="+filepath.Join(t.TempDir(), "report"), "--",
+			"sh", "-c", "echo $TESTRUN_NAMESPACE $TESTRUN_NAME $TESTRUN_UID $TESTRUN_ATTEMPT ${TESTRUN_RESULTS-none}")
+		cmd.Env = append(os.Environ(), asRunner+"=1", runner.EnvUID+"=another")
+		stdout, err := cmd.Output()
+		_ = os.Remove("/tmp/testrun-6f2c0f0e-2")
+		if want := "default smoke 6f2c0f0e 2 " + folder + "\n"; string(stdout) != want {
+			t.Errorf("%s: it is told %q (%v), want %q", format, stdout, err, want)
+		}
+	}
+}
+
 func TestACommandLineThatIsNoUseSaysWhy(t *testing.T) {
 	for _, test := range []struct {
 		args []string

@@ -1,0 +1,72 @@
+package jobspec
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/runner"
+)
+
+// addEnvironment gives each container of the pod the identity and the params as variables, before those of the template. It leaves the
+// identity out of the test's container if the runner can set it: each variable is written about nine times, with its managed fields.
+func addEnvironment(pod *corev1.PodSpec, test *corev1.Container, options *runner.Options, params []corev1.EnvVar) {
+	identity := variables(options.Identity.Variables())
+	for _, containers := range [][]corev1.Container{pod.InitContainers, pod.Containers} {
+		for i := range containers {
+			container, ours := &containers[i], slices.Concat(identity, params)
+			switch {
+			case container != test || options.Format == string(v1alpha1.ResultsNone):
+			case runnerCanSetIdentity(test):
+				ours = params
+			default:
+				if options.ReadsFiles() {
+					ours = slices.Concat(variables([]runner.Variable{{Name: runner.EnvResults, Value: options.Identity.ResultsDir()}}), ours)
+				}
+				options.Identity = runner.Identity{}
+			}
+			container.Env = withEnv(container.Env, ours)
+		}
+	}
+}
+
+// runnerCanSetIdentity says whether nothing but what the runner runs needs the identity: the kubelet resolves $(NAME), and runs hooks and
+// probes with the variables of the container.
+func runnerCanSetIdentity(test *corev1.Container) bool {
+	runs := func(probe *corev1.Probe) bool { return probe != nil && probe.Exec != nil }
+	if test.Lifecycle != nil || runs(test.StartupProbe) || runs(test.LivenessProbe) || runs(test.ReadinessProbe) {
+		return false
+	}
+	texts := slices.Concat(test.Command, test.Args)
+	for _, variable := range test.Env {
+		if strings.HasPrefix(variable.Name, v1alpha1.EnvPrefix) {
+			return false
+		}
+		texts = append(texts, variable.Value)
+	}
+	for _, mount := range test.VolumeMounts {
+		texts = append(texts, mount.SubPathExpr)
+	}
+	return !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, "$("+v1alpha1.EnvPrefix) })
+}
+
+func variables(ours []runner.Variable) []corev1.EnvVar {
+	env := make([]corev1.EnvVar, 0, len(ours))
+	for _, variable := range ours {
+		env = append(env, corev1.EnvVar{Name: variable.Name, Value: variable.Value})
+	}
+	return env
+}
+
+// withEnv puts our variables first, so that the template's own can refer to them. Ours replace those with the same name.
+func withEnv(templates, ours []corev1.EnvVar) []corev1.EnvVar {
+	env := slices.Clone(ours)
+	for _, variable := range templates {
+		if !slices.ContainsFunc(ours, func(our corev1.EnvVar) bool { return our.Name == variable.Name }) {
+			env = append(env, variable)
+		}
+	}
+	return env
+}
