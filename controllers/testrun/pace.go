@@ -1,10 +1,10 @@
 package testrun
 
 import (
+	"errors"
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/lru"
 )
 
@@ -16,6 +16,9 @@ const (
 	// pacedNamespaces bounds how many namespaces with slow writes are remembered.
 	pacedNamespaces = 1024
 )
+
+// errPaced means that a write has to wait for its turn.
+var errPaced = errors.New("other slow writes come first")
 
 // pace spaces out the writes that only say why a run waits, where they are slow. A write of the status costs the API server what the whole
 // run takes, so a thousand of the largest runs would keep it busy for a quarter of an hour, and nobody else's run would start. Namespaces
@@ -31,14 +34,13 @@ type pace struct {
 
 func newPace() *pace { return &pace{slow: lru.New(pacedNamespaces)} }
 
-// begin asks for a write. If now is not the time, retry is after how long to ask again; else it is zero, and end has to be called after
-// the write.
-func (p *pace) begin(namespace string, now time.Time) (end func(now time.Time), retry time.Duration) {
+// begin asks for a write. ok says whether it may begin now; then end has to be called after it.
+func (p *pace) begin(namespace string, now time.Time) (end func(now time.Time), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	_, slow := p.slow.Get(namespace)
 	if slow && (p.taken || now.Before(p.rest)) {
-		return nil, wait.Jitter(pacedRetry, 4)
+		return nil, false
 	}
 	p.taken = p.taken || slow
 	return func(ended time.Time) {
@@ -53,5 +55,5 @@ func (p *pace) begin(namespace string, now time.Time) (end func(now time.Time), 
 		if slow {
 			p.taken, p.rest = false, ended.Add(took)
 		}
-	}, 0
+	}, true
 }

@@ -7,18 +7,18 @@ import (
 
 func TestSlowWritesShareOneLaneWithARest(t *testing.T) {
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	write := func(p *pace, namespace string, began, ended time.Duration) {
 		t.Helper()
-		end, retry := p.begin(namespace, at(began))
-		if retry > 0 {
+		end, ok := p.begin(namespace, at(began))
+		if !ok {
 			t.Fatalf("%s may not write after %s", namespace, began)
 		}
 		end(at(ended))
 	}
 	refused := func(p *pace, namespace string, began time.Duration) {
 		t.Helper()
-		if _, retry := p.begin(namespace, at(began)); retry < pacedRetry {
+		if _, ok := p.begin(namespace, at(began)); ok {
 			t.Errorf("%s may write after %s", namespace, began)
 		}
 	}
@@ -27,8 +27,8 @@ func TestSlowWritesShareOneLaneWithARest(t *testing.T) {
 	write(p, "huge", 0, time.Second)
 	write(p, "small", 0, time.Millisecond)
 
-	end, retry := p.begin("large", at(time.Second))
-	if retry > 0 {
+	end, ok := p.begin("large", at(time.Second))
+	if !ok {
 		t.Fatal("the lane is free, and nothing rests")
 	}
 	refused(p, "huge", 1500*time.Millisecond)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
@@ -89,14 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	}
 	applyErr := r.apply(ctx, seen, plan)
 	status := lifecycle.NextStatus(seen, plan, applyErr, now)
-	if plan.OnlyExplains() && !equality.Semantic.DeepEqual(run.Status, status) {
-		end, retry := r.pace.begin(run.Namespace, r.Clock.Now())
-		if retry > 0 {
-			return reconcile.Result{RequeueAfter: retry, Priority: ptr.To(handler.LowPriority)}, nil
-		}
-		defer func() { end(r.Clock.Now()) }()
-	}
-	if err := r.patchStatus(ctx, run, status); apierrors.IsInvalid(err) {
+	if err := r.store(ctx, run, plan, status); apierrors.IsInvalid(err) {
 		return r.endRefused(ctx, seen, status, err, now)
 	} else if err != nil {
 		return again(ctx, err)
@@ -129,12 +123,26 @@ func again(ctx context.Context, err error) (reconcile.Result, error) {
 	case errors.Is(err, errStale), apierrors.IsConflict(err):
 		log.FromContext(ctx).V(1).Info("The cache was behind the API server", "cause", err.Error())
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	case errors.Is(err, errPaced):
+		return reconcile.Result{RequeueAfter: wait.Jitter(pacedRetry, 4), Priority: ptr.To(handler.LowPriority)}, nil
 	case apierrors.IsNotFound(err):
 		log.FromContext(ctx).V(1).Info("It has just been deleted", "cause", err.Error())
 		return reconcile.Result{RequeueAfter: lastRetry}, nil
 	default:
 		return reconcile.Result{}, err
 	}
+}
+
+// store stores the status. If it only says why the run waits, it may have to wait for its turn: errPaced.
+func (r *Reconciler) store(ctx context.Context, run *v1alpha1.TestRun, plan lifecycle.Plan, status v1alpha1.TestRunStatus) error {
+	if plan.OnlyExplains() && !equality.Semantic.DeepEqual(run.Status, status) {
+		end, ok := r.pace.begin(run.Namespace, r.Clock.Now())
+		if !ok {
+			return errPaced
+		}
+		defer func() { end(r.Clock.Now()) }()
+	}
+	return r.patchStatus(ctx, run, status)
 }
 
 // patchStatus stores the status, unless it is stored already. It is refused when the run has changed since it was read:
