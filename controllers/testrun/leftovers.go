@@ -28,9 +28,9 @@ type leftovers struct {
 	work workqueue.TypedRateLimitingInterface[types.UID]
 
 	mu sync.Mutex
-	// slots holds the slots that are kept, by the name that the queues have for them. ofRun holds these names by run.
+	// slots holds the slots that are kept, by the name that the queues have for them. byRun holds these names by run.
 	slots map[types.UID]*leftover
-	ofRun map[types.NamespacedName]map[types.UID]bool
+	byRun map[types.NamespacedName]map[types.UID]bool
 	// creating holds the runs whose Job is being created: it is not known yet whether that Job exists.
 	creating map[types.UID]bool
 }
@@ -52,7 +52,7 @@ const lookAgain = time.Minute
 
 func newLeftovers(r *Reconciler) *leftovers {
 	return &leftovers{
-		r: r, slots: map[types.UID]*leftover{}, ofRun: map[types.NamespacedName]map[types.UID]bool{}, creating: map[types.UID]bool{},
+		r: r, slots: map[types.UID]*leftover{}, byRun: map[types.NamespacedName]map[types.UID]bool{}, creating: map[types.UID]bool{},
 		work: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](firstRetry, lastRetry)),
 	}
 }
@@ -62,10 +62,10 @@ func (l *leftovers) keep(slot types.UID, kept *leftover) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.slots[slot] = kept
-	if l.ofRun[kept.run] == nil {
-		l.ofRun[kept.run] = map[types.UID]bool{}
+	if l.byRun[kept.run] == nil {
+		l.byRun[kept.run] = map[types.UID]bool{}
 	}
-	l.ofRun[kept.run][slot] = true
+	l.byRun[kept.run][slot] = true
 	l.work.Add(slot)
 }
 
@@ -73,9 +73,9 @@ func (l *leftovers) forget(slot types.UID, kept *leftover) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.slots, slot)
-	delete(l.ofRun[kept.run], slot)
-	if len(l.ofRun[kept.run]) == 0 {
-		delete(l.ofRun, kept.run)
+	delete(l.byRun[kept.run], slot)
+	if len(l.byRun[kept.run]) == 0 {
+		delete(l.byRun, kept.run)
 	}
 }
 
@@ -115,7 +115,7 @@ func (l *leftovers) wake() toolscache.ResourceEventHandler {
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for slot := range l.ofRun[types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetLabels()[v1alpha1.LabelRun]}] {
+		for slot := range l.byRun[types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetLabels()[v1alpha1.LabelRun]}] {
 			l.work.Add(slot)
 		}
 	}

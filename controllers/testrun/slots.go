@@ -57,16 +57,16 @@ func (r *Reconciler) fillLeftovers(ctx context.Context, runs []v1alpha1.TestRun,
 	for i := range runs {
 		counts[runs[i].UID] = runs[i].DeletionTimestamp.IsZero() && !r.Queues.IsGone(runs[i].UID)
 	}
-	ofRuns := map[types.UID]bool{}
+	jobsOfRuns := map[types.UID]bool{}
 	for _, job := range jobs {
 		if counts[ownerOf(job)] {
-			ofRuns[job.UID] = true
+			jobsOfRuns[job.UID] = true
 		} else if r.mayHavePods(ctx, job) && !r.hasFinished(ctx, job.ObjectMeta, ownerOf(job)) {
 			r.claim(job.UID, job.ObjectMeta)
 		}
 	}
 	return r.eachMetadata(ctx, corev1.SchemeGroupVersion.WithKind("PodList"), hasNotEnded, func(pod metav1.ObjectMeta) {
-		if job := types.UID(pod.Labels[batchv1.ControllerUidLabel]); !ofRuns[job] && !r.isGivenUp(ctx, pod) {
+		if job := types.UID(pod.Labels[batchv1.ControllerUidLabel]); !jobsOfRuns[job] && !r.isGivenUp(ctx, pod) {
 			r.claim(job, pod)
 		}
 	})
@@ -97,8 +97,8 @@ func (r *Reconciler) mayHavePods(ctx context.Context, job *batchv1.Job) bool {
 }
 
 // hasFinished says whether the run exists and has finished. Then its Job is stopped, and only its pods count.
-func (r *Reconciler) hasFinished(ctx context.Context, of metav1.ObjectMeta, owner types.UID) bool {
-	run := r.cachedRun(ctx, of)
+func (r *Reconciler) hasFinished(ctx context.Context, object metav1.ObjectMeta, owner types.UID) bool {
+	run := r.cachedRun(ctx, object)
 	return run != nil && run.UID == owner && run.Status.Phase == v1alpha1.PhaseFinished
 }
 
@@ -112,9 +112,9 @@ func (r *Reconciler) isGivenUp(ctx context.Context, pod metav1.ObjectMeta) bool 
 	return last.Reason == v1alpha1.ReasonNodeUnreachable && last.Job == pod.Labels[batchv1.JobNameLabel]
 }
 
-func (r *Reconciler) cachedRun(ctx context.Context, of metav1.ObjectMeta) *v1alpha1.TestRun {
+func (r *Reconciler) cachedRun(ctx context.Context, object metav1.ObjectMeta) *v1alpha1.TestRun {
 	run := &v1alpha1.TestRun{}
-	if r.Client.Get(ctx, client.ObjectKey{Namespace: of.Namespace, Name: of.Labels[v1alpha1.LabelRun]}, run) != nil {
+	if r.Client.Get(ctx, client.ObjectKey{Namespace: object.Namespace, Name: object.Labels[v1alpha1.LabelRun]}, run) != nil {
 		return nil
 	}
 	return run

@@ -59,12 +59,12 @@ func readTestFrom(ctx context.Context, reader client.Reader, key client.ObjectKe
 func (r *Reconciler) observeAgain(ctx context.Context, seen lifecycle.Observation) (lifecycle.Observation, error) {
 	last := jobspec.RecordOn(seen.LastJob)
 	if !last.IsDigest() {
-		asked, err := jobspec.RequestKept(seen.Run, last)
+		request, err := jobspec.RequestKept(seen.Run, last)
 		if err != nil {
 			seen.DefinitionLost = fmt.Errorf("annotation %s of Job %s cannot be read: %w", v1alpha1.AnnotationRecord, seen.LastJob.Name, err)
 			return seen, nil
 		}
-		seen.Request = asked
+		seen.Request = request
 		return seen, nil
 	}
 	now := seen

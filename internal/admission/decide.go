@@ -15,7 +15,7 @@ func (e *Engine) Decide(now time.Time) Plan {
 		e.mark(q)
 	}
 	arrived := e.admit()
-	// A queue that is marked from here on has lost something, and can start nothing more.
+	// A queue that is marked from here on has only lost waiting runs, so it can start nothing more.
 	slices.SortFunc(e.dirty, byName)
 	for _, q := range slices.Clone(e.dirty) {
 		e.start(q)

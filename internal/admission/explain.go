@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// reason says why a run that Decide has not started waits.
+// reason says why a run still waits after Decide.
 func (e *Engine) reason(r *run) Reason {
 	q, l := r.queue, r.lane
 	switch {

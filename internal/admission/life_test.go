@@ -140,7 +140,7 @@ func TestAReportThatBringsNothingNewTouchesNoQueue(t *testing.T) {
 	}
 	before := e.visits
 	e.SetRun(waiting("a/1"))                                         // by a cache that is behind
-	e.SetRun(waiting("a/2", accepted, func(r *Run) { r.Order = 9 })) // another version, that says what it was told
+	e.SetRun(waiting("a/2", accepted, func(r *Run) { r.Order = 9 })) // another version, whose status says that it was accepted
 	if plan := e.Decide(at(1)); len(plan.Queues) != 0 || e.visits != before {
 		t.Errorf("the queues %v have changed, and %d were visited, want none", plan.Queues, e.visits-before)
 	}
@@ -196,7 +196,7 @@ func TestWhySaysWhatWouldLetARunGo(t *testing.T) {
 	}
 }
 
-// starts ends what runs and decides, one run at a time, and returns the names of the namespaces in their order.
+// starts starts n runs, each after the end of the one before, and returns their namespaces in order.
 func starts(t *testing.T, e *Engine, n int) []string {
 	t.Helper()
 	var namespaces []string

@@ -74,7 +74,7 @@ func (r *modelRun) before(other *modelRun) bool {
 	return cmp.Or(cmp.Compare(r.since(), other.since()), cmp.Compare(r.Order, other.Order)) < 0
 }
 
-// all returns the runs that a condition is true for, first come first.
+// all returns the runs for which a condition is true, in the order of their arrival.
 func (m *model) all(condition func(*modelRun) bool) []*modelRun {
 	var found []*modelRun
 	for _, r := range m.runs {
@@ -162,7 +162,7 @@ func (m *model) eligible(queue string) []*modelRun {
 	})
 }
 
-// best returns the one of the runs, all of a namespace, that is its next.
+// best returns the next one of these runs, which are all of one namespace.
 func (m *model) best(runs []*modelRun) *modelRun {
 	return slices.MinFunc(runs, func(a, b *modelRun) int {
 		if c := cmp.Compare(m.ages(b), m.ages(a)); c != 0 {

@@ -85,7 +85,7 @@ func (g *game) neverTooFew() {
 	}
 }
 
-// answers compares what the engine says about runs and queues with the model, and with what it has told before.
+// answers compares what the engine says about runs and queues with the model, and with what it has reported before.
 func (g *game) answers(plan Plan) {
 	g.t.Helper()
 	for _, key := range plan.Changed {

@@ -62,7 +62,7 @@ func play(t *testing.T, events []byte) {
 	g.drain()
 }
 
-// pick returns the next event's choice between n.
+// pick returns the next choice of the event, out of n.
 func (g *game) pick(n int) int {
 	b, err := g.events.ReadByte()
 	if err != nil {
@@ -71,7 +71,7 @@ func (g *game) pick(n int) int {
 	return int(b) % n
 }
 
-// any returns one of the runs that a condition is true for; nil if there is none.
+// any returns one of the runs for which a condition is true; nil if there is none.
 func (g *game) any(condition func(*modelRun) bool) *modelRun {
 	runs := g.model.all(condition)
 	if len(runs) == 0 {

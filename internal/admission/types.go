@@ -65,7 +65,7 @@ type Queue struct {
 	AgingInterval time.Duration
 	// Namespaces are those that may use the queue; none means all. The runs of other namespaces wait, and count for nothing in it.
 	Namespaces map[string]bool
-	// Weights are the shares of the namespaces. One that is not listed, or less than 1, has 1.
+	// Weights are the shares of the namespaces. A namespace that is not listed, or whose weight is less than 1, has 1.
 	Weights map[string]int
 }
 
@@ -77,7 +77,7 @@ type Rate struct {
 	Burst  int
 }
 
-// Key identifies a run, and is its name for people.
+// Key identifies a run, and names it for people.
 type Key struct {
 	Namespace, Name string
 	UID             types.UID
@@ -111,7 +111,7 @@ type Run struct {
 	// Told says that the status already says why the run waits, so its unique key has been judged. Accepted says that its queue has let it
 	// wait, so it does not end as QueueFull any more. See docs/decisions/admission.md.
 	Told, Accepted bool
-	// Ended is when a run in state Ended did so.
+	// Ended is when a run in state Ended has ended.
 	Ended time.Time
 }
 
@@ -130,14 +130,14 @@ const (
 	ReplaceRunning
 )
 
-// Concurrency says how many runs of a namespace that share a key may run at once, in whichever queues. No key is no limit.
+// Concurrency says how many runs of a namespace that share a key may run at once, in all queues together. Without a key there is no limit.
 type Concurrency struct {
 	Key    string
 	Limit  int
 	Policy Policy
 }
 
-// OnConflict is what happens when a run has the unique key of an earlier one.
+// OnConflict is what happens when a run has the unique key of an earlier run.
 type OnConflict int
 
 // The ways out of a conflict.

@@ -17,15 +17,15 @@ import (
 )
 
 // Render makes the Job of an attempt from the whole definition. If there can be none, the error is a final *Refusal.
-func Render(asked Request, program Runner, attempt int32) (*batchv1.Job, error) {
-	def := asked.Definition()
+func Render(request Request, program Runner, attempt int32) (*batchv1.Job, error) {
+	def := request.Definition()
 	if def.Err != nil { // found only now if the cache did not hold all enums
 		return nil, &Refusal{v1alpha1.ReasonInvalidParams, true, def.Err}
 	}
 	if size := sizeOfJob(def.Spec.Template, def.Params); size > maxJob {
 		return nil, &Refusal{v1alpha1.ReasonJobTooLarge, true, tooLarge(def.Spec.Template, def.Params, size)}
 	}
-	job := newJob(asked, def, program, attempt)
+	job := newJob(request, def, program, attempt)
 	if err := argumentsTooLong(&job.Spec.Template.Spec); err != nil {
 		return nil, &Refusal{v1alpha1.ReasonStartFailed, true, err}
 	}
@@ -38,12 +38,12 @@ func JobName(run *v1alpha1.TestRun, attempt int32) string {
 }
 
 // newJob renders the Job of an attempt.
-func newJob(asked Request, def Definition, program Runner, attempt int32) *batchv1.Job {
-	run, template := asked.Run, templateOf(def)
+func newJob(request Request, def Definition, program Runner, attempt int32) *batchv1.Job {
+	run, template := request.Run, templateOf(def)
 	record := Record{
 		Container:    testContainerOf(def.Spec, def.Spec.Template.Spec.Containers).Name,
 		StartTimeout: def.StartTimeout, UnreachableTimeout: def.UnreachableTimeout,
-		Retry: def.Retry, Queueing: def.Queueing, Format: formatToRead(def.Spec), Definition: keep(asked, def),
+		Retry: def.Retry, Queueing: def.Queueing, Format: formatToRead(def.Spec), Definition: keep(request, def),
 	}
 	if def.Test != nil {
 		record.Test, record.TestGeneration = def.Test.Name, def.Test.Generation

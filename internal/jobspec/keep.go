@@ -53,11 +53,11 @@ const keptDictionary = `"results":{"format":"JUnit","path":"},"retention":{"keep
 var errTooLarge = errors.New("it is too large")
 
 // keep returns what a further attempt needs to know beside the run itself, as an annotation; empty if it needs nothing.
-func keep(asked Request, def Definition) string {
-	if asked.Run.Spec.TestSpec != nil || def.Retry.Failure == 0 && def.Retry.Disruption == 0 {
+func keep(request Request, def Definition) string {
+	if request.Run.Spec.TestSpec != nil || def.Retry.Failure == 0 && def.Retry.Disruption == 0 {
 		return ""
 	}
-	encoded := keptOf(asked).json()
+	encoded := keptOf(request).json()
 	if annotation, err := deflate(encoded); err == nil {
 		return annotation
 	}
@@ -161,29 +161,29 @@ func boundKept(encoded []byte) error {
 
 // RequestKept is the request from which the last attempt was rendered, as its Job keeps it.
 func RequestKept(run *v1alpha1.TestRun, last Record) (Request, error) {
-	asked := Request{Run: run, Asked: run.Spec}
+	request := Request{Run: run, Asked: run.Spec}
 	if run.Spec.TestSpec != nil {
-		return asked, nil
+		return request, nil
 	}
 	k, err := inflate(last.Definition)
 	if err != nil {
 		return Request{}, err
 	}
 	if run.Spec.RerunOf != nil && k.Asked != nil {
-		asked.Asked = *k.Asked
+		request.Asked = *k.Asked
 	}
-	if asked.Asked.TestRef != nil && k.Test != nil {
-		asked.Test = &v1alpha1.Test{ObjectMeta: metav1.ObjectMeta{Name: asked.Asked.TestRef.Name, Generation: last.TestGeneration}, Spec: *k.Test}
+	if request.Asked.TestRef != nil && k.Test != nil {
+		request.Test = &v1alpha1.Test{ObjectMeta: metav1.ObjectMeta{Name: request.Asked.TestRef.Name, Generation: last.TestGeneration}, Spec: *k.Test}
 	}
-	return asked, mayRun(asked)
+	return request, mayRun(request)
 }
 
 // mayRun returns why no Job can be rendered; nil if one can. The API server has checked what it stores, but not what an annotation holds.
-func mayRun(asked Request) error {
-	if !asked.HasDefinition() {
+func mayRun(request Request) error {
+	if !request.HasDefinition() {
 		return errors.New("it holds no test")
 	}
-	def := asked.Definition()
+	def := request.Definition()
 	if len(def.Spec.Template.Spec.Containers) == 0 {
 		return errors.New("it holds no container")
 	}

@@ -7,7 +7,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
-// Budget is a number of further attempts, by the cause that they are for.
+// Budget names what limits the number of further attempts.
 type Budget string
 
 const (
@@ -42,18 +42,18 @@ type retryPolicy struct {
 }
 
 // resolveRetry takes each field from the first that sets it: the run, the Test, the default.
-func resolveRetry(own, tests v1alpha1.Retry) retryPolicy {
+func resolveRetry(run, test v1alpha1.Retry) retryPolicy {
 	return retryPolicy{
-		Failure:    int(firstNumber(0, own.Failure, tests.Failure)),
-		Disruption: int(firstNumber(defaultDisruptions, own.Disruption, tests.Disruption)),
-		Base:       firstDuration(defaultBackoffBase, own.Backoff.Base, tests.Backoff.Base),
-		Factor:     int(firstNumber(defaultBackoffFactor, nonZero(own.Backoff.Factor), nonZero(tests.Backoff.Factor))),
-		Cap:        firstDuration(defaultBackoffCap, own.Backoff.Cap, tests.Backoff.Cap),
+		Failure:    int(firstNumber(0, run.Failure, test.Failure)),
+		Disruption: int(firstNumber(defaultDisruptions, run.Disruption, test.Disruption)),
+		Base:       firstDuration(defaultBackoffBase, run.Backoff.Base, test.Backoff.Base),
+		Factor:     int(firstNumber(defaultBackoffFactor, nonZero(run.Backoff.Factor), nonZero(test.Backoff.Factor))),
+		Cap:        firstDuration(defaultBackoffCap, run.Backoff.Cap, test.Backoff.Cap),
 
-		Replace: cmp.Or(own.Unreachable, tests.Unreachable) == v1alpha1.UnreachableReplace,
+		Replace: cmp.Or(run.Unreachable, test.Unreachable) == v1alpha1.UnreachableReplace,
 
-		Permanent:      firstList(own.ExitCodes.Permanent, tests.ExitCodes.Permanent),
-		Infrastructure: firstList(own.ExitCodes.Infrastructure, tests.ExitCodes.Infrastructure),
+		Permanent:      firstList(run.ExitCodes.Permanent, test.ExitCodes.Permanent),
+		Infrastructure: firstList(run.ExitCodes.Infrastructure, test.ExitCodes.Infrastructure),
 	}
 }
 

@@ -59,15 +59,15 @@ func (r Request) Definition() Definition {
 	if def.Spec == nil {
 		def.Spec = &r.Test.Spec
 	}
-	own, tests := r.Asked.Timeouts, def.Spec.Timeouts
-	def.StartTimeout = firstDuration(defaultStartTimeout, own.Start, tests.Start)
-	def.RunTimeout = firstDuration(defaultRunTimeout, own.Run, tests.Run)
-	def.UnreachableTimeout = firstDuration(defaultUnreachableTimeout, own.Unreachable, tests.Unreachable)
+	run, test := r.Asked.Timeouts, def.Spec.Timeouts
+	def.StartTimeout = firstDuration(defaultStartTimeout, run.Start, test.Start)
+	def.RunTimeout = firstDuration(defaultRunTimeout, run.Run, test.Run)
+	def.UnreachableTimeout = firstDuration(defaultUnreachableTimeout, run.Unreachable, test.Unreachable)
 	def.Retry = resolveRetry(r.Asked.Retry, def.Spec.Retry)
 	def.Params, def.Err = paramValues(def.Spec, r.Asked.Params)
 	def.Queueing = Queueing{
 		Queue:   cmp.Or(r.Run.Spec.Queue, r.Asked.Queue, def.Spec.Queue, v1alpha1.DefaultQueue),
-		Timeout: firstDuration(0, own.Queue, tests.Queue),
+		Timeout: firstDuration(0, run.Queue, test.Queue),
 	}
 	def.Concurrency = r.concurrency(def.Spec)
 	if def.Err == nil {

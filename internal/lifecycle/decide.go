@@ -23,8 +23,8 @@ type rule struct {
 // rules are in order: the first one that applies decides. docs/life-of-a-run.md has the same list.
 var rules = []rule{
 	// The run is gone, or has finished.
-	{"beingDeleted", beingDeleted}, // nothing: Kubernetes' garbage collector takes what the run owns
-	{"afterFinish", afterFinish},   // a verdict never changes; a Job that is active nevertheless is stopped
+	{"beingDeleted", beingDeleted}, // nothing to do: Kubernetes' garbage collector deletes what the run owns
+	{"afterFinish", afterFinish},   // a verdict never changes; a Job that is still active is stopped
 
 	// The attempt has ended.
 	{"stillEnding", stillEnding},     // the pod has failed, but the test's container has not ended: wait for its exit code and report
@@ -62,7 +62,7 @@ var rules = []rule{
 	{"nextAttemptDue", nextAttemptDue}, // create its Job, from the same definition, when the backoff is over
 
 	// The run has no Job yet.
-	{"runNotFound", runNotFound},       // the run that is to be repeated → Error
+	{"runNotFound", runNotFound},       // the run that is to be repeated does not exist → Error
 	{"testNotFound", testNotFound},     // → Pending; Error once the grace period is over
 	{"paramsInvalid", paramsInvalid},   // → Error
 	{"refusedByQueue", refusedByQueue}, // → Error or Cancelled: the queue is full, or another run is in its place

@@ -21,7 +21,7 @@ var t0 = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func after(d time.Duration) metav1.Time { return metav1.NewTime(t0.Add(d)) }
 
-// scene is an observation in the making.
+// scene builds an observation.
 type scene struct{ Observation }
 
 func aRun(change ...func(*v1alpha1.TestRun)) *scene {
@@ -40,7 +40,7 @@ func (s *scene) look() Observation {
 	return s.Observation
 }
 
-// jobOf is the Job of an attempt at what is seen.
+// jobOf is the Job of an attempt of the observed run.
 func jobOf(seen Observation, attempt int32) *batchv1.Job {
 	job, err := jobspec.Render(seen.Request, seen.Runner, attempt)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *scene) jobMarked(why *State) *scene {
 	return s
 }
 
-// nodeSilentSince0 says that the pod's node has not been heard of since t0.
+// nodeSilentSince0 says that the pod's node has been silent since t0.
 func (s *scene) nodeSilentSince0() *scene {
 	s.SilentSince = t0
 	return s
@@ -120,7 +120,7 @@ func repeating(run *v1alpha1.TestRun) {
 	run.Spec = v1alpha1.TestRunSpec{RerunOf: &v1alpha1.RunReference{Name: "gone"}}
 }
 
-// once leaves a run only one attempt.
+// once allows a run only one attempt.
 func once(run *v1alpha1.TestRun) { run.Spec.Retry.Disruption = ptr.To[int32](0) }
 
 func byExitCode(run *v1alpha1.TestRun) { run.Spec.TestSpec.Results.Format = v1alpha1.ResultsNone }

@@ -51,7 +51,7 @@ func TestTheGuideHasTheBudgetOfEachReason(t *testing.T) {
 	}
 }
 
-// The guide lists each reason with which the code ends a run, and no other, as an end.
+// The guide lists as ends exactly the reasons with which the code ends a run.
 func TestTheGuideHasEachReasonThatEndsARun(t *testing.T) {
 	documented := map[string]bool{}
 	for _, beginning := range []string{"While Pending, and for the `Error`", "When Finished:"} {
@@ -93,7 +93,7 @@ func TestTheListOfReasonsIsWhole(t *testing.T) {
 	}
 }
 
-// reasonsByFunction are the reasons of the functions that end a run with one which is no constant in their text.
+// reasonsByFunction lists the possible reasons of each function that ends a run with a reason which is not a constant.
 var reasonsByFunction = map[string][]string{
 	"couldNotStart":    append([]string{v1alpha1.ReasonStartTimeout}, startFailures...),
 	"imageNameInvalid": {v1alpha1.ReasonImagePullFailed, v1alpha1.ReasonRunnerImagePullFailed},
@@ -114,7 +114,7 @@ func endingReasons() []string {
 	return reasons
 }
 
-// finalReasons reads from the code with which reasons it ends runs.
+// finalReasons reads from the code which reasons end a run.
 func finalReasons(t *testing.T) map[string]bool {
 	t.Helper()
 	constants, found := reasonConstants(t), map[string]bool{}
@@ -147,7 +147,7 @@ func finalReasons(t *testing.T) map[string]bool {
 	return found
 }
 
-// reasonArgument is the reason in a call of finished, and in a refusal that is final; nil for any other node.
+// reasonArgument is the reason in a call of Finished, or in a final Refusal; nil for any other node.
 func reasonArgument(node ast.Node) ast.Expr {
 	switch node := node.(type) {
 	case *ast.CallExpr:

@@ -21,7 +21,7 @@ type Observation struct {
 	Job *batchv1.Job
 	// Record is what the Job carries.
 	Record jobspec.Record
-	// LastJob is the Job of the attempt before, if that has ended and the next one has no Job yet; nil when it does not exist.
+	// LastJob is the Job of the last attempt, if that has ended and the next one has no Job yet; nil when it does not exist.
 	LastJob *batchv1.Job
 	// LastRecord is what LastJob carries.
 	LastRecord jobspec.Record

@@ -20,7 +20,7 @@ var (
 
 // entryOf is the run as its queue sees it, in the given state.
 func entryOf(run *v1alpha1.TestRun, here jobspec.Queueing, state admission.State) admission.Run {
-	order, _ := strconv.ParseUint(run.ResourceVersion, 10, 64) // it may be no number: then the order of the reports holds
+	order, _ := strconv.ParseUint(run.ResourceVersion, 10, 64) // if it is not a number, the order of the reports decides
 	entry := admission.Run{
 		Key:   admission.Key{Namespace: run.Namespace, Name: run.Name, UID: run.UID},
 		Queue: here.Queue, Priority: run.Spec.Priority, Created: run.CreationTimestamp.Time, Order: order, State: state,
@@ -61,12 +61,12 @@ func waiting(seen Observation) (entry admission.Run, ok bool) {
 
 // QueueEntry is the run as its queue is to see it; ok is false while it is not known what the run executes.
 func (seen Observation) QueueEntry() (entry admission.Run, ok bool) {
-	begun := seen.Job != nil || len(seen.Run.Status.Attempts) > 0
+	started := seen.Job != nil || len(seen.Run.Status.Attempts) > 0
 	entry, ok = waiting(seen)
 	switch {
-	case begun && ok: // the Job was refused: the definition says in which queue the run counts
+	case started && ok: // the Job was refused: the definition says in which queue the run counts
 		entry.State = admission.Running
-	case begun:
+	case started:
 		record := seen.Record
 		if seen.Job == nil {
 			record = seen.LastRecord
@@ -78,7 +78,7 @@ func (seen Observation) QueueEntry() (entry admission.Run, ok bool) {
 
 // EndedEntry is the entry of a finished run whose unique key still counts; nil if the run has no such key, or never started.
 func (seen Observation) EndedEntry() *admission.Run {
-	if begun := seen.Job != nil || len(seen.Run.Status.Attempts) > 0; !begun || seen.Run.Spec.Unique.Window == nil {
+	if started := seen.Job != nil || len(seen.Run.Status.Attempts) > 0; !started || seen.Run.Spec.Unique.Window == nil {
 		return nil
 	}
 	return new(entryOf(seen.Run, seen.Record.QueueingOf(seen.Run), admission.Ended))

@@ -67,12 +67,12 @@ func (s *Service) LetGo(slot types.UID) {
 // until others of the namespace have ended. The caller holds mu, here and in all functions below.
 func (s *Service) countClaim(slot types.UID) {
 	left := s.left[slot]
-	of := share{left.run.Queue, left.run.Namespace}
-	if !s.engine.HasRoom(of.queue, of.namespace) {
-		if s.surplus[of] == nil {
-			s.surplus[of] = map[types.UID]bool{}
+	key := share{left.run.Queue, left.run.Namespace}
+	if !s.engine.HasRoom(key.queue, key.namespace) {
+		if s.surplus[key] == nil {
+			s.surplus[key] = map[types.UID]bool{}
 		}
-		s.surplus[of][slot] = true
+		s.surplus[key][slot] = true
 		return
 	}
 	left.counted = true
@@ -85,10 +85,10 @@ func (s *Service) uncount(slot types.UID, left *leftover) {
 		left.counted = false
 		return
 	}
-	of := share{left.run.Queue, left.run.Namespace}
-	delete(s.surplus[of], slot)
-	if len(s.surplus[of]) == 0 {
-		delete(s.surplus, of)
+	key := share{left.run.Queue, left.run.Namespace}
+	delete(s.surplus[key], slot)
+	if len(s.surplus[key]) == 0 {
+		delete(s.surplus, key)
 	}
 }
 
@@ -108,9 +108,9 @@ func (s *Service) recountClaims(queue string) {
 
 // countSurplus counts the claims of surplus for which there is room now. Almost always there are none.
 func (s *Service) countSurplus() {
-	for of, slots := range s.surplus {
+	for key, slots := range s.surplus {
 		for slot := range slots {
-			if !s.engine.HasRoom(of.queue, of.namespace) {
+			if !s.engine.HasRoom(key.queue, key.namespace) {
 				break
 			}
 			s.uncount(slot, s.left[slot])

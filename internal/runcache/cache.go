@@ -1,4 +1,4 @@
-// Package runcache says what the operator's cache keeps in memory, and by what it is found. Objects are stripped before they are kept; what
+// Package runcache says what the operator's cache keeps in memory, and how objects are found in it. Objects are stripped before they are kept; what
 // is missing is read from the API server.
 //
 //	kept         stripped to                                            read by
