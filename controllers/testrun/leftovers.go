@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobspec"
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 	"github.com/testrun-dev/testrun/internal/runcache"
 )
@@ -228,31 +229,17 @@ func (l *leftovers) eachPod(ctx context.Context, kept *leftover) (remains bool, 
 }
 
 // isOf says whether the slot is kept for this Job, or for the Job of this pod. If a run was deleted without its Job, the Job has no owner
-// any more, and a pod may have lost its Job. But the run's UID is in the environment of their containers. No Job counts for two slots.
+// any more, and a pod may have lost its Job. But their containers are told the run's UID. No Job counts for two slots.
 func (l *leftovers) isOf(kept *leftover, job, owner types.UID, spec corev1.PodSpec) bool {
 	if kept.runUID == "" {
 		return job == kept.jobUID
 	}
-	return (owner == kept.runUID || runUIDIn(spec) == kept.runUID) && l.kept(slotOfJob(job)) == nil
+	return (owner == kept.runUID || jobspec.RunUIDIn(spec) == kept.runUID) && l.kept(slotOfJob(job)) == nil
 }
 
 func ownerOf(object metav1.Object) types.UID {
 	if owner := metav1.GetControllerOf(object); owner != nil {
 		return owner.UID
-	}
-	return ""
-}
-
-// runUIDIn reads the UID of the run from the environment that jobspec gave to each container.
-func runUIDIn(spec corev1.PodSpec) types.UID {
-	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
-		for _, container := range containers {
-			for _, variable := range container.Env {
-				if variable.Name == v1alpha1.EnvUID {
-					return types.UID(variable.Value)
-				}
-			}
-		}
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/runner"
@@ -30,6 +31,24 @@ func addEnvironment(pod *corev1.PodSpec, test *corev1.Container, options *runner
 			container.Env = withEnv(container.Env, ours)
 		}
 	}
+}
+
+// RunUIDIn reads the UID of the run that addEnvironment gave to a pod, as a variable or as an argument of the runner; empty without one.
+func RunUIDIn(pod corev1.PodSpec) types.UID {
+	for _, container := range slices.Concat(pod.Containers, pod.InitContainers) {
+		for _, variable := range container.Env {
+			if variable.Name == v1alpha1.EnvUID {
+				return types.UID(variable.Value)
+			}
+		}
+		if len(container.Command) == 0 || container.Command[0] != runnerPath {
+			continue
+		}
+		if options, err := runner.Parse(container.Command[1:]); err == nil && options.Identity.UID != "" {
+			return types.UID(options.Identity.UID)
+		}
+	}
+	return ""
 }
 
 // runnerCanSetIdentity says whether nothing but what the runner runs needs the identity: the kubelet resolves $(NAME), and runs hooks and

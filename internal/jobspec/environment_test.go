@@ -36,8 +36,11 @@ func TestTheIdentityIsInTheContainerWhereTheRunnerDoesNotDo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := asking(func(run *v1alpha1.TestRun) { test.change(&run.Spec.TestSpec.Template.Spec.Containers[0]) })
-			rendered := asked.job(FirstAttempt).Spec.Template.Spec.Containers[0]
-			want := identityOf(asked.Run, FirstAttempt)
+			pod := asked.job(FirstAttempt).Spec.Template.Spec
+			rendered, want := pod.Containers[0], identityOf(asked.Run, FirstAttempt)
+			if uid := RunUIDIn(pod); uid != asked.Run.UID {
+				t.Errorf("the pod is one of run %q, want %q", uid, asked.Run.UID)
+			}
 			holds := slices.ContainsFunc(rendered.Env, func(variable corev1.EnvVar) bool {
 				return variable.Name == v1alpha1.EnvUID && variable.Value == want.UID
 			})

@@ -1,7 +1,6 @@
 package jobspec
 
 import (
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +37,7 @@ const (
 const (
 	runnerProgram = "runner"
 	runnerDir     = "/testrun"
+	runnerPath    = runnerDir + "/" + runnerProgram
 	runnerVolume  = "testrun-runner"
 )
 
@@ -66,7 +66,7 @@ func optionsOf(pod *corev1.PodSpec, test *corev1.Container, results v1alpha1.Res
 
 // addTo puts the runner into the pod, in front of the command of the test's container.
 func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, options runner.Options) {
-	test.Command = append([]string{path.Join(runnerDir, runnerProgram)}, options.Args()...)
+	test.Command = append([]string{runnerPath}, options.Args()...)
 	r.mount(pod, test)
 }
 
@@ -109,7 +109,7 @@ func (r Runner) installer(test *corev1.Container) corev1.Container {
 	security.Capabilities = &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}
 	return corev1.Container{
 		Name: runnerVolume, Image: r.Image, ImagePullPolicy: corev1.PullIfNotPresent,
-		Command:         []string{"/" + runnerProgram, runner.Install, path.Join(runnerDir, runnerProgram)},
+		Command:         []string{"/" + runnerProgram, runner.Install, runnerPath},
 		Resources:       *test.Resources.DeepCopy(),
 		VolumeMounts:    []corev1.VolumeMount{{Name: runnerVolume, MountPath: runnerDir}},
 		SecurityContext: security,

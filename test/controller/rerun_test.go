@@ -26,10 +26,11 @@ func TestARerunAsksForWhatTheRunAskedFor(t *testing.T) {
 		if limit := pod.Spec.ActiveDeadlineSeconds; *limit != 7*60 || pod.Labels[v1alpha1.LabelTest] != "suite" {
 			t.Errorf("%s has %d s for Test %q", name, *limit, pod.Labels[v1alpha1.LabelTest])
 		}
-		for _, want := range []corev1.EnvVar{{Name: "TARGET", Value: "staging"}, {Name: v1alpha1.EnvName, Value: name}} {
-			if !hasEnv(container, want) {
-				t.Errorf("%s is told %v, want %v among it", name, container.Env, want)
-			}
+		if want := (corev1.EnvVar{Name: "TARGET", Value: "staging"}); !hasEnv(container, want) {
+			t.Errorf("%s is told %v, want %v among it", name, container.Env, want)
+		}
+		if identity := w.IdentityOf(pod); identity.Name != name {
+			t.Errorf("%s is told that it is %v", name, identity)
 		}
 		w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 0})
 		w.WaitForFinished(name, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)

@@ -31,8 +31,8 @@ func TestARunThatFailsAndThenPassesIsFlaky(t *testing.T) {
 	if command := second.Spec.Containers[0].Command; command[len(command)-1] != "./first" {
 		t.Errorf("the second attempt runs %q", command)
 	}
-	if env := second.Spec.Containers[0].Env; !slices.Contains(env, corev1.EnvVar{Name: v1alpha1.EnvAttempt, Value: "2"}) {
-		t.Errorf("the second attempt is told %v", env)
+	if identity := w.IdentityOf(second); identity.Attempt != 2 {
+		t.Errorf("the second attempt is told %v", identity)
 	}
 	w.Exit(w.Start(second), corev1.ContainerStateTerminated{ExitCode: 0})
 	run := w.WaitForFinished("run", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/runner"
 	"github.com/testrun-dev/testrun/test/node"
 )
 
@@ -128,4 +129,14 @@ func (w *World) Pass(run string) {
 	w.T.Helper()
 	w.Exit(w.Execute(run), corev1.ContainerStateTerminated{ExitCode: 0})
 	w.WaitForPassed(run)
+}
+
+// IdentityOf is what the runner tells the test of the pod about itself.
+func (w *World) IdentityOf(pod *corev1.Pod) runner.Identity {
+	w.T.Helper()
+	options, err := runner.Parse(pod.Spec.Containers[0].Command[1:])
+	if err != nil {
+		w.T.Fatalf("the command of pod %s: %v", pod.Name, err)
+	}
+	return options.Identity
 }
