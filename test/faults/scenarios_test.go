@@ -19,7 +19,7 @@ type scenario struct {
 	user []step
 	// ends is the outcome when nothing goes wrong.
 	ends string
-	// orEnds are outcomes that a fault may lead to.
+	// orEnds are outcomes that a fault, or a cache that is behind on a busy machine, may lead to.
 	orEnds []string
 	// refused is a word that the API server takes in no status of the run; empty for most.
 	refused string
