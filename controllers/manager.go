@@ -13,23 +13,26 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/leaderelection"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/leadership"
 	"github.com/testrun-dev/testrun/internal/runcache"
 )
 
-// How one leader follows another. A leader that cannot renew its Lease keeps working for up to 2 × renewDeadline: once to renew it, once
-// to release it. A creation that is under way then has to end before leaseDuration, when the next one may lead.
+// How one leader follows another: after leaseDuration at the latest, or at once when the first one stops. What only a leader may do ends
+// before that (internal/leadership), so the durations may be short. A leader that cannot renew its Lease for renewDeadline ends.
 const (
-	leaseDuration = 30 * time.Second
-	renewDeadline = 12 * time.Second
+	leaseDuration = 13 * time.Second
+	renewDeadline = 10 * time.Second
 	retryPeriod   = 2 * time.Second
-	createTimeout = leaseDuration - retryPeriod - 2*renewDeadline
 )
 
 // Process says what a manager serves, and whether it is one of several.
@@ -46,8 +49,44 @@ type Process struct {
 	LeaderNamespace string
 }
 
-// ManagerOptions are those of a manager for the controllers. ctx is the life of the process.
-func ManagerOptions(ctx context.Context, process Process) ctrl.Options {
+// Manager is a manager for the controllers.
+type Manager struct {
+	ctrl.Manager
+	// lease is that of the leader election; nil without one.
+	lease *leadership.Lease
+}
+
+// NewManager makes the manager. ctx is the life of the process. Tests have other options, which changes set; nil changes nothing.
+func NewManager(ctx context.Context, config *rest.Config, process Process, changes func(*ctrl.Options)) (*Manager, error) {
+	options := managerOptions(ctx, process)
+	if changes != nil {
+		changes(&options)
+	}
+	var lease *leadership.Lease
+	if options.LeaderElection {
+		lock, err := leaderelection.NewResourceLock(config, withoutEvents{}, leaderelection.Options{
+			LeaderElection: true, LeaderElectionNamespace: options.LeaderElectionNamespace, LeaderElectionID: options.LeaderElectionID,
+			RenewDeadline: *options.RenewDeadline,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("preparing the leader election: %w", err)
+		}
+		lease = leadership.NewLease(lock, *options.LeaseDuration)
+		options.LeaderElectionResourceLockInterface = lease
+	}
+	mgr, err := ctrl.NewManager(config, options)
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	return &Manager{Manager: mgr, lease: lease}, nil
+}
+
+// withoutEvents has no events written about the Lease. The Lease says who leads, and the log since when.
+type withoutEvents struct{ recorder.Provider }
+
+func (withoutEvents) GetEventRecorderFor(string) record.EventRecorder { return nil }
+
+func managerOptions(ctx context.Context, process Process) ctrl.Options {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))

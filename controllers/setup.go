@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/controllers/retention"
@@ -35,8 +34,6 @@ type Options struct {
 	// Metrics takes the metrics.
 	Metrics prometheus.Registerer
 
-	// CreateTimeout is how long the creation of a Job may take. 0 is as long as the manager's leader election allows.
-	CreateTimeout time.Duration
 	// Clock tells the time of runs. Nil is the real clock. The queues set timers, and always use the real one.
 	Clock clock.PassiveClock
 	// APIReader reads from the API server itself. Nil is the manager's.
@@ -50,7 +47,7 @@ type Controllers struct {
 }
 
 // SetupAll makes all controllers, and registers them with the manager.
-func SetupAll(ctx context.Context, mgr ctrl.Manager, options Options) (*Controllers, error) {
+func SetupAll(ctx context.Context, mgr *Manager, options Options) (*Controllers, error) {
 	options = withDefaults(options, mgr)
 	queues := queueing.New(clock.RealClock{}, options.DefaultQueueLimit)
 	if err := options.Metrics.Register(queues); err != nil {
@@ -64,7 +61,7 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, options Options) (*Controll
 		Metrics:          testrun.NewMetrics(options.Metrics),
 		TestGracePeriod:  options.TestGracePeriod,
 		QueueGracePeriod: options.QueueGracePeriod,
-		CreateTimeout:    options.CreateTimeout,
+		Lease:            mgr.lease,
 		Queues:           queues,
 		Runner:           options.Runner,
 	}
@@ -88,10 +85,7 @@ func SetupAll(ctx context.Context, mgr ctrl.Manager, options Options) (*Controll
 	return &Controllers{Runs: runs, Queues: queues}, nil
 }
 
-func withDefaults(options Options, mgr ctrl.Manager) Options {
-	if options.CreateTimeout == 0 {
-		options.CreateTimeout = createTimeout
-	}
+func withDefaults(options Options, mgr *Manager) Options {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}

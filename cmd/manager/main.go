@@ -86,9 +86,9 @@ func run(ctx context.Context, opts options) error {
 	if opts.Runner, err = newRunner(config, opts); err != nil {
 		return err
 	}
-	mgr, err := ctrl.NewManager(config, controllers.ManagerOptions(ctx, opts.process))
+	mgr, err := controllers.NewManager(ctx, config, opts.process, nil)
 	if err != nil {
-		return fmt.Errorf("making the manager: %w", err)
+		return err
 	}
 	if _, err := controllers.SetupAll(ctx, mgr, opts.Options); err != nil {
 		return err

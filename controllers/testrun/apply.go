@@ -44,7 +44,7 @@ func (r *Reconciler) apply(ctx context.Context, seen lifecycle.Observation, plan
 	}
 	switch {
 	case plan.Create != 0:
-		return r.createJob(ctx, seen, plan.Create)
+		return r.Lease.WhileLeading(ctx, func(ctx context.Context) error { return r.createJob(ctx, seen, plan.Create) })
 	case plan.Stop != nil:
 		return r.stop(ctx, seen, plan.Stop)
 	case plan.StopHelpers:
@@ -57,8 +57,6 @@ func (r *Reconciler) apply(ctx context.Context, seen lifecycle.Observation, plan
 // createJob creates the Job of an attempt, once. The name of the Job is fixed, so the API server refuses a second creation. Whether the
 // attempt is still to be made is read from the API server right before, not from the cache. See docs/decisions/one-job-per-attempt.md.
 func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, attempt int32) error {
-	ctx, cancel := context.WithTimeout(ctx, r.CreateTimeout)
-	defer cancel()
 	defer r.leftovers.beginCreation(seen.Run.UID)()
 	run := seen.Run
 	whole, err := r.readWhole(ctx, seen)

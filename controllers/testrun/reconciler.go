@@ -25,6 +25,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/jobspec"
+	"github.com/testrun-dev/testrun/internal/leadership"
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 	"github.com/testrun-dev/testrun/internal/queueing"
 )
@@ -45,8 +46,8 @@ type Reconciler struct {
 	TestGracePeriod time.Duration
 	// QueueGracePeriod is how long a run waits for a TestQueue that does not exist.
 	QueueGracePeriod time.Duration
-	// CreateTimeout is how long the creation of a Job may take. It has to end before another controller can lead.
-	CreateTimeout time.Duration
+	// Lease says whether this process still leads. Nil means that there is no other.
+	Lease *leadership.Lease
 	// Queues say whose turn it is.
 	Queues *queueing.Service
 	// Runner is what reads a test's results.
@@ -123,6 +124,9 @@ func again(ctx context.Context, err error) (reconcile.Result, error) {
 	case errors.Is(err, errStale), apierrors.IsConflict(err):
 		log.FromContext(ctx).V(1).Info("The cache was behind the API server", "cause", err.Error())
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
+	case errors.Is(err, leadership.ErrNotLeading):
+		log.FromContext(ctx).Info("The Lease could not be renewed in time: nothing is started until it is")
+		return reconcile.Result{RequeueAfter: lastRetry}, nil
 	case errors.Is(err, errPaced):
 		return reconcile.Result{RequeueAfter: wait.Jitter(pacedRetry, 4), Priority: ptr.To(handler.LowPriority)}, nil
 	case apierrors.IsNotFound(err):

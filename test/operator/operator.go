@@ -34,15 +34,15 @@ type Changes struct {
 
 // New makes the operator, for one namespace, or for all if it is empty.
 func New(ctx context.Context, api *rest.Config, namespace string, changes Changes) (*Operator, error) {
-	managed := controllers.ManagerOptions(ctx, controllers.Process{MetricsAddress: "0"})
-	managed.Controller = config.Controller{SkipNameValidation: ptr.To(true)}
-	if namespace != "" {
-		managed.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
-	}
-	if changes.Manager != nil {
-		changes.Manager(&managed)
-	}
-	mgr, err := ctrl.NewManager(api, managed)
+	mgr, err := controllers.NewManager(ctx, api, controllers.Process{MetricsAddress: "0"}, func(managed *ctrl.Options) {
+		managed.Controller = config.Controller{SkipNameValidation: ptr.To(true)}
+		if namespace != "" {
+			managed.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+		}
+		if changes.Manager != nil {
+			changes.Manager(managed)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,6 @@ func New(ctx context.Context, api *rest.Config, namespace string, changes Change
 		DeletionsPerSecond: 100,
 		TestGracePeriod:    7 * time.Second,
 		QueueGracePeriod:   time.Hour,
-		CreateTimeout:      4 * time.Second,
 		Runner:             jobspec.Runner{Image: RunnerImage, Mount: jobspec.ImageVolume},
 		Metrics:            prometheus.NewRegistry(),
 	}

@@ -11,7 +11,6 @@ import (
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/operator"
 )
@@ -20,9 +19,8 @@ import (
 // machine.
 const (
 	leaseDuration = 10 * time.Second
-	renewDeadline = 4 * time.Second
+	renewDeadline = 8 * time.Second
 	retryPeriod   = 500 * time.Millisecond
-	createTimeout = time.Second
 )
 
 // process is an operator as a process of its own, as far as the API server can tell.
@@ -55,7 +53,6 @@ func start() (*process, error) {
 			options.RenewDeadline = ptr.To(renewDeadline)
 			options.RetryPeriod = ptr.To(retryPeriod)
 		},
-		Controllers: func(options *controllers.Options) { options.CreateTimeout = createTimeout },
 	})
 	if err != nil {
 		stop()
