@@ -14,8 +14,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/lifecycle"
 )
 
-// announce reports a transition that has been stored: in the log, in the metrics, and as an event. There is no event when the test begins
-// to run, because the pod's own events say so.
+// announce reports a transition that has been stored: in the log, in the metrics, and as an event if something may be wrong or slow. That
+// the test runs is no such news, nor that it passed: the events of the pod and the Job say so. See docs/decisions/writes.md.
 func (r *Reconciler) announce(ctx context.Context, run *v1alpha1.TestRun, status v1alpha1.TestRunStatus) {
 	if status.Phase == run.Status.Phase && lifecycle.CurrentReason(status) == lifecycle.CurrentReason(run.Status) {
 		return
@@ -24,19 +24,17 @@ func (r *Reconciler) announce(ctx context.Context, run *v1alpha1.TestRun, status
 	log.FromContext(ctx).Info("The run has moved", "phase", status.Phase, "verdict", status.Verdict,
 		"reason", lifecycle.CurrentReason(status), "message", lifecycle.CurrentMessage(status),
 		"job", attempt.Job, "pod", attempt.Pod, "node", attempt.Node)
-	if lifecycle.CurrentReason(status) != v1alpha1.ReasonRunning {
+	if lifecycle.CurrentReason(status) != v1alpha1.ReasonRunning && status.Verdict != v1alpha1.VerdictPassed {
 		r.Recorder.Eventf(run, nil, eventType(status), lifecycle.CurrentReason(status), string(status.Phase), "%s", lifecycle.CurrentMessage(status))
 	}
 	r.Metrics.observe(run, status)
 }
 
 func eventType(status v1alpha1.TestRunStatus) string {
-	switch {
-	case status.Phase == v1alpha1.PhaseFinished && status.Verdict != v1alpha1.VerdictPassed:
+	if status.Phase == v1alpha1.PhaseFinished {
 		return corev1.EventTypeWarning
-	default:
-		return corev1.EventTypeNormal
 	}
+	return corev1.EventTypeNormal
 }
 
 // maxReferences is how many references an event names.
