@@ -48,13 +48,17 @@ func judgeRounds(rounds []round) []target {
 		return judged(target{What: what, Unit: unit, Limit: limit}, rounds, figure)
 	}
 	return []target{
-		atLeast("runs finished a second / bare Jobs", "", 0.85, func(r round) float64 {
+		atLeast("runs of a Test finished a second / bare Jobs", "", 0.8, func(r round) float64 {
+			return r.RunsOfTest.FinishedPerSecond / r.jobsPerSecond()
+		}),
+		atLeast("inline runs finished a second / bare Jobs", "", 0.72, func(r round) float64 {
 			return r.Runs.FinishedPerSecond / r.jobsPerSecond()
 		}),
 		atLeast("runs finished a second whose pods end at once / bare Jobs", "", 3, func(r round) float64 {
 			return r.Ceiling.FinishedPerSecond / r.jobsPerSecond()
 		}),
-		atMost("the operator's CPU time for a run", "ms", 4, func(r round) float64 { return r.Runs.CPU }),
+		atMost("the operator's CPU time for a run", "ms", 4.5, func(r round) float64 { return r.Runs.CPU }),
+		atMost("the API server's CPU time that a run adds to a bare Job's", "ms", 13, round.addedServerCPU),
 		atMost("from TestRun to its Job, idle, p99 / creating a Job, p99", "", 3, func(r round) float64 {
 			return r.OneByOne.UntilJob.P99 / r.OneByOne.CreateCall.P99
 		}),

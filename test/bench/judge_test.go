@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestAVerdictNeedsRoundsThatDifferLessThanWhatTheyDecide(t *testing.T) {
 	tests := map[string]struct {
@@ -34,15 +37,21 @@ func TestAVerdictNeedsRoundsThatDifferLessThanWhatTheyDecide(t *testing.T) {
 
 func TestRunsAreComparedWithTheBareJobsAroundThem(t *testing.T) {
 	targets := judgeRounds([]round{{
-		JobsBefore: part{FinishedPerSecond: 50, Requests: requests{"pods POST": 1, "jobs POST": 1}},
-		Runs:       part{FinishedPerSecond: 54, Requests: requests{"pods POST": 1, "jobs POST": 1, "testruns POST": 1, "events POST": 2}},
-		JobsAfter:  part{FinishedPerSecond: 70, Requests: requests{"pods POST": 1, "jobs POST": 1}},
+		JobsBefore: part{FinishedPerSecond: 50, ServerCPU: 20, Requests: requests{"pods POST": 1, "jobs POST": 1}},
+		RunsOfTest: part{FinishedPerSecond: 48},
+		Runs:       part{FinishedPerSecond: 54, ServerCPU: 40, Requests: requests{"pods POST": 1, "jobs POST": 1, "testruns POST": 1, "events POST": 2}},
+		JobsAfter:  part{FinishedPerSecond: 70, ServerCPU: 24, Requests: requests{"pods POST": 1, "jobs POST": 1}},
 		OneByOne:   alone{CreateCall: quantiles{P99: 1}},
 	}})
-	if got := targets[0].Sample.Median; got != 0.9 {
-		t.Errorf("54 beside 50 and 70 is %v, want 0.9", got)
-	}
-	if got := targets[4].Sample.Median; got != 1 {
-		t.Errorf("%v writes are added, want 1: events do not count", got)
+	for what, want := range map[string]float64{
+		"runs of a Test finished a second / bare Jobs":                 0.8,
+		"inline runs finished a second / bare Jobs":                    0.9,
+		"the API server's CPU time that a run adds to a bare Job's":    18,
+		"API writes for a run beyond its creation and Kubernetes' own": 1, // events do not count
+	} {
+		at := slices.IndexFunc(targets, func(t target) bool { return t.What == what })
+		if got := targets[at].Sample.Median; got != want {
+			t.Errorf("%s: %v, want %v", what, got, want)
+		}
 	}
 }

@@ -21,22 +21,40 @@ type kind struct {
 	name  string
 	track func(ctx context.Context, c *cluster, namespace string, runs int) (*tracker, error)
 	make  func(namespace, name string, template corev1.PodTemplateSpec) client.Object
+	// prepare creates what all of them need; nil is nothing.
+	prepare func(ctx context.Context, c *cluster, namespace string, template corev1.PodTemplateSpec) error
 }
 
 var (
 	bareJobs = kind{
-		"bare Jobs", trackJobs,
-		func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
+		name: "bare Jobs", track: trackJobs,
+		make: func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
 			return newBareJob(namespace, name, template)
 		},
 	}
 	testRuns = kind{
-		"TestRuns", trackRuns,
-		func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
+		name: "TestRuns", track: trackRuns,
+		make: func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
 			return newRun(namespace, name, template)
 		},
 	}
+	runsOfTest = kind{
+		name: "TestRuns of a Test", track: trackRuns,
+		make: func(namespace, name string, _ corev1.PodTemplateSpec) client.Object {
+			return &v1alpha1.TestRun{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+				Spec:       v1alpha1.TestRunSpec{TestRef: &v1alpha1.TestReference{Name: testName}},
+			}
+		},
+		prepare: func(ctx context.Context, c *cluster, namespace string, template corev1.PodTemplateSpec) error {
+			return c.Create(ctx, &v1alpha1.Test{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: testName}, Spec: v1alpha1.TestSpec{Template: template},
+			})
+		},
+	}
 )
+
+const testName = "suite"
 
 func newRun(namespace, name string, template corev1.PodTemplateSpec) *v1alpha1.TestRun {
 	return &v1alpha1.TestRun{

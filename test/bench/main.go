@@ -139,7 +139,7 @@ func (b *bench) rounds(ctx context.Context, result *report) (err error) {
 
 	for i := range b.Rounds {
 		fmt.Printf("round %d of %d\n", i+1, b.Rounds)
-		figures, err := b.round(ctx)
+		figures, err := b.round(ctx, i)
 		if err != nil {
 			return err
 		}

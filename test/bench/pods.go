@@ -56,8 +56,8 @@ func (s runStarts) runnerAdds() float64 { return s.WithRunner.P50 - s.WithoutRun
 func (s podStarts) runAdds() float64 { return s.Token.WithoutRunner.P50 - s.BareJobs.P50 }
 
 var runsWithoutRunner = kind{
-	"TestRuns without the runner", trackRuns,
-	func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
+	name: "TestRuns without the runner", track: trackRuns,
+	make: func(namespace, name string, template corev1.PodTemplateSpec) client.Object {
 		run := newRun(namespace, name, template)
 		run.Spec.TestSpec.Results.Format = v1alpha1.ResultsNone
 		return run

@@ -49,26 +49,33 @@ type row struct {
 	columns []measure
 }
 
-// atOnce are the rows of the parts in which everything is created at once: bare Jobs, TestRuns, bare Jobs again.
+// atOnce are the rows of the parts in which everything is created at once: bare Jobs, TestRuns, those of a Test, bare Jobs again.
 func atOnce() []row {
 	rows := func(what string, digits int, figure func(part) float64) row {
 		return row{what, digits, []measure{
 			func(r round) float64 { return figure(r.JobsBefore) },
 			func(r round) float64 { return figure(r.Runs) },
+			func(r round) float64 { return figure(r.RunsOfTest) },
 			func(r round) float64 { return figure(r.JobsAfter) },
 		}}
 	}
+	runs := func(what string, digits int, figure func(part) float64) row {
+		all := rows(what, digits, figure)
+		all.columns[0], all.columns[3] = nil, nil
+		return all
+	}
 	return []row{
 		rows("finished a second", 1, func(p part) float64 { return p.FinishedPerSecond }),
-		{"created → its Job, p50, ms", 0, []measure{nil, func(r round) float64 { return r.Runs.UntilJob.P50 }}},
-		{"created → its Job, p90, ms", 0, []measure{nil, func(r round) float64 { return r.Runs.UntilJob.P90 }}},
-		{"created → its Job, p99, ms", 0, []measure{nil, func(r round) float64 { return r.Runs.UntilJob.P99 }}},
+		runs("created → its Job, p50, ms", 0, func(p part) float64 { return p.UntilJob.P50 }),
+		runs("created → its Job, p90, ms", 0, func(p part) float64 { return p.UntilJob.P90 }),
+		runs("created → its Job, p99, ms", 0, func(p part) float64 { return p.UntilJob.P99 }),
 		rows("created → finished, p50, ms", 0, func(p part) float64 { return p.UntilFinished.P50 }),
 		rows("created → finished, p90, ms", 0, func(p part) float64 { return p.UntilFinished.P90 }),
 		rows("created → finished, p99, ms", 0, func(p part) float64 { return p.UntilFinished.P99 }),
 		rows("API writes for each, without events", 2, func(p part) float64 { return p.Requests.writes() }),
 		rows("events for each", 2, func(p part) float64 { return p.Requests.events() }),
 		rows("the operator's CPU time for each, ms", 2, func(p part) float64 { return p.CPU }),
+		rows("the API server's CPU time for each, ms", 1, func(p part) float64 { return p.ServerCPU }),
 		rows("CPU time of the whole machine for each, ms", 1, func(p part) float64 { return p.MachineCPU }),
 		rows("the operator's peak memory so far, MiB", 0, func(p part) float64 { return p.PeakMiB }),
 	}
@@ -133,7 +140,7 @@ func (r report) print(out io.Writer) error {
 func (r report) printRounds(table io.Writer) {
 	fmt.Fprintf(table, "%d rounds of %d runs whose pods run for %s. Median of the rounds (least – most):\n",
 		r.Settings.Rounds, r.Settings.Runs, r.Settings.Duration.Duration)
-	r.printRows(table, "ALL AT ONCE\tbare Jobs\tTestRuns\tbare Jobs again", atOnce())
+	r.printRows(table, "ALL AT ONCE\tbare Jobs\tTestRuns\tTestRuns of a Test\tbare Jobs again", atOnce())
 	r.printRows(table, "AT HALF THAT RATE\tbare Jobs\tTestRuns", steady())
 	r.printRows(table, "OTHERS", others())
 	added := map[string][]float64{}

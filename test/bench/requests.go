@@ -18,38 +18,47 @@ import (
 // requests counts requests to the API server, by resource (and subresource) and verb.
 type requests map[string]float64
 
-// readRequests asks the API server how many there were since it started.
-func (c *cluster) readRequests(ctx context.Context) (requests, error) {
+// served is what the API server has done since it started.
+type served struct {
+	requests requests
+	cpu      time.Duration
+}
+
+// readServed asks the API server.
+func (c *cluster) readServed(ctx context.Context) (served, error) {
 	clientset, err := kubernetes.NewForConfig(c.config)
 	if err != nil {
-		return nil, err
+		return served{}, err
 	}
 	text, err := clientset.RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the API server's metrics: %w", err)
+		return served{}, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
-	return countRequests(text)
+	return countServed(text)
 }
 
-const requestTotal = "apiserver_request_total"
+const (
+	requestTotal = "apiserver_request_total"
+	cpuSeconds   = "process_cpu_seconds_total"
+)
 
-// countRequests leaves out what goes on all the time: heartbeats, and questions about rights, which store nothing.
-func countRequests(text []byte) (requests, error) {
+// countServed leaves out what goes on all the time: heartbeats, and questions about rights, which store nothing.
+func countServed(text []byte) (served, error) {
 	var relevant bytes.Buffer // parsing all the metrics would cost more than what is measured
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if line := lines.Text(); strings.HasPrefix(line, requestTotal+"{") {
+		if line := lines.Text(); strings.HasPrefix(line, requestTotal+"{") || strings.HasPrefix(line, cpuSeconds+" ") {
 			relevant.WriteString(line + "\n")
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, err
+		return served{}, err
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(&relevant)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", requestTotal, err)
+		return served{}, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
 	counted := requests{}
 	for _, metric := range families[requestTotal].GetMetric() {
@@ -63,7 +72,11 @@ func countRequests(text []byte) (requests, error) {
 		}
 		counted[resource+" "+labels["verb"]] += metric.GetUntyped().GetValue()
 	}
-	return counted, nil
+	done := served{requests: counted}
+	for _, metric := range families[cpuSeconds].GetMetric() {
+		done.cpu = time.Duration(metric.GetUntyped().GetValue() * float64(time.Second))
+	}
+	return done, nil
 }
 
 func labelsOf(metric *dto.Metric) map[string]string {
@@ -131,18 +144,18 @@ func (r requests) sum() float64 {
 
 func (r requests) events() float64 { return r["events POST"] + r["events PATCH"] }
 
-// settled waits until nothing more is written, and returns all requests so far: events and the Job controller's bookkeeping come late.
-func (c *cluster) settled(ctx context.Context) (requests, error) {
-	last, err := c.readRequests(ctx)
+// settled waits until nothing more is written, and returns what was done so far: events and the Job controller's bookkeeping come late.
+func (c *cluster) settled(ctx context.Context) (served, error) {
+	last, err := c.readServed(ctx)
 	if err != nil {
-		return nil, err
+		return served{}, err
 	}
 	err = wait.PollUntilContextTimeout(ctx, time.Second, patience, false, func(ctx context.Context) (bool, error) {
-		next, err := c.readRequests(ctx)
+		next, err := c.readServed(ctx)
 		if err != nil {
 			return false, err
 		}
-		since := next.minus(last)
+		since := next.requests.minus(last.requests)
 		isQuiet := since.writes() == 0 && since.events() == 0
 		last = next
 		return isQuiet, nil

@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"testing"
+	"time"
 )
 
 const metrics = `# HELP apiserver_request_total [STABLE] Counter of apiserver requests
@@ -16,13 +17,19 @@ apiserver_request_total{code="201",component="apiserver",dry_run="",group="autho
 apiserver_request_total{code="201",component="apiserver",dry_run="",group="events.k8s.io",resource="events",scope="resource",subresource="",verb="POST",version="v1"} 2
 # TYPE apiserver_response_sizes histogram
 apiserver_response_sizes_count{group="batch",resource="jobs",verb="POST"} 9
+# TYPE process_cpu_seconds_total counter
+process_cpu_seconds_total 12.5
 `
 
 func TestRequestsAreCountedByResourceAndVerbAndHeartbeatsAreNot(t *testing.T) {
-	got, err := countRequests([]byte(metrics))
+	done, err := countServed([]byte(metrics))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if done.cpu != 12500*time.Millisecond {
+		t.Errorf("the CPU time is %s", done.cpu)
+	}
+	got := done.requests
 	want := requests{"jobs POST": 4, "pods GET": 9, "pods/status PATCH": 1000, "events POST": 2}
 	if !maps.Equal(got, want) {
 		t.Errorf("counted %v, want %v", got, want)

@@ -137,7 +137,7 @@ func (s scale) patienceWith() time.Duration {
 
 // restart starts the operator while a run waits for it, and then lets it come to rest.
 func (b *bench) restart(ctx context.Context, c *cluster, s *scale) (leader *manager, err error) {
-	before, err := c.readRequests(ctx)
+	before, err := c.readServed(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (b *bench) restart(ctx context.Context, c *cluster, s *scale) (leader *mana
 		return leader, fmt.Errorf("waiting for the operator to come to rest: %w", err)
 	}
 	s.HasSettled, s.Settle = hasSettled, time.Since(leader.started).Seconds()
-	s.StartCPU, s.StartRequests = cpu.Seconds(), after.minus(before)
+	s.StartCPU, s.StartRequests = cpu.Seconds(), after.requests.minus(before.requests)
 	fmt.Printf("  after %.0f s, %.1f s of CPU time and %.0f API requests it has nothing more to do: %t\n",
 		s.Settle, s.StartCPU, s.StartRequests.sum(), s.HasSettled)
 	return leader, nil
@@ -170,17 +170,17 @@ func (b *bench) restart(ctx context.Context, c *cluster, s *scale) (leader *mana
 
 // settle waits until the operator has nothing more to do: until for a while it has used next to no CPU time, and nobody has asked the
 // API server for anything. It gives up after restLimit. It returns what the operator has used in all, and all requests so far.
-func (c *cluster) settle(ctx context.Context, m *manager) (hasSettled bool, total time.Duration, after requests, err error) {
+func (c *cluster) settle(ctx context.Context, m *manager) (hasSettled bool, total time.Duration, after served, err error) {
 	const window, quiet = 5 * time.Second, 50 * time.Millisecond
 	err = wait.PollUntilContextTimeout(ctx, window, restLimit, true, func(ctx context.Context) (bool, error) {
 		cpuBefore, before := total, after
 		if total, err = m.cpu(); err != nil {
 			return false, err
 		}
-		if after, err = c.readRequests(ctx); err != nil {
+		if after, err = c.readServed(ctx); err != nil {
 			return false, err
 		}
-		hasSettled = total-cpuBefore <= quiet && after.minus(before).sum() == 0
+		hasSettled = total-cpuBefore <= quiet && after.requests.minus(before.requests).sum() == 0
 		return hasSettled, nil
 	})
 	if wait.Interrupted(err) && ctx.Err() == nil {
