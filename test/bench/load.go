@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // kind is what is created: TestRuns, or bare Jobs of the same pods.
@@ -70,10 +71,13 @@ func newBareJob(namespace, name string, template corev1.PodTemplateSpec) *batchv
 	}
 }
 
-// simulatedPod runs for that long on a simulated node.
+// simulatedPod runs for that long on a simulated node. It leaves the report of a runner that has read no cases, since nothing is executed.
 func simulatedPod(duration time.Duration) corev1.PodTemplateSpec {
 	return corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{"simulation.local/duration": duration.String()}},
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{
+			"simulation.local/duration": duration.String(),
+			"simulation.local/message":  string((&results.Report{Final: true}).Encode(4096)),
+		}},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
 			NodeSelector:  map[string]string{"type": "kwok"},
