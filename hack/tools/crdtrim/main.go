@@ -2,8 +2,9 @@
 // Go types that they were generated from.
 //
 // It rewrites each file in place: descriptions below a pod template go, all others stay. Quantities and ports are
-// narrowed to what Go can decode, and what a pod template may hold is bounded. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps
-// a copy of the whole object.
+// narrowed to what Go can decode, what a pod template may hold is bounded, and rules about what cannot change are
+// evaluated once. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps a copy of
+// the whole object.
 package main
 
 import (
@@ -96,6 +97,7 @@ func trim(source []byte) ([]byte, sizes, error) {
 		bound(schema)
 		explainMemory(schema)
 		speakOfTimes(schema)
+		checkOnce(schema)
 	}
 
 	body, err := yaml.Marshal(crd)
