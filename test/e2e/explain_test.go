@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"context"
 	"os/exec"
 	"strings"
@@ -39,14 +40,11 @@ func (w *world) logs(run string) string {
 	return string(printed)
 }
 
-// expectLogs checks that each of the texts is in the logs of the run.
+// expectLogs waits until each of the texts is in the logs of the run: on a busy node they may come after its end.
 func (w *world) expectLogs(run string, texts ...string) {
 	w.T.Helper()
-	printed := w.logs(run)
 	for _, text := range texts {
-		if !strings.Contains(printed, text) {
-			w.T.Errorf("the logs of run %s are %q, want %q in them", run, printed, text)
-		}
+		w.WaitFor(fmt.Sprintf("%q is in the logs of run %s", text, run), func() bool { return strings.Contains(w.logs(run), text) })
 	}
 }
 
