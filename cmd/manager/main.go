@@ -96,7 +96,6 @@ func run(ctx context.Context, opts options) error {
 	if err := controllers.AddHealthChecks(mgr); err != nil {
 		return err
 	}
-	go tuneGC(ctx)
 	ctrl.Log.Info("Starting the manager", "version", version, "runnerImage", opts.Runner.Image, "runnerMount", opts.Runner.Mount)
 	return mgr.Start(ctx)
 }
