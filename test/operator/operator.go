@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/internal/jobspec"
 )
@@ -32,12 +34,14 @@ type Changes struct {
 	Controllers func(*controllers.Options)
 }
 
-// New makes the operator, for one namespace, or for all if it is empty.
+// New makes the operator, for one namespace, or for all if it is empty. That of one namespace knows one TestQueue, which has the name of the
+// namespace: others' operators write the status of the rest.
 func New(ctx context.Context, api *rest.Config, namespace string, changes Changes) (*Operator, error) {
 	mgr, err := controllers.NewManager(ctx, api, controllers.Process{MetricsAddress: "0"}, func(managed *ctrl.Options) {
 		managed.Controller = config.Controller{SkipNameValidation: ptr.To(true)}
 		if namespace != "" {
 			managed.Cache.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+			managed.Cache.ByObject[&v1alpha1.TestQueue{}] = cache.ByObject{Field: fields.OneTermEqualSelector("metadata.name", namespace)}
 		}
 		if changes.Manager != nil {
 			changes.Manager(managed)
@@ -73,5 +77,18 @@ func readerOf(mgr ctrl.Manager, namespace string) (client.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.NewNamespacedClient(direct, namespace), nil
+	return ownQueue{client.NewNamespacedClient(direct, namespace), namespace}, nil
+}
+
+// ownQueue lists no TestQueue but that of the namespace.
+type ownQueue struct {
+	client.Reader
+	namespace string
+}
+
+func (o ownQueue) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if _, ok := list.(*v1alpha1.TestQueueList); ok {
+		options = append(options, client.MatchingFields{"metadata.name": o.namespace})
+	}
+	return o.Reader.List(ctx, list, options...)
 }

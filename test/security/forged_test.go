@@ -80,7 +80,7 @@ func TestAForgedStopNeitherFreesASlotNorHindersACancel(t *testing.T) {
 	tenant := tenantOf(t, namespace)
 	allow(t, namespace, "", []string{"pods"}, []string{"get", "patch"})
 	queue := &v1alpha1.TestQueue{}
-	queue.Name = "one-of-" + namespace
+	queue.Name = namespace
 	queue.Spec.MaxRunning = 1
 	must(t, apiserver.Client.Create(t.Context(), queue))
 	startOperator(t, namespace)

@@ -18,7 +18,7 @@ func TestATenantWhoDeletesRunsGetsNoMoreSlots(t *testing.T) {
 	namespace := apiserver.Namespace(t)
 	tenant := tenantOf(t, namespace)
 	queue := &v1alpha1.TestQueue{}
-	queue.Name = "one-of-" + namespace
+	queue.Name = namespace
 	queue.Spec.MaxRunning = 1
 	must(t, apiserver.Client.Create(t.Context(), queue))
 	startOperator(t, namespace)
