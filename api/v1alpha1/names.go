@@ -24,8 +24,8 @@ const AnnotationRecord = "testrun.dev/record"
 // AnnotationPinned on a run keeps it: no TTL and no keep of a Test deletes a run that is pinned. Any value but "false" pins.
 const AnnotationPinned = "testrun.dev/pinned"
 
-// EnvPrefix is that of all environment variables that TestRun sets. No param has it.
-const EnvPrefix = "TESTRUN"
+// EnvPrefix begins the name of each environment variable that TestRun sets, and of no param.
+const EnvPrefix = "TESTRUN_"
 
 // Environment variables that every container of a test's pod is given, beside the run's params.
 const (

@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	// slowWrite is how long a write of a status takes at least that costs the API server so much that others would notice many of them.
+	// slowWrite is the time from which on a write of a status counts as slow. It costs the API server so much that many of them delay others.
 	slowWrite = 200 * time.Millisecond
-	// pacedRetry is after how long a run at least tries again to say why it waits.
+	// pacedRetry is the least time after which a run that had to wait for its turn tries again.
 	pacedRetry = time.Second
-	// pacedNamespaces bounds how many namespaces with slow writes are remembered.
+	// pacedNamespaces is how many namespaces with slow writes are remembered.
 	pacedNamespaces = 1024
 )
 
@@ -27,14 +27,14 @@ type pace struct {
 	mu sync.Mutex
 	// slow holds the namespaces whose last write was slow.
 	slow *lru.Cache
-	// taken says that a write is under way in the lane, and rest until when none may begin after the last one.
+	// taken says that a write is under way in the lane. rest is the end of the rest after the last one.
 	taken bool
 	rest  time.Time
 }
 
 func newPace() *pace { return &pace{slow: lru.New(pacedNamespaces)} }
 
-// begin asks for a write. ok says whether it may begin now; then end has to be called after it.
+// begin asks whether a write may begin now. If ok is true, the caller writes and then calls end with the time.
 func (p *pace) begin(namespace string, now time.Time) (end func(now time.Time), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

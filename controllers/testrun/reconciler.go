@@ -126,7 +126,7 @@ func again(ctx context.Context, err error) (reconcile.Result, error) {
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
 	case errors.Is(err, leadership.ErrNotLeading):
 		log.FromContext(ctx).Info("The Lease could not be renewed in time: nothing is started until it is")
-		return reconcile.Result{RequeueAfter: lastRetry}, nil
+		return reconcile.Result{RequeueAfter: leaseRetry}, nil
 	case errors.Is(err, errPaced):
 		return reconcile.Result{RequeueAfter: wait.Jitter(pacedRetry, 4), Priority: ptr.To(handler.LowPriority)}, nil
 	case apierrors.IsNotFound(err):

@@ -47,6 +47,9 @@ const (
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
 
+	// leaseRetry is about how long a leader takes to renew its Lease.
+	leaseRetry = 2 * time.Second
+
 	// firstRefusalRetry is how long the API server is left alone after it has refused a Job for the first time.
 	firstRefusalRetry = time.Second
 )

@@ -14,9 +14,9 @@ import (
 // ErrNotLeading means that another process may lead by now.
 var ErrNotLeading = errors.New("another process may lead by now")
 
-// Lease is the lock of a leader election. Another process may take it once its duration has passed since it was last renewed, and
-// client-go tells a leader so only when it has failed to renew it, and then to release it. So the time counts from the start of the last
-// renewal that succeeded, by the clock of this process: the others begin to count later.
+// Lease is the lock of a leader election. Another process may take it when its duration has passed since the last renewal. client-go tells
+// the old leader later than that: it first tries to renew the Lease, and then to release it. So the Lease itself counts the time, from the
+// start of the last renewal that succeeded. The other processes begin to count later. See docs/decisions/admission.md.
 type Lease struct {
 	resourcelock.Interface
 	lasts time.Duration
@@ -27,8 +27,8 @@ type Lease struct {
 	underway sync.RWMutex
 }
 
-// NewLease returns a lock for a leader election with that duration. A tenth of it is left for what is on its way to the API server when its
-// time is over.
+// NewLease returns a lock for a leader election with that duration. The last tenth is a margin for requests that are still on their way to
+// the API server.
 func NewLease(lock resourcelock.Interface, duration time.Duration) *Lease {
 	return &Lease{Interface: lock, lasts: duration - duration/10}
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -46,7 +47,7 @@ func (i Identity) String() string {
 func (i *Identity) Set(text string) error {
 	parts := strings.Split(text, "/")
 	if len(parts) != 4 {
-		return fmt.Errorf("it is NAMESPACE/NAME/UID/ATTEMPT")
+		return errors.New("it is NAMESPACE/NAME/UID/ATTEMPT")
 	}
 	attempt, err := strconv.ParseInt(parts[3], 10, 32)
 	if err != nil || attempt < 1 {
