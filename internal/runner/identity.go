@@ -15,6 +15,8 @@ const (
 	EnvAttempt   = "TESTRUN_ATTEMPT"
 	// EnvResults names the variable that holds the folder for JUnit files.
 	EnvResults = "TESTRUN_RESULTS"
+	// EnvArtifacts names the variable that holds the folder for files that are kept. There is one only where there is an archive.
+	EnvArtifacts = "TESTRUN_ARTIFACTS"
 )
 
 // Identity is which execution a test is: an attempt, counted from 1, of a run.
@@ -34,6 +36,9 @@ func (i Identity) Variables() []Variable {
 // ResultsDir is the folder for JUnit files, which the runner makes. It is not an emptyDir, because kubectl drain would refuse the pod: see
 // docs/decisions/results.md. Each attempt has a folder of its own, because /tmp may be a volume that others see too.
 func (i Identity) ResultsDir() string { return fmt.Sprintf("/tmp/testrun-%s-%d", i.UID, i.Attempt) }
+
+// ArtifactsDir is the folder for files that are kept, beside that for JUnit files and made like it.
+func (i Identity) ArtifactsDir() string { return i.ResultsDir() + "-artifacts" }
 
 // String is the identity as one argument, NAMESPACE/NAME/UID/ATTEMPT; empty if there is none.
 func (i Identity) String() string {

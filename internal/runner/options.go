@@ -51,6 +51,11 @@ type Options struct {
 	StopSignal string
 	// Identity is what the test is told in variables. Without one it has these from the container, or not at all.
 	Identity Identity
+	// Archive is the URL of the server that keeps what the test says. Empty means that nothing is pushed. Whatever it holds, the test
+	// runs: an archive that cannot be used is said in the report.
+	Archive string
+	// ArchivePins are what the server's key may be, one or two: the SHA-256 of its certificate's SubjectPublicKeyInfo in hex.
+	ArchivePins []string
 	// Command is the test's command and its arguments.
 	Command []string
 }
@@ -78,6 +83,12 @@ func (o Options) Args() []string {
 	}
 	if o.Report != "" {
 		args = append(args, "--report="+o.Report)
+	}
+	if o.Archive != "" {
+		args = append(args, "--archive="+o.Archive)
+	}
+	if len(o.ArchivePins) > 0 {
+		args = append(args, "--archive-pin="+strings.Join(o.ArchivePins, ","))
 	}
 	return slices.Concat(args, []string{"--"}, o.Command)
 }
@@ -110,6 +121,11 @@ func flagsFor(o *Options) *flag.FlagSet {
 	flags.StringVar(&o.Path, "path", "", "Where JUnit files are, below the folder that $"+EnvResults+" names (default \""+DefaultPath+"\").")
 	flags.StringVar(&o.Report, "report", "", "File that the report is written to (default \""+DefaultReport+"\").")
 	flags.DurationVar(&o.Grace, "grace", DefaultGrace, "Time from SIGTERM to SIGKILL of what is left.")
+	flags.StringVar(&o.Archive, "archive", "", "URL of the server that keeps what the test says, https://HOST:PORT (default: nothing is pushed).")
+	flags.Func("archive-pin", "Key of that server: the SHA-256 of its SubjectPublicKeyInfo in hex; or two of them, with a comma.", func(pins string) error {
+		o.ArchivePins = strings.Split(pins, ",")
+		return nil
+	})
 	flags.StringVar(&o.StopSignal, "stop-signal", "", "A signal that tells to stop, beside SIGTERM and its like.")
 	return flags
 }

@@ -28,6 +28,10 @@ func TestParseReadsWhatArgsWrites(t *testing.T) {
 		if random.IntN(2) == 0 {
 			want.Identity = Identity{"default", "smoke", "6f2c0f0e", 1 + random.Int32N(100)}
 		}
+		if random.IntN(2) == 0 {
+			want.Archive = text(random)
+			want.ArchivePins = strings.Split(text(random)+[...]string{"", ",", ",b"}[random.IntN(3)], ",")
+		}
 		for range random.IntN(4) {
 			want.Command = append(want.Command, text(random))
 		}
@@ -40,7 +44,7 @@ func TestParseReadsWhatArgsWrites(t *testing.T) {
 
 // A new field that Args or Parse forgets would go unnoticed if the test above did not set it.
 func TestEveryOptionIsOnTheCommandLine(t *testing.T) {
-	all := Options{Format: "TAP", Path: "a.xml", Report: "/report", Grace: time.Minute, StopSignal: "SIGUSR1", Identity: Identity{"default", "smoke", "6f2c0f0e", 2}, Command: []string{"true"}}
+	all := Options{Format: "TAP", Path: "a.xml", Report: "/report", Grace: time.Minute, StopSignal: "SIGUSR1", Identity: Identity{"default", "smoke", "6f2c0f0e", 2}, Archive: "https://archive:9443", ArchivePins: []string{"aa", "bb"}, Command: []string{"true"}}
 	for i := range reflect.TypeFor[Options]().NumField() {
 		if reflect.ValueOf(all).Field(i).IsZero() {
 			t.Errorf("%s is not tried", reflect.TypeFor[Options]().Field(i).Name)
@@ -61,7 +65,7 @@ func TestTheRunnerDoesWithoutOptions(t *testing.T) {
 func TestTheUsageNamesEveryFlag(t *testing.T) {
 	var out strings.Builder
 	Usage(&out)
-	for _, name := range []string{"-format", "-path", "-report", "-grace", "-stop-signal", "-identity", DefaultPath, DefaultReport} {
+	for _, name := range []string{"-format", "-path", "-report", "-grace", "-stop-signal", "-identity", "-archive ", "-archive-pin", DefaultPath, DefaultReport} {
 		if !strings.Contains(out.String(), name) {
 			t.Errorf("%s is not in %s", name, out.String())
 		}
