@@ -120,7 +120,7 @@ func ParseTarget(u *url.URL) (Target, error) {
 		target.End = true
 	default:
 		target.Stream = &Stream{Kind(what), name}
-		if !target.Stream.isValid() {
+		if !target.Stream.IsValid() {
 			return Target{}, fmt.Errorf("nothing is pushed to %s", u.Path)
 		}
 		target.Offset, target.Length, err = chunkOf(u.Query())
@@ -145,9 +145,10 @@ func partsOf(u *url.URL) ([]string, error) {
 	return parts, nil
 }
 
-func (s Stream) isValid() bool {
+// IsValid says whether the stream can be pushed.
+func (s Stream) IsValid() bool {
 	if s.Kind == Artifact {
-		return s.Path != "" && len(s.Path) <= maxPath
+		return s.Path != "" && len(s.Path) <= maxPath && path.Clean("/"+s.Path) == "/"+s.Path && !strings.Contains(s.Path, "\x00")
 	}
 	return (s.Kind == Output || s.Kind == Cases) && s.Path == ""
 }

@@ -59,3 +59,32 @@ func TestAPathThatCannotBeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAStreamThatCannotBeIsNotValid(t *testing.T) {
+	for _, stream := range []Stream{
+		{},
+		{Kind: "other"},
+		{Output, "x"},
+		{Cases, "x"},
+		{Artifact, ""},
+		{Artifact, "/a"},
+		{Artifact, "a/"},
+		{Artifact, "a//b"},
+		{Artifact, "."},
+		{Artifact, ".."},
+		{Artifact, "../a"},
+		{Artifact, "a/../b"},
+		{Artifact, "a/./b"},
+		{Artifact, "a\x00"},
+		{Artifact, strings.Repeat("a", maxPath+1)},
+	} {
+		if stream.IsValid() {
+			t.Errorf("%+v is valid", stream)
+		}
+	}
+	for _, stream := range []Stream{{Kind: Output}, {Kind: Cases}, {Artifact, "a"}, {Artifact, "a/..b/c.xml"}, {Artifact, "ü b"}} {
+		if !stream.IsValid() {
+			t.Errorf("%+v is not valid", stream)
+		}
+	}
+}

@@ -61,3 +61,24 @@ func (i *Identity) Set(text string) error {
 	*i = Identity{parts[0], parts[1], parts[2], int32(attempt)}
 	return nil
 }
+
+// identityFlag begins the argument that Args writes and IdentityIn reads.
+const identityFlag = "--identity="
+
+// IdentityIn finds the identity in the command of a container, as Args wrote it. There is none if the container does not run the runner.
+func IdentityIn(command []string) (Identity, bool) {
+	if len(command) < 2 || command[1] != Run {
+		return Identity{}, false
+	}
+	for _, arg := range command[2:] {
+		if arg == "--" {
+			break
+		}
+		if text, ok := strings.CutPrefix(arg, identityFlag); ok {
+			var identity Identity
+			err := identity.Set(text)
+			return identity, err == nil
+		}
+	}
+	return Identity{}, false
+}

@@ -67,7 +67,7 @@ func (o Options) ReadsFiles() bool { return o.Format == Auto || o.Format == stri
 func (o Options) Args() []string {
 	args := []string{Run}
 	if o.Identity != (Identity{}) {
-		args = append(args, "--identity="+o.Identity.String())
+		args = append(args, identityFlag+o.Identity.String())
 	}
 	if o.Format != Auto {
 		args = append(args, "--format="+o.Format)

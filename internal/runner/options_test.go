@@ -79,3 +79,23 @@ func TestAnIdentityThatIsNoneIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestTheIdentityIsFoundInTheCommandOfAContainer(t *testing.T) {
+	identity := Identity{"default", "smoke", "6f2c0f0e", 2}
+	command := func(o Options) []string { return append([]string{"/testrun/runner"}, o.Args()...) }
+	for name, c := range map[string]struct {
+		command []string
+		want    Identity
+	}{
+		"the runner's":                    {command(Options{Identity: identity, Format: "TAP", Command: []string{"prove"}}), identity},
+		"an argument of the test":         {command(Options{Command: []string{"x", "run", "--identity=a/b/c/1"}}), Identity{}},
+		"one that cannot be":              {[]string{"/testrun/runner", "run", "--identity=a/b/c/0", "--", "x"}, Identity{}},
+		"another program's":               {[]string{"sh", "--identity=a/b/c/1"}, Identity{}},
+		"no command":                      {nil, Identity{}},
+		"the runner's, without a command": {[]string{"/testrun/runner"}, Identity{}},
+	} {
+		if got, ok := IdentityIn(c.command); got != c.want || ok != (c.want != Identity{}) {
+			t.Errorf("%s: %v, %v", name, got, ok)
+		}
+	}
+}
