@@ -28,11 +28,12 @@ import (
 )
 
 // How one leader follows another: after leaseDuration at the latest, or at once when the first one stops. What only a leader may do ends
-// before that (internal/leadership), so the durations may be short. A leader that cannot renew its Lease for renewDeadline ends.
+// before that (internal/leadership), so the durations may be short. A leader that cannot renew its Lease for renewDeadline ends. A standby
+// looks every 1 to 2.2 retryPeriods, and counts from when it saw the last renewal. So it follows within leaseDuration + 4.4 retryPeriods.
 const (
-	leaseDuration = 13 * time.Second
-	renewDeadline = 10 * time.Second
-	retryPeriod   = 2 * time.Second
+	leaseDuration = 12 * time.Second
+	renewDeadline = 9 * time.Second
+	retryPeriod   = 1500 * time.Millisecond
 )
 
 // Process says what a manager serves, and whether it is one of several.
