@@ -25,6 +25,7 @@ type options struct {
 	process     controllers.Process
 	runnerImage string
 	runnerMount string
+	archive     archiveFlags
 }
 
 func main() {
@@ -54,7 +55,7 @@ func parse(args []string) (opts options, logOptions zap.Options, err error) {
 	flag.StringVar(&opts.process.ProbeAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns them off.")
 	flag.StringVar(&opts.process.PprofAddress, "pprof-bind-address", "0", "Address of /debug/pprof, for profiles; 0 turns it off. Anybody who gets there may read them.")
 	flag.BoolVar(&opts.process.LeaderElect, "leader-elect", false, "Let one of several replicas work at a time.")
-	flag.StringVar(&opts.process.LeaderNamespace, "leader-election-namespace", "", "Namespace of the leader's Lease; needed outside a cluster only.")
+	flag.StringVar(&opts.process.LeaderNamespace, "leader-election-namespace", "", "Namespace of the leader's Lease, and of the archive's ConfigMap; needed outside a cluster only.")
 	flag.IntVar(&opts.Concurrency, "concurrency", 16, "Number of runs that are reconciled at the same time.")
 	flag.IntVar(&opts.DeletionsPerSecond, "deletions-per-second", 10, "Number of finished runs that retention deletes in a second.")
 	flag.DurationVar(&opts.TestGracePeriod, "test-grace-period", 30*time.Second, "How long a run waits for a Test that does not exist.")
@@ -64,6 +65,11 @@ func parse(args []string) (opts options, logOptions zap.Options, err error) {
 	flag.StringVar(&opts.runnerImage, "runner-image", "", "Image of the runner, which reads a test's results; test pods pull it.")
 	flag.StringVar(&opts.runnerMount, "runner-mount", mountAuto,
 		"How the runner gets into a test's pod: image-volume, init-container, or auto, which is an image volume from Kubernetes 1.35 on.")
+	flag.StringVar(&opts.archive.url, "archive-url", "", "URL of the port to which tests push what is kept, https://HOST:PORT; empty is no archive.")
+	flag.StringVar(&opts.archive.pins, "archive-pin", "",
+		"SHA-256 of the public key of the archive's certificate, in hex, or two with a comma; empty takes what the server writes into its ConfigMap.")
+	flag.DurationVar(&opts.archive.patience, "retention-waits-for-archive", 24*time.Hour,
+		"How long a finished run that is due is kept at most because the archive does not have it yet; 0 does not wait.")
 	logOptions = logDefaults()
 	logOptions.BindFlags(flag.CommandLine)
 	if err := flag.CommandLine.Parse(args); err != nil {
@@ -86,6 +92,9 @@ func run(ctx context.Context, opts options) error {
 	if opts.Runner, err = newRunner(config, opts); err != nil {
 		return err
 	}
+	if opts.Archive, err = newArchive(opts.archive, opts.process.LeaderNamespace); err != nil {
+		return err
+	}
 	mgr, err := controllers.NewManager(ctx, config, opts.process, nil)
 	if err != nil {
 		return err
@@ -96,6 +105,7 @@ func run(ctx context.Context, opts options) error {
 	if err := controllers.AddHealthChecks(mgr); err != nil {
 		return err
 	}
-	ctrl.Log.Info("Starting the manager", "version", version, "runnerImage", opts.Runner.Image, "runnerMount", opts.Runner.Mount)
+	ctrl.Log.Info("Starting the manager", "version", version, "runnerImage", opts.Runner.Image, "runnerMount", opts.Runner.Mount,
+		"archiveURL", opts.Archive.URL)
 	return mgr.Start(ctx)
 }

@@ -27,7 +27,11 @@ func (c byAge) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reconcile.
 	if left := run.Status.FinishTime.Add(ttl.Duration).Sub(c.Clock.Now()); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
-	return c.delete(ctx, run, test, causeTTL)
+	due, left := c.next(ctx, c.agesWaiting, run, run)
+	if due == nil {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	return c.delete(ctx, due, test, causeTTL)
 }
 
 // testOf reads the Test that the run refers to; nil when it does not exist, or when the run defines its test inline.

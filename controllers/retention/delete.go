@@ -36,6 +36,7 @@ func (c *Controllers) delete(ctx context.Context, run *v1alpha1.TestRun, test *v
 	case changed:
 		return reconcile.Result{RequeueAfter: lookAgain}, nil
 	}
+	archived := c.isArchived(ctx, run)
 	err := c.Client.Delete(ctx, run, client.PropagationPolicy(metav1.DeletePropagationBackground),
 		client.Preconditions{UID: ptr.To(run.UID), ResourceVersion: ptr.To(run.ResourceVersion)})
 	switch {
@@ -47,7 +48,14 @@ func (c *Controllers) delete(ctx context.Context, run *v1alpha1.TestRun, test *v
 		return reconcile.Result{}, fmt.Errorf("deleting the run: %w", err)
 	}
 	c.Metrics.deleted.WithLabelValues(string(cause)).Inc()
-	log.FromContext(ctx).Info("Deleted the run", "run", run.Name, "runUID", run.UID, "verdict", run.Status.Verdict, "cause", cause)
+	logger := log.FromContext(ctx)
+	if c.Archive != nil {
+		logger = logger.WithValues("archived", archived)
+		if !archived {
+			c.Metrics.unarchived.Inc()
+		}
+	}
+	logger.Info("Deleted the run", "run", run.Name, "runUID", run.UID, "verdict", run.Status.Verdict, "cause", cause)
 	return reconcile.Result{}, nil
 }
 

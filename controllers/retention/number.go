@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -15,7 +16,7 @@ import (
 type byNumber struct{ *Controllers }
 
 // Reconcile deletes at most one run: that it is gone is the event which asks for the next look, at runs and Test as they are
-// by then.
+// by then. It leaves out those that wait for the archive.
 func (c byNumber) Reconcile(ctx context.Context, test *v1alpha1.Test) (reconcile.Result, error) {
 	keep := test.Spec.Retention.Keep
 	if keep == (v1alpha1.Keep{}) {
@@ -25,10 +26,11 @@ func (c byNumber) Reconcile(ctx context.Context, test *v1alpha1.Test) (reconcile
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	if beyond := surplus(runs, keep); len(beyond) > 0 {
-		return c.delete(ctx, beyond[0], test, causeKeep)
+	due, left := c.next(ctx, c.numbersWaiting, test, surplus(runs, keep)...)
+	if due == nil {
+		return reconcile.Result{RequeueAfter: left}, nil
 	}
-	return reconcile.Result{}, nil
+	return c.delete(ctx, due, test, causeKeep)
 }
 
 // surplus returns the runs beyond those that are kept: first those that passed, each the oldest first.
@@ -58,9 +60,14 @@ func allButLast(n *int32, runs []*v1alpha1.TestRun) []*v1alpha1.TestRun {
 	return runs[:max(0, len(runs)-int(*n))]
 }
 
+// endOf is when the run finished; when it was created if nothing says so.
+func endOf(run *v1alpha1.TestRun) time.Time {
+	return ptr.Deref(run.Status.FinishTime, run.CreationTimestamp).Time
+}
+
 func olderFirst(a, b *v1alpha1.TestRun) int {
 	return cmp.Or(
-		ptr.Deref(a.Status.FinishTime, a.CreationTimestamp).Compare(ptr.Deref(b.Status.FinishTime, b.CreationTimestamp).Time),
+		endOf(a).Compare(endOf(b)),
 		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
 		cmp.Compare(a.Name, b.Name),
 	)

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -25,6 +26,7 @@ import (
 //
 // +kubebuilder:rbac:groups=testrun.dev,resources=tests,verbs=get;list;watch
 // +kubebuilder:rbac:groups=testrun.dev,resources=testruns,verbs=get;list;watch;delete
+// +kubebuilder:rbac:groups="",namespace=testrun-system,resources=configmaps,resourceNames=testrun-archive,verbs=list;watch
 
 // finishedOfTest indexes the finished runs by the name of their Test.
 const finishedOfTest = "finishedOfTest"
@@ -41,8 +43,12 @@ type Controllers struct {
 	Metrics *Metrics
 	// DeletionsPerSecond is how many runs both together delete in a second; at least 1.
 	DeletionsPerSecond int
+	// Archive is waited for before a run is deleted. Nil means that there is none.
+	Archive *Archive
 
 	pace *rate.Limiter
+	// agesWaiting and numbersWaiting hold what waits for the archive, of each controller.
+	agesWaiting, numbersWaiting *waiting
 }
 
 // SetupWithManager registers the controllers. Each has one worker, which waits when it is not its turn to delete: what is
@@ -52,6 +58,12 @@ func (c *Controllers) SetupWithManager(ctx context.Context, mgr ctrl.Manager) er
 		return fmt.Errorf("%d deletions per second: it is at least 1", c.DeletionsPerSecond)
 	}
 	c.pace = rate.NewLimiter(rate.Limit(c.DeletionsPerSecond), 1)
+	c.agesWaiting, c.numbersWaiting = newWaiting(), newWaiting()
+	if c.Archive != nil {
+		c.Archive.Watcher.OnChange(c.agesWaiting.wake)
+		c.Archive.Watcher.OnChange(c.numbersWaiting.wake)
+	}
+	c.Metrics.waiting = func() int { return c.agesWaiting.len() + c.numbersWaiting.len() }
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.TestRun{}, finishedOfTest, testOfFinished); err != nil {
 		return err
 	}
@@ -59,14 +71,16 @@ func (c *Controllers) SetupWithManager(ctx context.Context, mgr ctrl.Manager) er
 	err := ctrl.NewControllerManagedBy(mgr).Named("retention-by-age").
 		For(&v1alpha1.TestRun{}, builder.WithPredicates(predicate.NewPredicateFuncs(mayHaveTTL))).
 		Watches(&v1alpha1.Test{}, handler.EnqueueRequestsFromMapFunc(c.runsOf), builder.WithPredicates(changeOf(ttlOfTest))).
-		Complete(reconcile.AsReconciler(c.Client, byAge{c}))
+		WatchesRawSource(source.Func(c.agesWaiting.source)).
+		Complete(c.agesWaiting.looked(reconcile.AsReconciler(c.Client, byAge{c})))
 	if err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).Named("retention-by-number").
 		For(&v1alpha1.Test{}, builder.WithPredicates(changeOf(keepOfTest))).
 		Watches(&v1alpha1.TestRun{}, handler.EnqueueRequestsFromMapFunc(testOf), finished).
-		Complete(reconcile.AsReconciler(c.Client, byNumber{c}))
+		WatchesRawSource(source.Func(c.numbersWaiting.source)).
+		Complete(c.numbersWaiting.looked(reconcile.AsReconciler(c.Client, byNumber{c})))
 }
 
 func isFinished(obj client.Object) bool {

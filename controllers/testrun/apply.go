@@ -63,7 +63,7 @@ func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, 
 	if err != nil {
 		return err
 	}
-	job, err := jobspec.Render(whole.Request, whole.Runner, attempt)
+	job, err := jobspec.Render(whole.Request, r.program(ctx), attempt)
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,15 @@ func (r *Reconciler) createJob(ctx context.Context, seen lifecycle.Observation, 
 	default:
 		return fmt.Errorf("creating the Job: %w", err)
 	}
+}
+
+// program is the runner for a Job that is made now, with the key that the archive has now.
+func (r *Reconciler) program(ctx context.Context) jobspec.Runner {
+	program := r.Runner
+	if r.Archive != nil {
+		program.Archive = r.Archive(ctx)
+	}
+	return program
 }
 
 // whoseJob finds out to whom the Job belongs that already has the attempt's name. It may be the run's own, which the cache does not hold

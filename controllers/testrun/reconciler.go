@@ -52,6 +52,8 @@ type Reconciler struct {
 	Queues *queueing.Service
 	// Runner is what reads a test's results.
 	Runner jobspec.Runner
+	// Archive says to which archive the runner pushes, when a Job is made. Nil means that there is none.
+	Archive func(context.Context) jobspec.Archive
 
 	// jobsSeen holds the attempts whose Job exists or existed, until the status says so too: see vanished.
 	jobsSeen *lru.Cache

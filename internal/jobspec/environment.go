@@ -23,14 +23,26 @@ func addEnvironment(pod *corev1.PodSpec, test *corev1.Container, options *runner
 			case runnerCanSetIdentity(test):
 				ours = params
 			default:
-				if options.ReadsFiles() {
-					ours = slices.Concat(variables([]runner.Variable{{Name: runner.EnvResults, Value: options.Identity.ResultsDir()}}), ours)
+				ours = slices.Concat(variables(folders(*options)), ours)
+				if options.Archive == "" { // else the runner tells the server who it is
+					options.Identity = runner.Identity{}
 				}
-				options.Identity = runner.Identity{}
 			}
 			container.Env = withEnv(container.Env, ours)
 		}
 	}
+}
+
+// folders are the variables that name the runner's folders.
+func folders(options runner.Options) []runner.Variable {
+	var all []runner.Variable
+	if options.ReadsFiles() {
+		all = append(all, runner.Variable{Name: runner.EnvResults, Value: options.Identity.ResultsDir()})
+	}
+	if options.Archive != "" {
+		all = append(all, runner.Variable{Name: runner.EnvArtifacts, Value: options.Identity.ArtifactsDir()})
+	}
+	return all
 }
 
 // RunUIDIn reads the UID of the run that addEnvironment gave to a pod, as a variable or as an argument of the runner; empty without one.

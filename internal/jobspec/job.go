@@ -67,6 +67,9 @@ func newJob(request Request, def Definition, program Runner, attempt int32) *bat
 	for _, param := range def.Params {
 		env = append(env, corev1.EnvVar{Name: param.Name, Value: literal(param.Value)})
 	}
+	if record.Format != v1alpha1.ResultsNone {
+		program.Archive.addTo(&options)
+	}
 	addEnvironment(pod, test, &options, env)
 	if record.Format != v1alpha1.ResultsNone {
 		program.addTo(pod, test, options)

@@ -64,8 +64,12 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 	}{
 		"image-volume":   {Request: Request{Run: builders.TestRun("smoke").Running(junit).Build()}},
 		"init-container": {Request: Request{Run: builders.TestRun("smoke").Running(junit).Build()}, runner: Runner{Mount: InitContainer}},
-		"format-none":    {Request: Request{Run: builders.TestRun("smoke").Running(byExitCode).Build()}},
-		"inline":         {Request: Request{Run: builders.TestRun("smoke").Build()}},
+		"archive": {
+			Request: Request{Run: builders.TestRun("smoke").Running(junit).Build()},
+			runner:  Runner{Archive: Archive{URL: "https://testrun-archive.testrun-system.svc:9443", Pins: []string{"5f0c", "77ab"}}},
+		},
+		"format-none": {Request: Request{Run: builders.TestRun("smoke").Running(byExitCode).Build()}},
+		"inline":      {Request: Request{Run: builders.TestRun("smoke").Build()}},
 		"test-with-params": {
 			Request: Request{
 				Run:  builders.TestRun("smoke").Of("suite").Param("TARGET", "costs $(TESTRUN_UID) $$").RunTimeout(5 * time.Minute).Build(),
@@ -76,7 +80,7 @@ func TestTheJobOfEachKindOfRun(t *testing.T) {
 	}
 	for name, seen := range tests {
 		t.Run(name, func(t *testing.T) {
-			seen.runner = Runner{Image: "testrun.invalid/runner:dev", Mount: cmp.Or(seen.runner.Mount, ImageVolume)}
+			seen.runner = Runner{Image: "testrun.invalid/runner:dev", Mount: cmp.Or(seen.runner.Mount, ImageVolume), Archive: seen.runner.Archive}
 			seen.Asked = seen.Run.Spec
 			seen.Run.UID = "6f2c0f0e-0000-4000-8000-000000000000"
 			before := seen.Run.DeepCopy()

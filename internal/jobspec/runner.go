@@ -19,6 +19,8 @@ type Runner struct {
 	Image string
 	// Mount says how it gets into the pod.
 	Mount RunnerMount
+	// Archive is where it pushes what the test says.
+	Archive Archive
 }
 
 // RunnerMount says how the runner gets into a test's pod.
@@ -68,6 +70,7 @@ func optionsOf(pod *corev1.PodSpec, test *corev1.Container, results v1alpha1.Res
 func (r Runner) addTo(pod *corev1.PodSpec, test *corev1.Container, options runner.Options) {
 	test.Command = append([]string{runnerPath}, options.Args()...)
 	r.mount(pod, test)
+	r.Archive.mount(pod, test)
 }
 
 // stopSignalOf is the container's own stop signal if the runner would not take it for a stop by itself; else it is empty.

@@ -48,6 +48,7 @@ func (w *world) store(run *builders.TestRunBuilder, verdict v1alpha1.Verdict, ag
 	stored := run.Build()
 	w.Create(stored)
 	stored.Status = run.Finished(verdict, v1alpha1.ReasonTestPassed).Status
+	stored.Status.ObservedGeneration = stored.Generation
 	stored.Status.FinishTime = ptr.To(metav1.NewTime(time.Now().Add(-ago)))
 	w.Must(w.Client.Status().Update(w.Ctx, stored))
 }

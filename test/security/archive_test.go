@@ -1,0 +1,114 @@
+package security
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/go-logr/logr/funcr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/testrun-dev/testrun/internal/archivestatus"
+	"github.com/testrun-dev/testrun/test/apiserver"
+)
+
+const operatorNamespace = "testrun-system"
+
+// watchAs starts a watcher of the archive's ConfigMap with the rights of that user. It returns what it has been told, and its log.
+func watchAs(t *testing.T, user string) (told <-chan archivestatus.Status, log <-chan string, watcher *archivestatus.Watcher) {
+	t.Helper()
+	config := rest.CopyConfig(apiserver.Config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:authenticated"}}
+	http, err := rest.HTTPClientFor(config)
+	must(t, err)
+	statuses, lines := make(chan archivestatus.Status, 16), make(chan string, 16)
+	logger := funcr.New(func(_, line string) { lines <- line }, funcr.Options{})
+	watcher, err = archivestatus.NewWatcher(config, http, operatorNamespace, nil, logger)
+	must(t, err)
+	watcher.OnChange(func(status archivestatus.Status) { statuses <- status })
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- watcher.Start(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the watcher: %v", err)
+		}
+	})
+	return statuses, lines, watcher
+}
+
+func next[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	select {
+	case got := <-from:
+		return got
+	case <-almostOver(t):
+		t.Fatalf("it did not happen: %s", what)
+		panic("unreachable")
+	}
+}
+
+func TestTheOperatorMayReadWhatTheArchiveSaysAndNoOtherConfigMap(t *testing.T) {
+	installRoles(t)
+	status := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: archivestatus.ConfigMap},
+		Data:       archivestatus.Status{Watermark: "41"}.Data(),
+	}
+	must(t, apiserver.Client.Create(t.Context(), status))
+	t.Cleanup(func() { must(t, client.IgnoreNotFound(apiserver.Client.Delete(context.Background(), status))) })
+
+	told, _, watcher := watchAs(t, operatorAccount)
+	if got := next(t, "the ConfigMap is read", told); got.Watermark != "41" || watcher.Status(t.Context()).Watermark != "41" {
+		t.Errorf("the operator is told %+v", got)
+	}
+	status.Data[archivestatus.KeyWatermark] = "42"
+	must(t, apiserver.Client.Update(t.Context(), status))
+	if got := next(t, "the change is read", told); got.Watermark != "42" {
+		t.Errorf("the operator is told %+v", got)
+	}
+	must(t, apiserver.Client.Delete(t.Context(), status))
+	if got := next(t, "the deletion is seen", told); got.Watermark != "" {
+		t.Errorf("the operator is told %+v", got)
+	}
+
+	operator := as(t, operatorAccount)
+	for what, request := range map[string]func() error{
+		"list all ConfigMaps of its namespace": func() error {
+			return operator.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace(operatorNamespace))
+		},
+		"list the ConfigMap of that name elsewhere": func() error {
+			return operator.List(t.Context(), &corev1.ConfigMapList{}, client.InNamespace("default"), client.MatchingFields{"metadata.name": archivestatus.ConfigMap})
+		},
+		"write it": func() error {
+			return operator.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: archivestatus.ConfigMap}})
+		},
+		"read another": func() error {
+			return operator.Get(t.Context(), client.ObjectKey{Namespace: operatorNamespace, Name: "kube-root-ca.crt"}, &corev1.ConfigMap{})
+		},
+	} {
+		if err := request(); !apierrors.IsForbidden(err) {
+			t.Errorf("the operator may %s: %v", what, err)
+		}
+	}
+}
+
+func TestAnOperatorThatMayNotReadTheConfigMapWorksOnAndSaysSoOnce(t *testing.T) {
+	installRoles(t)
+	_, log, watcher := watchAs(t, "nobody")
+	if status := watcher.Status(t.Context()); status.Watermark != "" || status.Pins != nil {
+		t.Errorf("it knows %+v", status)
+	}
+	if said := next(t, "it says so", log); !strings.Contains(said, "could not be read") {
+		t.Errorf("it says %s", said)
+	}
+	select {
+	case said := <-log:
+		t.Errorf("it also says %s", said)
+	default:
+	}
+}
