@@ -44,7 +44,7 @@ func TestATestThatIsToldToStopIsReportedAsStoppedWhateverItsExitCode(t *testing.
 }
 
 func TestARunnerThatIsKilledAfterItsTestWasToldToStopHasReportedThat(t *testing.T) {
-	r := startRunner(t, "trap : TERM; : > $TESTRUN_RESULTS/begun; while :; do sleep 0.05; done")
+	r := startRunner(t, "trap : TERM; : > $TESTRUN_RESULTS/begun; while kill -0 $PPID; do sleep 0.05; done 2>/dev/null")
 	r.signalWhen(syscall.SIGTERM, "it has begun", r.hasBegun)
 	r.signalWhen(syscall.SIGKILL, "the stop is reported", func() bool { report := r.reported(); return report != nil && report.Stopped == "SIGTERM" })
 	if got := r.end(); got.report.Final {
