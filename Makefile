@@ -53,7 +53,7 @@ run: ## Run the operator here, from source, against the current context's cluste
 	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
 
 .PHONY: test
-test: bin/tools/gotestsum envtest-binaries ## Run the unit tests, and envtest against a real API server (RACE=1: with the race detector)
+test: bin/tools/gotestsum envtest-binaries postgres ## Run the unit tests, and those against a real API server and a real PostgreSQL (RACE=1: with the race detector)
 	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
 
@@ -119,6 +119,10 @@ corpora: build bin/tools/gotestsum ## Install real test tools, and compare what 
 .PHONY: envtest-binaries
 envtest-binaries:
 	$(if $(ENVTEST_BUILDS),$(LOCAL_CLUSTER) build $(ENVTEST_BUILDS))
+
+.PHONY: postgres
+postgres:
+	hack/postgres.sh
 
 .PHONY: build
 build: ## Build the operator, bin/manager, and what runs a test's command, bin/runner

@@ -5,18 +5,11 @@
 package archive
 
 import (
-	"errors"
 	"time"
 
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
 )
-
-// ErrNotFound means that nothing is kept under that name.
-var ErrNotFound = errors.New("not found")
-
-// ErrReadOnly means that nothing more can be stored now: the disk is full, for one. What is kept can be read.
-var ErrReadOnly = errors.New("the archive is read-only")
 
 // Run is what is kept of a TestRun, without its attempts.
 type Run struct {
@@ -24,16 +17,20 @@ type Run struct {
 	Namespace, Name string
 	// Test is the name of its Test; empty for a run with a definition of its own. Series is what the run is compared with: see SeriesOf.
 	Test, Series string
-	Labels       map[string]string
-	// Phase, Verdict, Reason and Message are those of the status.
+	// Labels are read with a single run, not in lists. At most 64 are kept.
+	Labels map[string]string
+	// Phase, Verdict, Reason and Message are those of the status. Phase is empty while only a push has told of the run.
 	Phase, Verdict, Reason, Message string
 	Flaky, Pinned                   bool
 	// Created, Started and Finished are zero where the object does not say so yet. Deleted is when the object was seen to be gone.
 	Created, Started, Finished, Deleted time.Time
 	Counts                              Counts
-	// ResourceVersion is that of the newest state that is kept.
+	// ResourceVersion is that of the newest state that is kept; empty while only a push has told of the run.
 	ResourceVersion string
 }
+
+// Key is the place of the run in lists.
+func (r *Run) Key() Key { return Key{r.Created, r.UID} }
 
 // Counts are numbers of cases.
 type Counts struct {
@@ -48,8 +45,11 @@ type Attempt struct {
 	Job, Pod, Node, Verdict, Reason string
 	ExitCode                        *int32
 	Created, Started, Finished      time.Time
-	Counts                          Counts
-	Progress                        push.Progress
+	// Counts are those of the cases that are kept of this attempt.
+	Counts   Counts
+	Progress push.Progress
+	// Settled means that its output has been dealt with: see Store.Settle.
+	Settled bool
 	// Ended means that the runner has pushed its End. Missing is what it left out, in words.
 	Ended   bool
 	Missing []string
@@ -75,7 +75,8 @@ type StreamState struct {
 	push.Stream
 	Source Source
 	// Length is how much of the stream is kept from its beginning on without a gap, and Stored how much in all, in bytes, uncompressed.
-	Length, Stored int64
+	// Size is how long the blobs are. Stored counts what two chunks both hold twice, as long as there is a gap before them.
+	Length, Stored, Size int64
 	// Wanted is how long the stream is, by its End; -1 if there has been none. SHA256 is what the End says.
 	Wanted int64
 	SHA256 string
@@ -85,8 +86,12 @@ type StreamState struct {
 	Cut string
 	// Expired is when the bytes were deleted by their retention; zero if they are kept.
 	Expired time.Time
-	// Gaps are the parts that are missing, in order; at most MaxGaps.
+	// Gaps are the parts that are missing, in order; at most MaxGaps. Only Store.Stream fills it.
 	Gaps []push.Gap
+	// Next is a chunk that was kept before what precedes it: Store.Advance can add it to the Length. Usually nil.
+	Next *Chunk
+	// Duplicate means that Store.AddChunk had this part already, so that nothing names the chunk's blob.
+	Duplicate bool
 }
 
 // MaxGaps is how many gaps of a stream are listed.
@@ -113,10 +118,17 @@ type CaseResult struct {
 	Flaky    bool
 }
 
+// CaseName says which case it is: the same one in many runs.
+type CaseName struct {
+	Namespace, Series, Suite, Name string
+}
+
 // CaseOutcome is a case in one run of its history.
 type CaseOutcome struct {
 	UID, Run string
 	Attempt  int32
+	Number   int64
+	// Created is when the run was.
 	Created  time.Time
 	Outcome  results.Outcome
 	Flaky    bool
@@ -124,12 +136,23 @@ type CaseOutcome struct {
 	Message  string
 }
 
+// Key is the place of the outcome in the history.
+func (o *CaseOutcome) Key() HistoryKey { return HistoryKey{o.Created, o.UID, o.Attempt, o.Number} }
+
+// HistoryKey is a place in the history of a case. The zero key is before the newest.
+type HistoryKey struct {
+	Created time.Time
+	UID     string
+	Attempt int32
+	Number  int64
+}
+
 // Filter selects runs. Empty fields select all.
 type Filter struct {
 	Namespace, Series, Verdict, Phase string
 	// Label is one "key=value".
 	Label string
-	// Namespaces are those that the reader may see; nil means all.
+	// Namespaces are those that the reader may see; nil means all, and an empty list none.
 	Namespaces []string
 }
 
