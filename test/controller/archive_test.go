@@ -1,18 +1,20 @@
 package controller
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/go-logr/logr/funcr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/controllers"
@@ -205,14 +207,54 @@ func TestARunThatWaitsForTheArchiveIsDeletedWhenItHasWaitedLongEnough(t *testing
 func TestWithNoPatienceNothingWaitsAndWhatIsNotArchivedIsCounted(t *testing.T) {
 	w := newWorld(t)
 	w.withArchive(0)
-	w.store(builders.TestRun("stored").TTL(0), v1alpha1.VerdictPassed, time.Minute)
-	w.stored(w.Run("stored").ResourceVersion)
+	w.store(builders.TestRun("stored-1").TTL(0), v1alpha1.VerdictPassed, time.Minute)
+	w.store(builders.TestRun("stored-2").TTL(0), v1alpha1.VerdictPassed, time.Minute)
+	w.stored(w.Run("stored-2").ResourceVersion)
 	w.startController()
 	w.Create(builders.TestRun("not-stored").Cancelled().TTL(0).Build())
 	w.waitForRuns()
-	w.waitForMetric("testrun_runs_deleted_total", "ttl", 2)
+	w.waitForMetric("testrun_runs_deleted_total", "ttl", 3)
 	if n := w.metric(unarchived, ""); n != 1 {
 		t.Errorf("%v runs are counted as not archived, want 1", n)
+	}
+}
+
+// looking is a client that counts how often it is asked for a run.
+type looking struct {
+	client.Client
+	looks *atomic.Int64
+}
+
+func (c looking) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	if _, ok := obj.(*v1alpha1.TestRun); ok {
+		c.looks.Add(1)
+	}
+	return c.Client.Get(ctx, key, obj, opts...)
+}
+
+func TestAWatermarkThatMovesCostsNothingForThoseThatWaitOn(t *testing.T) {
+	const waiting, moves = 50, 20
+	w := newWorld(t)
+	for i := range waiting {
+		w.store(builders.TestRun(fmt.Sprintf("run-%02d", i)).TTL(0), v1alpha1.VerdictPassed, time.Hour)
+	}
+	w.withArchive(24 * time.Hour)
+	w.stored(beforeAll)
+	var looks atomic.Int64
+	w.wrapClient(func(c client.Client) client.Client { return looking{c, &looks} })
+	w.startController()
+	w.waitForMetric(waitingForArchive, "", waiting)
+	before := looks.Load()
+	for i := range moves {
+		w.stored(strconv.Itoa(i + 2))
+	}
+	w.publish(archivestatus.Status{Watermark: strconv.Itoa(moves + 2)})
+	w.waitForMetric(statusKnown, archivestatus.KeyPins, 0) // so all has been read
+	w.stored(w.Run("run-00").ResourceVersion)
+	w.WaitFor("the first is gone", func() bool { return w.isGone("run-00") })
+	w.waitForMetric(waitingForArchive, "", waiting-1)
+	if more := looks.Load() - before; more > 3 {
+		t.Errorf("runs were looked at %d times, of which one was to be deleted", more)
 	}
 }
 
@@ -231,35 +273,4 @@ func TestAUsersOwnDeletionWaitsForNothing(t *testing.T) {
 		t.Error("it is still there")
 	}
 	w.waitForMetric(waitingForArchive, "", 0)
-}
-
-// lines are those of an operator's log.
-type lines struct {
-	mu  sync.Mutex
-	all []string
-}
-
-// keepLog keeps the log of the operators that start from now on.
-func (w *world) keepLog() *lines {
-	kept := &lines{}
-	w.adjustManager = func(options *ctrl.Options) {
-		options.Logger = funcr.New(func(_, line string) {
-			kept.mu.Lock()
-			defer kept.mu.Unlock()
-			kept.all = append(kept.all, line)
-		}, funcr.Options{})
-	}
-	return kept
-}
-
-func (l *lines) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := 0
-	for _, line := range l.all {
-		if strings.Contains(line, text) {
-			n++
-		}
-	}
-	return n
 }

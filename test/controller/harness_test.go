@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/client-go/rest"
@@ -140,4 +141,35 @@ func (c *requests) split() (aboutObjects []string, events int) {
 		}
 	}
 	return aboutObjects, events
+}
+
+// lines are those of an operator's log.
+type lines struct {
+	mu  sync.Mutex
+	all []string
+}
+
+// keepLog keeps the log of the operators that start from now on.
+func (w *world) keepLog() *lines {
+	kept := &lines{}
+	w.adjustManager = func(options *ctrl.Options) {
+		options.Logger = funcr.New(func(_, line string) {
+			kept.mu.Lock()
+			defer kept.mu.Unlock()
+			kept.all = append(kept.all, line)
+		}, funcr.Options{})
+	}
+	return kept
+}
+
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, line := range l.all {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
 }

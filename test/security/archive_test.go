@@ -2,6 +2,7 @@ package security
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -18,16 +19,20 @@ import (
 
 const operatorNamespace = "testrun-system"
 
-// watchAs starts a watcher of the archive's ConfigMap with the rights of that user. It returns what it has been told, and its log.
-func watchAs(t *testing.T, user string) (told <-chan archivestatus.Status, log <-chan string, watcher *archivestatus.Watcher) {
+// watchAs starts a watcher of the archive's ConfigMap with the rights of that user. Its requests go through that. It returns what the watcher
+// has been told, and its log.
+func watchAs(t *testing.T, user string, through func(*http.Request)) (told <-chan archivestatus.Status, log <-chan string, watcher *archivestatus.Watcher) {
 	t.Helper()
-	config := rest.CopyConfig(apiserver.Config)
+	config := apiserver.Through(apiserver.Config, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+		through(request)
+		return next.RoundTrip(request)
+	})
 	config.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:authenticated"}}
-	http, err := rest.HTTPClientFor(config)
+	client, err := rest.HTTPClientFor(config)
 	must(t, err)
 	statuses, lines := make(chan archivestatus.Status, 16), make(chan string, 16)
 	logger := funcr.New(func(_, line string) { lines <- line }, funcr.Options{})
-	watcher, err = archivestatus.NewWatcher(config, http, operatorNamespace, nil, logger)
+	watcher, err = archivestatus.NewWatcher(config, client, operatorNamespace, nil, logger)
 	must(t, err)
 	watcher.OnChange(func(status archivestatus.Status) { statuses <- status })
 	ctx, cancel := context.WithCancel(context.Background())
@@ -40,6 +45,20 @@ func watchAs(t *testing.T, user string) (told <-chan archivestatus.Status, log <
 		}
 	})
 	return statuses, lines, watcher
+}
+
+func atOnce(*http.Request) {}
+
+// publish does what the server would, until the test ends.
+func publish(t *testing.T, watermark string) *corev1.ConfigMap {
+	t.Helper()
+	status := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: archivestatus.ConfigMap},
+		Data:       archivestatus.Status{Watermark: watermark}.Data(),
+	}
+	must(t, apiserver.Client.Create(t.Context(), status))
+	t.Cleanup(func() { must(t, client.IgnoreNotFound(apiserver.Client.Delete(context.Background(), status))) })
+	return status
 }
 
 func next[T any](t *testing.T, what string, from <-chan T) T {
@@ -55,14 +74,8 @@ func next[T any](t *testing.T, what string, from <-chan T) T {
 
 func TestTheOperatorMayReadWhatTheArchiveSaysAndNoOtherConfigMap(t *testing.T) {
 	installRoles(t)
-	status := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: archivestatus.ConfigMap},
-		Data:       archivestatus.Status{Watermark: "41"}.Data(),
-	}
-	must(t, apiserver.Client.Create(t.Context(), status))
-	t.Cleanup(func() { must(t, client.IgnoreNotFound(apiserver.Client.Delete(context.Background(), status))) })
-
-	told, _, watcher := watchAs(t, operatorAccount)
+	status := publish(t, "41")
+	told, _, watcher := watchAs(t, operatorAccount, atOnce)
 	if got := next(t, "the ConfigMap is read", told); got.Watermark != "41" || watcher.Status(t.Context()).Watermark != "41" {
 		t.Errorf("the operator is told %+v", got)
 	}
@@ -99,7 +112,7 @@ func TestTheOperatorMayReadWhatTheArchiveSaysAndNoOtherConfigMap(t *testing.T) {
 
 func TestAnOperatorThatMayNotReadTheConfigMapWorksOnAndSaysSoOnce(t *testing.T) {
 	installRoles(t)
-	_, log, watcher := watchAs(t, "nobody")
+	_, log, watcher := watchAs(t, "nobody", atOnce)
 	if status := watcher.Status(t.Context()); status.Watermark != "" || status.Pins != nil {
 		t.Errorf("it knows %+v", status)
 	}
@@ -110,5 +123,25 @@ func TestAnOperatorThatMayNotReadTheConfigMapWorksOnAndSaysSoOnce(t *testing.T) 
 	case said := <-log:
 		t.Errorf("it also says %s", said)
 	default:
+	}
+}
+
+func TestTheFirstQuestionWaitsForTheFirstLook(t *testing.T) {
+	installRoles(t)
+	publish(t, "41")
+	asked := make(chan struct{})
+	_, _, watcher := watchAs(t, operatorAccount, func(request *http.Request) {
+		select {
+		case <-asked:
+		case <-request.Context().Done():
+		}
+	})
+	answer := make(chan archivestatus.Status)
+	go func() {
+		close(asked)
+		answer <- watcher.Status(context.Background())
+	}()
+	if got := next(t, "the question is answered", answer); got.Watermark != "41" {
+		t.Errorf("the answer is %+v", got)
 	}
 }
