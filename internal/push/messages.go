@@ -3,12 +3,13 @@ package push
 import "github.com/testrun-dev/testrun/internal/results"
 
 // Case is a line of the stream of cases. A later line with the same number replaces an earlier one: an attempt was repeated, or the
-// explanation came late.
+// explanation came late. Later is what has the higher offset in the stream.
 type Case struct {
-	// Number counts the cases of the attempt from 1.
-	Number  int64           `json:"i"`
-	Name    string          `json:"n,omitempty"`
-	Suite   string          `json:"s,omitempty"`
+	// Number counts the cases of the attempt from 1. Those that turn out late to be cases of their own have numbers from 1<<32 on.
+	Number int64  `json:"i"`
+	Name   string `json:"n,omitempty"`
+	Suite  string `json:"s,omitempty"`
+	// Outcome is empty if there is no such case after all: an earlier line with that number is withdrawn.
 	Outcome results.Outcome `json:"o"`
 	// Microseconds is how long the case took; 0 if nothing says so.
 	Microseconds int64  `json:"us,omitempty"`

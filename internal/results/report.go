@@ -26,6 +26,8 @@ type Report struct {
 	Stopped string
 	// MemoryKills is how many processes of the container the kernel killed because memory ran out.
 	MemoryKills int64
+	// Archive says what was to be pushed to the server; nil if there is none.
+	Archive *Archive
 }
 
 // ExitNotReported is the runner's exit code if it could not write its report and the test's own exit code is 0. A test whose
@@ -52,6 +54,8 @@ type header struct {
 	Defect        Defect `json:"defect,omitempty"`
 	DefectMessage string `json:"why,omitempty"`
 	Also          string `json:"also,omitempty"`
+	// Archive is missing in what older runners wrote.
+	Archive *encodedArchive `json:"archive,omitempty"`
 }
 
 type encodedCase struct {
@@ -66,7 +70,7 @@ type encodedCase struct {
 
 const (
 	encodingVersion = 1
-	// maxHeaderMessage bounds each message of the header, and maxAlso the shortest of them, so that they always fit.
+	// maxHeaderMessage bounds each message of the header, and maxAlso the less important ones, so that they always fit.
 	maxHeaderMessage = 512
 	maxAlso          = 256
 	// maxSignalName bounds the name of a signal.
@@ -84,12 +88,16 @@ var encoding = base64.RawStdEncoding
 // Encode writes the report in at most limit bytes; limit is at least 2048. If not all cases fit, the least important are left out.
 // The messages of failing cases share the room.
 func (r *Report) Encode(limit int) []byte {
+	why := maxHeaderMessage
+	if r.NotStarted != "" {
+		why = maxAlso / 2 // a test that was not started has hardly any results
+	}
 	head := jsonLine(header{
 		Version: encodingVersion, Final: r.Final, NotStarted: Cut(r.NotStarted, maxHeaderMessage), Format: r.Format,
 		Passed: r.Passed, Failed: r.Failed, Errored: r.Errored, Skipped: r.Skipped, Flaky: r.Flaky,
 		Milliseconds: r.Duration.Milliseconds(),
-		Defect:       r.Defect, DefectMessage: Cut(r.DefectMessage, maxHeaderMessage), Also: Cut(r.Also, maxAlso),
-		Stopped: Cut(r.Stopped, maxSignalName), MemoryKills: r.MemoryKills,
+		Defect:       r.Defect, DefectMessage: Cut(r.DefectMessage, why), Also: Cut(r.Also, maxAlso),
+		Stopped: Cut(r.Stopped, maxSignalName), MemoryKills: r.MemoryKills, Archive: r.Archive.encode(),
 	})
 	cases := r.Cases()
 	for size := maxCasesSize; size > minMessage && len(cases) > 0; size -= size / 8 {
@@ -176,7 +184,7 @@ func Decode(text string) (*Report, bool) {
 	}
 	report := &Report{
 		Final: h.Final, NotStarted: Cut(h.NotStarted, MaxMessage), Also: Cut(h.Also, MaxMessage),
-		Stopped: Cut(h.Stopped, maxSignalName), MemoryKills: bounded(h.MemoryKills),
+		Stopped: Cut(h.Stopped, maxSignalName), MemoryKills: bounded(h.MemoryKills), Archive: h.Archive.decode(),
 		Summary: Summary{
 			Passed: bounded(h.Passed), Failed: bounded(h.Failed), Errored: bounded(h.Errored), Skipped: bounded(h.Skipped),
 			Duration: fromMilliseconds(h.Milliseconds),

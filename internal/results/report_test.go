@@ -21,6 +21,8 @@ func aReport() *Report {
 	}
 	report.Add(Case{Name: "flaky", Outcome: Passed, Flaky: true, Message: "not at first", Location: "t/a.t:9"})
 	report.Also = "1 of 2 TAP cases failed: <b>"
+	sum := Sum{1 << 40, strings.Repeat("0123456789abcdef", 4)}
+	report.Archive = &Archive{Output: sum, Cases: Sum{0, sum.SHA256}, Error: "the server answered 403: <no>"}
 	report.Note(PlanNotReached, "planned 5, ran 4")
 	return report
 }
@@ -108,6 +110,8 @@ func TestAReportFitsWhateverItHolds(t *testing.T) {
 	}
 	report := &Report{NotStarted: noise(1000), Also: noise(1000)}
 	report.Note(BailedOut, noise(1000))
+	sum := Sum{1 << 50, strings.Repeat("0123456789abcdef", 4)}
+	report.Archive = &Archive{Output: sum, Cases: sum, Error: noise(1000)}
 	for range 60 {
 		report.Add(Case{Name: noise(100), Suite: noise(100), Outcome: Failed, Message: noise(1000), Location: noise(1000)})
 	}
@@ -208,4 +212,23 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("encoded again it is %d bytes long", len(encoded))
 		}
 	})
+}
+
+func TestASumThatCannotBeIsNotBelieved(t *testing.T) {
+	const hash = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for text, want := range map[string]*Archive{
+		`{"testrun":1}`:              nil,
+		`{"testrun":1,"archive":{}}`: {},
+		`{"testrun":1,"archive":{"output":{"length":7,"sha256":"` + hash + `"}}}`:                   {Output: Sum{7, hash}},
+		`{"testrun":1,"archive":{"output":{"length":-7,"sha256":"` + hash + `"}}}`:                  {},
+		`{"testrun":1,"archive":{"cases":{"length":7,"sha256":"` + hash[2:] + `"}}}`:                {},
+		`{"testrun":1,"archive":{"cases":{"length":7,"sha256":"` + hash[1:] + `<"}}}`:               {},
+		`{"testrun":1,"archive":{"cases":{"length":7},"error":"a\u001b[31mb"}}`:                     {Error: "ab"},
+		`{"testrun":1,"archive":{"error":"` + strings.Repeat("x", 5000) + `"}}`:                     {Error: strings.Repeat("x", MaxMessage-len(mark)) + mark},
+		`{"testrun":1,"archive":{"output":{"length":9223372036854775807,"sha256":"` + hash + `"}}}`: {},
+	} {
+		if got, ok := Decode(text); !ok || !reflect.DeepEqual(got.Archive, want) {
+			t.Errorf("%.80s is read as %+v, want %+v", text, got.Archive, want)
+		}
+	}
 }

@@ -44,6 +44,8 @@ type settings struct {
 	Times int
 	// Early is a signal that arrives before the command is started.
 	Early syscall.Signal
+	// Linger says that the supervisor waits for a late stop when the command has ended, and prints it.
+	Linger bool
 	// Report is the file to write a report to.
 	Report string
 }
@@ -112,6 +114,10 @@ func superviseAs(text string) int {
 	if s.Fast {
 		cmd.Stdout.Tee, cmd.Stderr.Tee = func([]byte) {}, func([]byte) {}
 	}
+	late := make(chan syscall.Signal, 1)
+	if s.Linger {
+		cmd.OnLateStop = func(sig syscall.Signal) { late <- sig }
+	}
 	for i := range s.Times {
 		numbered := cmd
 		numbered.Args = append(slices.Clone(cmd.Args), strconv.Itoa(i))
@@ -140,6 +146,10 @@ func superviseAs(text string) int {
 			return failed.ExitCode()
 		}
 		return 1
+	}
+	if s.Linger {
+		fmt.Println("over")
+		fmt.Println(unix.SignalName(<-late))
 	}
 	if s.Report != "" {
 		encoded, _ := json.Marshal(report{

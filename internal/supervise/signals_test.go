@@ -47,6 +47,22 @@ func TestSignalsAreForwardedToTheCommandAlone(t *testing.T) {
 	}
 }
 
+func TestAStopThatComesWhenTheCommandHasEndedIsTold(t *testing.T) {
+	for name, place := range supervisors {
+		t.Run(name, func(t *testing.T) {
+			p := start(t, settings{Grace: time.Hour, Linger: true}, shell("echo out; exit 3"), place)
+			for line := ""; line != "over"; {
+				line = p.line()
+			}
+			p.signal(unix.SIGUSR1) // no stop
+			p.signal(unix.SIGTERM)
+			if got := p.end(); got.code != 3 || got.stdout != "SIGTERM\n" || got.report.Result.Stopped != 0 {
+				t.Errorf("got %d, %q, stopped by %d", got.code, got.stdout, got.report.Result.Stopped)
+			}
+		})
+	}
+}
+
 func TestSIGTERMLeavesTheCommandItsOwnExitCode(t *testing.T) {
 	for name, place := range supervisors {
 		t.Run(name, func(t *testing.T) {

@@ -29,7 +29,13 @@ type Command struct {
 	StopSignal syscall.Signal
 	// OnStop, if set, is called when the first signal that tells to stop has been forwarded. There may be little time left.
 	OnStop func(syscall.Signal)
+	// OnLateStop, if set, is called for each signal that tells to stop when the command has ended, also after Run has returned. It may be called
+	// from another goroutine.
+	OnLateStop func(syscall.Signal)
 }
+
+// isStop says whether a signal tells to stop.
+func (c *Command) isStop(sig syscall.Signal) bool { return sig == c.StopSignal || tellsToStop(sig) }
 
 // Result says how a command ended.
 type Result struct {
@@ -83,6 +89,9 @@ func (s *supervisor) run(cmd Command) (Result, error) {
 		return Result{}, err
 	}
 	s.supervise(cmd)
+	if cmd.OnLateStop != nil {
+		go s.hearLate(cmd)
+	}
 	s.killRest()
 	if s.pumps != nil {
 		s.pumps.finish()
@@ -101,15 +110,16 @@ func (s *supervisor) supervise(cmd Command) {
 			s.reap()
 		case sig := <-s.signals:
 			s.reap()
-			if s.ended {
-				return // the command had ended before the signal came
-			}
 			signal := sig.(unix.Signal)
+			if s.ended {
+				s.late(cmd, signal) // the command had ended before the signal came
+				return
+			}
 			_ = unix.Kill(s.pid, signal) // it fails for a command that has changed its user: nothing to be done
 			if timeUp == nil && (signal == unix.SIGTERM || signal == unix.SIGINT || signal == cmd.StopSignal) {
 				timeUp = time.After(cmd.Grace)
 			}
-			if s.stopped == 0 && (signal == cmd.StopSignal || tellsToStop(signal)) {
+			if s.stopped == 0 && cmd.isStop(signal) {
 				s.stopped = signal
 				if cmd.OnStop != nil {
 					cmd.OnStop(signal)
@@ -118,6 +128,19 @@ func (s *supervisor) supervise(cmd Command) {
 		case <-timeUp:
 			return
 		}
+	}
+}
+
+// hearLate listens to the signals that come when the command has ended.
+func (s *supervisor) hearLate(cmd Command) {
+	for sig := range s.signals {
+		s.late(cmd, sig.(unix.Signal))
+	}
+}
+
+func (s *supervisor) late(cmd Command, signal syscall.Signal) {
+	if cmd.OnLateStop != nil && cmd.isStop(signal) {
+		cmd.OnLateStop(signal)
 	}
 }
 

@@ -6,6 +6,7 @@ package tap
 import (
 	"bytes"
 	"io"
+	"math"
 
 	"github.com/testrun-dev/testrun/internal/results"
 )
@@ -101,6 +102,14 @@ func (r *Reader) Close() {
 
 // Recognized says whether the stream had something that only TAP has.
 func (r *Reader) Recognized() bool { return r.evidence.found }
+
+// Planned is how many cases the document says it has; 0 if it has not said so, or if it is one of several files.
+func (r *Reader) Planned() int64 {
+	if top := &r.levels[0]; top.plans == 1 && top.planned <= math.MaxInt64 && r.doc.file == "" {
+		return int64(top.planned)
+	}
+	return 0
+}
 
 func (r *Reader) line(line []byte) {
 	line = uncolored(line, &r.plain)

@@ -16,6 +16,8 @@ import (
 	"github.com/testrun-dev/testrun/internal/results/junit"
 	"github.com/testrun-dev/testrun/internal/results/tap"
 	"github.com/testrun-dev/testrun/internal/runner"
+	"github.com/testrun-dev/testrun/internal/runner/folder"
+	"github.com/testrun-dev/testrun/internal/runner/pusher"
 )
 
 // collector reads the results of a test: its streams while it runs, and its files when it has ended. Its methods may be called
@@ -25,8 +27,10 @@ type collector struct {
 	pattern string
 
 	mu      sync.Mutex
-	streams []stream
+	streams []*stream
 	files   results.Summary
+	// fileSink receives the cases of the files.
+	fileSink results.Sink
 	// hasFiles means that there was a JUnit file, or something to note about the files. refused means that the folder for them
 	// belongs to somebody else.
 	hasFiles, refused bool
@@ -49,18 +53,27 @@ type streamReader interface {
 	Recognized() bool
 }
 
-func newCollector(opts runner.Options) *collector {
+// newCollector returns one that gives the cases to the archive, too. The ranks are those by which report chooses a format.
+func newCollector(opts runner.Options, archive *archive) *collector {
 	c := &collector{format: opts.Format, pattern: cmp.Or(opts.Path, runner.DefaultPath)}
-	if c.mayBe(results.GoTest) {
-		summary := &results.Summary{}
-		c.streams = append(c.streams, stream{results.GoTest, gotest.New(summary), summary})
+	c.fileSink = archive.sink(pusher.Format{Name: results.JUnit, Recognized: func() bool { return true }}, &c.files)
+	add := func(format results.Format, open func(results.Sink) streamReader) {
+		if !c.mayBe(format) {
+			return
+		}
+		s := &stream{format: format, summary: &results.Summary{}}
+		s.reader = open(archive.sink(pusher.Format{
+			Name: format, Rank: 1 + len(c.streams), Recognized: func() bool { return c.speaks(s) }, Planned: s.planned,
+		}, s.summary))
+		c.streams = append(c.streams, s)
 	}
-	if c.mayBe(results.TAP) {
-		summary := &results.Summary{}
-		c.streams = append(c.streams, stream{results.TAP, tap.New(summary), summary})
-	}
+	add(results.GoTest, func(sink results.Sink) streamReader { return gotest.New(sink) })
+	add(results.TAP, func(sink results.Sink) streamReader { return tap.New(sink) })
 	return c
 }
+
+// speaks says whether the test speaks a format on its streams.
+func (c *collector) speaks(s *stream) bool { return c.format != runner.Auto || s.reader.Recognized() }
 
 func (c *collector) mayBe(format results.Format) bool {
 	return c.format == string(format) || c.format == runner.Auto
@@ -68,20 +81,28 @@ func (c *collector) mayBe(format results.Format) bool {
 
 func (c *collector) readsStreams() bool { return len(c.streams) > 0 }
 
+// planned is how many cases there will be; 0 if the format does not say so.
+func (s *stream) planned() int64 {
+	if reader, ok := s.reader.(interface{ Planned() int64 }); ok {
+		return reader.Planned()
+	}
+	return 0
+}
+
 // prepare makes the folder for the test's files. If that fails, a test with format JUnit cannot run. Any other test runs; if the
 // folder belongs to somebody else, its results are incomplete.
 func (c *collector) prepare(dir string) error {
 	if dir == "" || !c.mayBe(results.JUnit) {
 		return nil
 	}
-	err := makeFolder(dir)
+	err := folder.Make(dir)
 	switch {
 	case err == nil:
-	case c.format == string(results.JUnit) && errors.Is(err, errNotOurs):
+	case c.format == string(results.JUnit) && errors.Is(err, folder.ErrNotOurs):
 		return fmt.Errorf("the folder of $%s cannot be used: %s: %w", runner.EnvResults, dir, err)
 	case c.format == string(results.JUnit):
 		return fmt.Errorf("the folder of $%s cannot be made (in a read-only file system, mount an empty volume at /tmp): %w", runner.EnvResults, err)
-	case errors.Is(err, errNotOurs):
+	case errors.Is(err, folder.ErrNotOurs):
 		c.refused = true
 		c.noteFiles(fmt.Sprintf("%s is not read: %v", dir, err))
 	}
@@ -119,32 +140,32 @@ func (c *collector) end(dir string, code int) {
 	if dir == "" || c.refused || !c.mayBe(results.JUnit) {
 		return
 	}
-	found := files{reader: junit.New(&c.files), sink: &c.files}
+	found := files{reader: junit.New(c.fileSink), sink: c.fileSink}
 	err := found.read(dir, c.pattern)
 	c.hasFiles = c.hasFiles || found.found
 	if err != nil {
 		c.noteFiles(fmt.Sprintf("the JUnit files cannot be read: %v", err))
 	}
-	if code != 0 && !slices.ContainsFunc(c.recognized(), stream.failed) {
+	if code != 0 && !slices.ContainsFunc(c.recognized(), (*stream).failed) {
 		found.reader.Distrust()
 	}
 }
 
 // recognized are the formats that the test speaks, files first: a test that leaves a file means it to be read.
-func (c *collector) recognized() []stream {
-	var all []stream
+func (c *collector) recognized() []*stream {
+	var all []*stream
 	if c.hasFiles {
-		all = append(all, stream{format: results.JUnit, summary: &c.files})
+		all = append(all, &stream{format: results.JUnit, summary: &c.files})
 	}
 	for _, s := range c.streams {
-		if c.format != runner.Auto || s.reader.Recognized() {
+		if c.speaks(s) {
 			all = append(all, s)
 		}
 	}
 	return all
 }
 
-func (s stream) failed() bool {
+func (s *stream) failed() bool {
 	return s.summary.Failed+s.summary.Errored > 0 || s.summary.Defect != ""
 }
 
@@ -157,8 +178,8 @@ func (c *collector) report() *results.Report {
 	if len(all) == 0 {
 		return &results.Report{}
 	}
-	shown := max(0, slices.IndexFunc(all, stream.failed))
-	if i := slices.IndexFunc(all, func(s stream) bool { return s.summary.Total() > 0 }); i >= 0 {
+	shown := max(0, slices.IndexFunc(all, (*stream).failed))
+	if i := slices.IndexFunc(all, func(s *stream) bool { return s.summary.Total() > 0 }); i >= 0 {
 		shown = i
 	}
 	report := &results.Report{Format: all[shown].format}
@@ -173,7 +194,7 @@ func (c *collector) report() *results.Report {
 }
 
 // failures says how many cases failed, and names the first; it is empty if none did.
-func (s stream) failures() string {
+func (s *stream) failures() string {
 	failed := s.summary.Failed + s.summary.Errored
 	if failed == 0 {
 		return ""

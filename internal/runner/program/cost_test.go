@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,11 +90,12 @@ func generateFiles(n int) error {
 	return nil
 }
 
-// build builds the runner as it is shipped.
-func build(tb testing.TB) string {
+// build builds the runner as it is shipped, but for what more the linker is told.
+func build(tb testing.TB, more ...string) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "runner")
-	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/testrun-dev/testrun/cmd/runner")
+	flags := strings.Join(append([]string{"-s", "-w"}, more...), " ")
+	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-ldflags="+flags, "-o", path, "github.com/testrun-dev/testrun/cmd/runner")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, output)
@@ -123,10 +125,11 @@ func TestMemoryDoesNotGrowWithWhatATestReports(t *testing.T) {
 }
 
 // measure runs the generator of an input under the runner, and returns the runner's peak memory in KiB and its report.
-func measure(t *testing.T, program, input string) (peak int, report *results.Report) {
+func measure(t *testing.T, program, input string, flags ...string) (peak int, report *results.Report) {
 	t.Helper()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), program, "run", "--report="+filepath.Join(dir, "report"), "--", os.Args[0], "-size="+strconv.Itoa(*size))
+	args := append([]string{"run", "--report=" + filepath.Join(dir, "report")}, flags...)
+	cmd := exec.CommandContext(t.Context(), program, append(args, "--", os.Args[0], "-size="+strconv.Itoa(*size))...)
 	cmd.Env = append(os.Environ(), asGenerator+"="+input, runner.EnvResults+"="+filepath.Join(dir, "results"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/internal/runner"
+	"github.com/testrun-dev/testrun/internal/runner/folder"
 )
 
 const (
@@ -143,13 +144,13 @@ func TestTheFolderForFilesIsMadeOrIsOurs(t *testing.T) {
 	}
 	t.Run("it is made for all", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "x", "results")
-		if err := makeFolder(dir); err != nil || mode(dir) != 0o777 {
+		if err := folder.Make(dir); err != nil || mode(dir) != 0o777 {
 			t.Errorf("%v: %s", err, mode(dir))
 		}
 	})
 	t.Run("it may be ours already", func(t *testing.T) {
 		dir := private()
-		if err := makeFolder(dir); err != nil || mode(dir) != 0o777 {
+		if err := folder.Make(dir); err != nil || mode(dir) != 0o777 {
 			t.Errorf("%v: %s", err, mode(dir))
 		}
 	})
@@ -158,7 +159,7 @@ func TestTheFolderForFilesIsMadeOrIsOurs(t *testing.T) {
 		if err := os.Symlink(target, dir); err != nil {
 			t.Fatal(err)
 		}
-		if err := makeFolder(dir); err == nil || mode(target) != 0o700 {
+		if err := folder.Make(dir); err == nil || mode(target) != 0o700 {
 			t.Errorf("%v: %s", err, mode(target))
 		}
 	})
@@ -167,7 +168,7 @@ func TestTheFolderForFilesIsMadeOrIsOurs(t *testing.T) {
 		if err := os.WriteFile(dir, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := makeFolder(dir); err == nil || mode(dir) != 0o600 {
+		if err := folder.Make(dir); err == nil || mode(dir) != 0o600 {
 			t.Errorf("%v: %s", err, mode(dir))
 		}
 	})
@@ -176,7 +177,7 @@ func TestTheFolderForFilesIsMadeOrIsOurs(t *testing.T) {
 		if err := os.Chown(dir, os.Geteuid()+1, -1); err != nil {
 			t.Skip("only root can give a folder away")
 		}
-		if err := makeFolder(dir); err == nil || mode(dir) != 0o700 {
+		if err := folder.Make(dir); err == nil || mode(dir) != 0o700 {
 			t.Errorf("%v: %s", err, mode(dir))
 		}
 	})
@@ -221,16 +222,16 @@ func TestFilesAreReadInTheOrderOfTheirNames(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 3 * keptAtOnce {
-		write(fmt.Sprintf("c/%05d", (i*7919)%(3*keptAtOnce)))
+	for i := range 3 * folder.KeptAtOnce {
+		write(fmt.Sprintf("c/%05d", (i*7919)%(3*folder.KeptAtOnce)))
 	}
 	for _, name := range []string{"b", "a/z", "d/e/f"} {
 		write(name)
 	}
-	c := newCollector(runner.Options{Format: runner.Auto})
+	c := newCollector(runner.Options{Format: runner.Auto}, nil)
 	c.end(dir, 1)
 	report := c.report()
-	if report.Failed != 3*keptAtOnce+3 || report.Defect != "" {
+	if report.Failed != 3*folder.KeptAtOnce+3 || report.Defect != "" {
 		t.Errorf("%d failed, %s", report.Failed, report.DefectMessage)
 	}
 	for i, c := range report.Cases() {

@@ -29,7 +29,8 @@ func runTest(opts runner.Options) (int, error) {
 	if err := tell(opts); err != nil {
 		return exitCannotRun, err
 	}
-	collector := newCollector(opts)
+	archive := openArchive(opts)
+	collector := newCollector(opts, archive)
 	kills := newMemoryKills("/proc/self")
 	reports := &reporting{to: openTerminationMessage(cmp.Or(opts.Report, runner.DefaultReport)), collect: func() *results.Report {
 		report := collector.report()
@@ -41,20 +42,23 @@ func runTest(opts runner.Options) (int, error) {
 		stdout.Tee = func(output []byte) { collector.stdout(output); reports.changed() }
 		stderr.Tee = collector.stderr
 	}
+	stdout.Tee, stderr.Tee = archive.tee(stdout.Tee), archive.tee(stderr.Tee)
 	dir := os.Getenv(runner.EnvResults)
 	if err := collector.prepare(dir); err != nil {
-		return exitCannotRun, errors.Join(err, reports.end(&results.Report{NotStarted: err.Error()}))
+		return exitCannotRun, errors.Join(err, archive.end(reports, &results.Report{NotStarted: err.Error()}))
 	}
+	forget()
 	result, err := supervise.Run(supervise.Command{
 		Args: opts.Command, Grace: opts.Grace, Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
-		StopSignal: stopSignal, OnStop: func(signal syscall.Signal) { reports.stopped(nameOf(signal)) },
+		StopSignal: stopSignal, OnLateStop: archive.onLateStop(),
+		OnStop: func(signal syscall.Signal) { archive.stopped(); reports.stopped(nameOf(signal)) },
 	})
 	var notStarted *supervise.StartError
 	if errors.As(err, &notStarted) {
-		return notStarted.ExitCode(), errors.Join(err, reports.end(&results.Report{NotStarted: err.Error()}))
+		return notStarted.ExitCode(), errors.Join(err, archive.end(reports, &results.Report{NotStarted: err.Error()}))
 	}
 	collector.end(dir, result.ExitCode)
-	if err := reports.end(reports.collect()); err != nil {
+	if err := archive.end(reports, reports.collect()); err != nil {
 		// The test's own exit code says more, unless it is 0.
 		return cmp.Or(result.ExitCode, results.ExitNotReported), err
 	}
@@ -69,6 +73,9 @@ func tell(opts runner.Options) error {
 	variables := opts.Identity.Variables()
 	if opts.ReadsFiles() {
 		variables = append(variables, runner.Variable{Name: runner.EnvResults, Value: opts.Identity.ResultsDir()})
+	}
+	if opts.Archive != "" {
+		variables = append(variables, runner.Variable{Name: runner.EnvArtifacts, Value: opts.Identity.ArtifactsDir()})
 	}
 	for _, variable := range variables {
 		if err := os.Setenv(variable.Name, variable.Value); err != nil {

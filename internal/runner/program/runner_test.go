@@ -19,12 +19,20 @@ import (
 	"github.com/testrun-dev/testrun/internal/runner"
 )
 
-const asRunner = "RUNNER_TEST_AS_RUNNER"
+// asRunner makes the test binary the runner, and withToken names its token's file.
+const (
+	asRunner  = "RUNNER_TEST_AS_RUNNER"
+	withToken = "RUNNER_TEST_TOKEN"
+)
 
 // TestMain makes the test binary the runner itself, or a test that reports results, when a test starts it as that.
 func TestMain(m *testing.M) {
 	if os.Getenv(asRunner) != "" {
 		os.Unsetenv(asRunner)
+		if file := os.Getenv(withToken); file != "" {
+			os.Unsetenv(withToken)
+			tokenFile = file
+		}
 		os.Exit(Main(os.Args[1:]))
 	}
 	if format := os.Getenv(asGenerator); format != "" {
@@ -51,21 +59,27 @@ type running struct {
 	stdout, stderr bytes.Buffer
 	resultsDir     string
 	reportFile     string
+	tokenFile      string
 }
 
 func startRunner(t *testing.T, script string, flags ...string) *running {
 	t.Helper()
 	dir := t.TempDir()
 	r := &running{t: t, resultsDir: filepath.Join(dir, "results"), reportFile: filepath.Join(dir, "report")}
+	r.start(script, flags...)
+	return r
+}
+
+func (r *running) start(script string, flags ...string) {
+	r.t.Helper()
 	args := append([]string{"run", "--report=" + r.reportFile}, flags...)
-	r.cmd = exec.CommandContext(t.Context(), os.Args[0], append(args, "--", "sh", "-c", script)...)
-	r.cmd.Env = append(os.Environ(), asRunner+"=1", runner.EnvResults+"="+r.resultsDir)
+	r.cmd = exec.CommandContext(r.t.Context(), os.Args[0], append(args, "--", "sh", "-c", script)...)
+	r.cmd.Env = append(os.Environ(), asRunner+"=1", runner.EnvResults+"="+r.resultsDir, withToken+"="+r.tokenFile)
 	r.cmd.Stdout, r.cmd.Stderr = &r.stdout, &r.stderr
 	r.cmd.WaitDelay = 20 * time.Second // whoever keeps the streams open after that is a hang
 	if err := r.cmd.Start(); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	return r
 }
 
 func (r *running) end() ended {

@@ -1,0 +1,54 @@
+package results
+
+import (
+	"encoding/hex"
+)
+
+// Archive says what the server should have of a test, so that what it lacks, or what was altered, can be found.
+type Archive struct {
+	// Output is what the test printed, both streams in the order in which they were written. Cases are all cases, as they were pushed.
+	Output, Cases Sum
+	// Error says why the server has not got all; empty if it has, or if that is not known yet.
+	Error string
+}
+
+// Sum is the length of a stream in bytes, and its SHA-256 in lower-case hex; zero for a stream that was not read.
+type Sum struct {
+	Length int64  `json:"length"`
+	SHA256 string `json:"sha256"`
+}
+
+type encodedArchive struct {
+	Output Sum    `json:"output,omitzero"`
+	Cases  Sum    `json:"cases,omitzero"`
+	Error  string `json:"error,omitempty"`
+}
+
+const (
+	// maxArchiveError bounds what the report says about the archive, so that it always fits.
+	maxArchiveError = 96
+	// maxLength is more than anybody keeps of a stream.
+	maxLength = 1 << 50
+)
+
+func (a *Archive) encode() *encodedArchive {
+	if a == nil {
+		return nil
+	}
+	return &encodedArchive{a.Output, a.Cases, Cut(a.Error, maxArchiveError)}
+}
+
+func (a *encodedArchive) decode() *Archive {
+	if a == nil {
+		return nil
+	}
+	return &Archive{a.Output.believed(), a.Cases.believed(), Cut(a.Error, MaxMessage)}
+}
+
+// believed is the sum if it can be one.
+func (s Sum) believed() Sum {
+	if hash, err := hex.DecodeString(s.SHA256); err != nil || len(hash) != 32 || s.Length < 0 || s.Length > maxLength {
+		return Sum{}
+	}
+	return s
+}
