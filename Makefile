@@ -129,13 +129,14 @@ build: ## Build the operator, bin/manager, and what runs a test's command, bin/r
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/manager ./cmd/runner
 
 .PHONY: generate
-generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API reference
+generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API references
 	bin/tools/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	bin/tools/controller-gen crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:dir=config/crd/bases
 	bin/tools/crdtrim config/crd/bases/*.yaml
 	bin/tools/controller-gen rbac:roleName=testrun-manager paths=./controllers/... output:rbac:dir=config/rbac
 	bin/tools/crd-ref-docs --log-level=ERROR --config=hack/api-docs/config.yaml --templates-dir=hack/api-docs --renderer=markdown \
 		--source-path=api --output-path=docs/reference/api.md
+	go run ./hack/server-api
 
 .PHONY: fmt
 fmt: bin/tools/golangci-lint ## Format the Go code

@@ -24,6 +24,10 @@ const AnnotationRecord = "testrun.dev/record"
 // AnnotationPinned on a run keeps it: no TTL and no keep of a Test deletes a run that is pinned. Any value but "false" pins.
 const AnnotationPinned = "testrun.dev/pinned"
 
+// AnnotationRequest on a run that the archive's API has created holds the SHA-256 of the request, so that the same request creates no
+// second run.
+const AnnotationRequest = "testrun.dev/request"
+
 // EnvPrefix begins the name of each environment variable that TestRun sets, and of no param.
 const EnvPrefix = "TESTRUN_"
 

@@ -1,0 +1,204 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/testrun-dev/testrun/internal/archive"
+	"github.com/testrun-dev/testrun/internal/push"
+)
+
+// Paged are the parameters of every list.
+type Paged struct {
+	After string `query:"after" maxLength:"4096" doc:"What the page before gave as \"next\"."`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"500" doc:"How many items a page has at most."`
+}
+
+// Selected are the parameters that select runs.
+type Selected struct {
+	Series  string `query:"series" maxLength:"253" doc:"Only runs of this series."`
+	Verdict string `query:"verdict" enum:"Passed,Failed,Error,TimedOut,Cancelled" doc:"Only runs that ended so."`
+	Phase   string `query:"phase" enum:"Pending,InProgress,Finished" doc:"Only runs that are there now."`
+	Label   string `query:"label" maxLength:"400" example:"team=shop" doc:"Only runs with this label, as KEY=VALUE."`
+	Paged
+}
+
+type allRunsInput struct {
+	Namespace string `query:"namespace" maxLength:"253" doc:"Only runs of this namespace. Without it you need the right to get testruns in all namespaces."`
+	Selected
+}
+
+// RunList is a page of runs, the newest first.
+type RunList struct {
+	Items []Run `json:"items" nullable:"false"`
+	Page
+}
+
+type runsOutput struct{ Body RunList }
+
+// RunDetails is a run with its attempts.
+type RunDetails struct {
+	Run
+	Attempts []Attempt `json:"attempts" nullable:"false"`
+	// ReadOnly says why the archive takes nothing more at the moment.
+	ReadOnly string `json:"readOnly,omitempty" doc:"Why the archive takes nothing more at the moment; what follows may be missing."`
+}
+
+type runOutput struct{ Body RunDetails }
+
+func (s *server) registerRuns(api huma.API) {
+	lists := operation{
+		id: "list-all-runs", path: "/runs", summary: "Runs of all namespaces", description: "The newest first.",
+		errors: []int{http.StatusForbidden},
+	}
+	described := lists.in(Root)
+	described.Tags = []string{"runs"}
+	huma.Register(api, described, func(ctx context.Context, input *allRunsInput) (*runsOutput, error) {
+		output, err := s.allRuns(ctx, input)
+		return output, s.told(ctx, err)
+	})
+	ofNamespace(s, api, inNamespace, operation{
+		id: "list-runs", path: "/runs", summary: "Runs of a namespace", description: "The newest first.",
+	}, func(ctx context.Context, where place, input *Selected) (*runsOutput, error) {
+		return s.runs(ctx, where.namespace, input)
+	})
+	ofRun(s, api, operation{
+		id: "get-run", summary: "A run", description: "With its attempts, and how much of their output and cases is kept.",
+	}, s.details)
+	ofRun(s, api, operation{
+		id: "get-object", path: "/object", summary: "The TestRun of a run", description: "The whole object, as it was last.",
+		change: answersObject("The TestRun."),
+	}, s.object)
+}
+
+func (s *server) allRuns(ctx context.Context, input *allRunsInput) (*runsOutput, error) {
+	err := s.allow(ctx, input.Namespace, toRun, errNothing)
+	if input.Namespace == "" && errors.Is(err, errNothing) {
+		err = forbidden("You may not see the runs of all namespaces. Name one of yours: " + Root + "/namespaces/NAMESPACE/runs.")
+	}
+	if input.Namespace != "" && !isName(input.Namespace) {
+		err = errNothing
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.runs(ctx, input.Namespace, &input.Selected)
+}
+
+func (s *server) runs(ctx context.Context, namespace string, input *Selected) (*runsOutput, error) {
+	after, err := afterRun(input.After)
+	if err != nil {
+		return nil, err
+	}
+	if key, _, ok := strings.Cut(input.Label, "="); input.Label != "" && (!ok || key == "") {
+		return nil, huma.Error400BadRequest("\"label\" is one KEY=VALUE.")
+	}
+	if !isText(input.Label) || !isText(input.Series) {
+		return &runsOutput{RunList{Items: []Run{}}}, nil
+	}
+	filter := archive.Filter{Namespace: namespace, Series: input.Series, Verdict: input.Verdict, Phase: input.Phase, Label: input.Label}
+	runs, more, err := s.store.Runs(ctx, filter, archive.Page{After: after, Limit: input.Limit})
+	if err != nil {
+		return nil, err
+	}
+	output := &runsOutput{RunList{Items: make([]Run, 0, len(runs))}}
+	for _, run := range runs {
+		output.Body.Items = append(output.Body.Items, runOf(run))
+	}
+	if more && len(runs) > 0 {
+		output.Body.Next = runCursor(runs[len(runs)-1].Key())
+	}
+	return output, nil
+}
+
+type none struct{}
+
+func (s *server) details(ctx context.Context, run archive.Run, _ *none) (*runOutput, error) {
+	attempts, err := s.store.Attempts(ctx, run.UID)
+	if err != nil {
+		return nil, err
+	}
+	output := &runOutput{RunDetails{Run: runOf(run), Attempts: make([]Attempt, 0, len(attempts)), ReadOnly: s.store.ReadOnly()}}
+	for _, attempt := range attempts {
+		var streams Streams
+		if streams.Output, err = s.streamOf(ctx, run, attempt, push.Stream{Kind: push.Output}); err != nil {
+			return nil, err
+		}
+		if streams.Cases, err = s.streamOf(ctx, run, attempt, push.Stream{Kind: push.Cases}); err != nil {
+			return nil, err
+		}
+		output.Body.Attempts = append(output.Body.Attempts, attemptOf(attempt, streams))
+	}
+	return output, nil
+}
+
+// streamOf says what is kept of a stream of an attempt.
+func (s *server) streamOf(ctx context.Context, run archive.Run, attempt archive.Attempt, stream push.Stream) (Stream, error) {
+	state, err := s.store.Stream(ctx, run.UID, attempt.Number, stream)
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return streamOf(nil, isLive(run, attempt)), nil
+	case err != nil:
+		return Stream{}, err
+	}
+	return streamOf(&state, isLive(run, attempt)), nil
+}
+
+// isLive says whether more may come of an attempt.
+func isLive(run archive.Run, attempt archive.Attempt) bool {
+	return !attempt.Ended && attempt.Finished.IsZero() && run.Finished.IsZero() && run.Deleted.IsZero()
+}
+
+var errNoAttempt = huma.Error404NotFound("The run has had no attempt yet.")
+
+// attempt finds an attempt of a run by its number; the last one, if that is 0.
+func (s *server) attempt(ctx context.Context, run archive.Run, number int32) (archive.Attempt, error) {
+	attempts, err := s.store.Attempts(ctx, run.UID)
+	if err != nil {
+		return archive.Attempt{}, err
+	}
+	var found archive.Attempt
+	for _, attempt := range attempts {
+		if attempt.Number == number || number == 0 && attempt.Number > found.Number {
+			found = attempt
+		}
+	}
+	switch {
+	case found.Number != 0:
+		return found, nil
+	case number == 0:
+		return found, errNoAttempt
+	default:
+		return found, huma.Error404NotFound(fmt.Sprintf("The run has no attempt %d.", number))
+	}
+}
+
+type objectOutput struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+func (s *server) object(ctx context.Context, run archive.Run, _ *none) (*objectOutput, error) {
+	packed, err := s.store.Object(ctx, run.UID)
+	if err != nil {
+		return nil, err
+	}
+	text, err := unpack(packed)
+	if err != nil {
+		return nil, fmt.Errorf("the object of run %s: %w", run.UID, err)
+	}
+	return &objectOutput{"application/json", text}, nil
+}
+
+// answersObject describes an answer that is JSON, but not ours.
+func answersObject(description string) func(*huma.Operation) {
+	return func(o *huma.Operation) {
+		object := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+		o.Responses = map[string]*huma.Response{"200": {Description: description, Content: map[string]*huma.MediaType{"application/json": {Schema: object}}}}
+	}
+}

@@ -1,0 +1,34 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/testrun-dev/testrun/internal/archive"
+	"github.com/testrun-dev/testrun/internal/push"
+)
+
+// Store is what the API asks of archive.Store. Nothing here writes.
+type Store interface {
+	Runs(ctx context.Context, filter archive.Filter, page archive.Page) (runs []archive.Run, more bool, err error)
+	Run(ctx context.Context, uid string) (archive.Run, error)
+	RunNamed(ctx context.Context, namespace, name string) (archive.Run, error)
+	Object(ctx context.Context, uid string) ([]byte, error)
+	Attempts(ctx context.Context, uid string) ([]archive.Attempt, error)
+
+	Stream(ctx context.Context, uid string, attempt int32, stream push.Stream) (archive.StreamState, error)
+	Streams(ctx context.Context, uid string, attempt int32, after push.Stream, limit int) (states []archive.StreamState, more bool, err error)
+	Chunks(ctx context.Context, uid string, attempt int32, stream push.Stream, from int64, limit int) ([]archive.Chunk, error)
+
+	Cases(ctx context.Context, query archive.CaseQuery) (cases []archive.CaseResult, more bool, err error)
+	CaseHistory(ctx context.Context, name archive.CaseName, after archive.HistoryKey, limit int) (outcomes []archive.CaseOutcome, more bool, err error)
+
+	Tests(ctx context.Context, filter archive.Filter, after archive.SeriesKey, limit int) (tests []archive.SeriesSummary, more bool, err error)
+	Test(ctx context.Context, namespace, series string) (archive.SeriesSummary, error)
+	Flaky(ctx context.Context, filter archive.Filter, after archive.FlakyKey, limit int) (cases []archive.FlakyCase, more bool, err error)
+	Trend(ctx context.Context, namespace, series string, from, to time.Time) ([]archive.Day, error)
+	CaseTrend(ctx context.Context, name archive.CaseName, from, to time.Time) ([]archive.Day, error)
+
+	// ReadOnly says why nothing more can be stored now; empty if it can.
+	ReadOnly() string
+}
