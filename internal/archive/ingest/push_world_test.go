@@ -128,7 +128,9 @@ func (w *world) addRun(namespace, name string) *v1alpha1.TestRun {
 func (w *world) podOf(run *v1alpha1.TestRun, attempt int32, change func(*corev1.Pod)) *corev1.Pod {
 	w.Helper()
 	request := jobspec.Request{Run: run, Asked: run.Spec}
-	job, err := jobspec.Render(request, jobspec.Runner{Image: "runner", Mount: jobspec.ImageVolume}, attempt)
+	job, err := jobspec.Render(request, jobspec.Runner{
+		Image: "runner", Mount: jobspec.ImageVolume, Archive: jobspec.Archive{URL: "https://archive:9443", Pins: []string{sha256Of("key")}},
+	}, attempt)
 	if err != nil {
 		w.Fatal(err)
 	}

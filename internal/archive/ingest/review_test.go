@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/builders"
 )
 
 var output = push.Stream{Kind: push.Output}
@@ -131,6 +133,27 @@ func TestATokenThatIsNotThatOfATestsPodIsRefused(t *testing.T) {
 			t.Errorf("a token that is %s: %d %q instead of %d", name, code, message, c.want)
 		}
 	}
+}
+
+func TestATestThatRefersToItsIdentityCanPushToo(t *testing.T) {
+	w := newWorld(t)
+	spec := builders.TestSpec("true")
+	test := &spec.Template.Spec.Containers[0]
+	test.Env = []corev1.EnvVar{{Name: "URL", Value: "http://$(TESTRUN_NAME)"}} // so the kubelet needs the identity as variables
+	test.Args = []string{"--identity=other/run/uid/1"}
+	spec.Template.Spec.Containers = append(spec.Template.Spec.Containers, corev1.Container{
+		Name: "database", Image: builders.Image, Command: []string{"serve", "run", "--", "--identity=other/run/uid/1"},
+	})
+	run := builders.TestRun("smoke").In(w.namespace).Running(spec).DeepCopy()
+	if err := apiserver.Client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	pod := w.podOf(run, 1, nil)
+	if !slices.ContainsFunc(pod.Spec.Containers[0].Env, func(v corev1.EnvVar) bool { return v.Name == v1alpha1.EnvUID }) {
+		t.Fatal("the pod has no variables that tell its identity")
+	}
+	r := w.pusherOf(run, 1, pod)
+	w.expect(http.StatusNoContent)(r.chunk(output, 0, "text"))
 }
 
 func TestATokenEndsWithItsPod(t *testing.T) {
