@@ -82,6 +82,10 @@ func parse(args []string) (opts options, logOptions zap.Options, err error) {
 }
 
 func run(ctx context.Context, opts options) error {
+	var err error
+	if opts.Archive, err = newArchive(opts.archive, opts.process.LeaderNamespace); err != nil {
+		return err
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
@@ -90,9 +94,6 @@ func run(ctx context.Context, opts options) error {
 	config.UserAgent = "testrun-manager/" + version
 	opts.Metrics = metrics.Registry
 	if opts.Runner, err = newRunner(config, opts); err != nil {
-		return err
-	}
-	if opts.Archive, err = newArchive(opts.archive, opts.process.LeaderNamespace); err != nil {
 		return err
 	}
 	mgr, err := controllers.NewManager(ctx, config, opts.process, nil)

@@ -42,13 +42,14 @@ var build = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
-// What happens here is ordinary: a full quota, a run that is deleted while it waits, somebody without rights at the metrics endpoint,
-// one who does not even speak TLS, and the operator's own end.
+// What happens here is ordinary: a full quota, an archive that is not there yet, a run that is deleted while it waits, somebody without
+// rights at the metrics endpoint, one who does not even speak TLS, and the operator's own end.
 func TestOrdinaryLifeIsLoggedAsJSONAtInfo(t *testing.T) {
 	w, metrics := kit.New(t), kit.FreeAddress(t)
 	w.Forbid("count/jobs.batch")
 	operator := start(t, "--leader-elect", "--leader-election-namespace="+w.Namespace, "--metrics-bind-address="+metrics,
-		"--health-probe-bind-address=0", "--runner-image=testrun.invalid/runner:dev", "--runner-mount=image-volume")
+		"--health-probe-bind-address=0", "--runner-image=testrun.invalid/runner:dev", "--runner-mount=image-volume",
+		"--archive-url=https://archive.testrun.invalid:9443")
 
 	w.Create(builders.TestRun("deleted").Build())
 	w.Must(w.Client.Delete(w.Ctx, w.WaitForPending("deleted", v1alpha1.ReasonQuotaExceeded)))
@@ -68,7 +69,7 @@ func TestOrdinaryLifeIsLoggedAsJSONAtInfo(t *testing.T) {
 			t.Errorf("it has a stack trace: %v", trace)
 		}
 	}
-	for _, message := range []string{"The run has moved", "TLS handshake error", "successfully acquired lease"} {
+	for _, message := range []string{"The run has moved", "TLS handshake error", "successfully acquired lease", "The archive does not say"} {
 		said := func(line map[string]any) bool {
 			words, ok := line["msg"].(string)
 			return ok && strings.Contains(strings.ToLower(words), strings.ToLower(message))
