@@ -63,6 +63,16 @@ func RunUIDIn(pod corev1.PodSpec) types.UID {
 	return ""
 }
 
+// RunnerContainerIn is the name of the container whose command the runner runs: the test. It is empty if the test has no runner.
+func RunnerContainerIn(pod corev1.PodSpec) string {
+	for _, container := range pod.Containers {
+		if len(container.Command) > 0 && container.Command[0] == runnerPath {
+			return container.Name
+		}
+	}
+	return ""
+}
+
 // runnerCanSetIdentity says whether nothing but what the runner runs needs the identity: the kubelet resolves $(NAME), and runs hooks and
 // probes with the variables of the container.
 func runnerCanSetIdentity(test *corev1.Container) bool {
