@@ -227,6 +227,16 @@ func (s *Server) Stream(kind push.Kind, path string) (content []byte, gaps []pus
 	return content, gaps
 }
 
+// Taken is how many bytes of a stream were pushed.
+func (s *Server) Taken(kind push.Kind) (taken int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.streams[push.Stream{Kind: kind}] {
+		taken += len(p.content)
+	}
+	return taken
+}
+
 // Artifacts are the paths of the artifacts, in order.
 func (s *Server) Artifacts() []string {
 	s.mu.Lock()
