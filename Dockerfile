@@ -1,4 +1,4 @@
-# The two images: docker build --target manager . and docker build --target runner .
+# The three images: docker build --target manager . and so on with runner and server.
 #
 # The build runs on the builder's own platform and cross-compiles, so that no emulation is needed:
 # docker buildx build --platform linux/amd64,linux/arm64 .
@@ -16,13 +16,19 @@ ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/manager ./cmd/runner
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/manager ./cmd/runner ./cmd/server
 
 # What reads the results of a test, in the test's own pod: one static program, which needs nothing beside it.
 FROM scratch AS runner
 COPY --from=build /out/runner /runner
 USER 65532:65532
 ENTRYPOINT ["/runner"]
+
+# What keeps what runs said. Its data folder is a volume.
+FROM scratch AS server
+COPY --from=build /out/server /server
+USER 65532:65532
+ENTRYPOINT ["/server"]
 
 # The operator needs nothing beside it either: the API server's certificate comes with its ServiceAccount.
 FROM scratch AS manager

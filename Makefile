@@ -11,14 +11,20 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMG ?= testrun.invalid/testrun:dev
 RUNNER_IMG ?= testrun.invalid/runner:dev
+SERVER_IMG ?= testrun.invalid/server:dev
+# What `make deploy` applies: config/default, the operator, or config/archive, the operator and the server.
+CONFIG ?= config/default
 CLUSTER ?= local
+# What `make cluster-deploy` applies. The local cluster has no storage classes.
+CLUSTER_CONFIG ?= config/archive-ephemeral
 
 # Building asks nothing of git: the version is given with -ldflags.
 GOFLAGS ?= -buildvcs=false
 export GOFLAGS
 
 LOCAL_CLUSTER := go run -C hack/cluster .
-RENDER := bin/tools/kustomize build config/default | sed -e 's|testrun.invalid/testrun:dev|$(IMG)|' -e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|'
+RENDER = bin/tools/kustomize build $(CONFIG) | sed -e 's|testrun.invalid/testrun:dev|$(IMG)|' \
+	-e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|' -e 's|testrun.invalid/server:dev|$(SERVER_IMG)|'
 IN_LOCAL_CLUSTER := KUBECONFIG=$(CURDIR)/.cluster/kubeconfig PATH=$(CURDIR)/bin/k8s:$$PATH
 GO_TEST := $(CURDIR)/bin/tools/gotestsum --format=pkgname-and-test-fails --format-hide-empty-pkg --
 # Where the tests find an API server: in the folder that KUBEBUILDER_ASSETS names, or else in bin/k8s, where it is built.
@@ -39,12 +45,12 @@ help:
 ##@ Use it
 
 .PHONY: demo
-demo: bin/tools/kustomize ## See it work: a cluster, the operator, the samples (CLUSTER=local, current or kind)
-	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) hack/demo.sh up
+demo: bin/tools/kustomize ## See it work: a cluster, the operator, the server, the samples (CLUSTER=local, current or kind)
+	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) SERVER_IMG=$(SERVER_IMG) hack/demo.sh up
 
 .PHONY: demo-down
 demo-down: bin/tools/kustomize ## Remove what the demo made
-	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) hack/demo.sh down
+	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) SERVER_IMG=$(SERVER_IMG) hack/demo.sh down
 
 ##@ Develop
 
@@ -92,6 +98,8 @@ queue-scale: envtest-binaries ## Count what runs while operators follow one anot
 	KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/queues -count=1 -timeout=60m -v -runs=2400 -changes=20 -burst=5000
 
 .PHONY: bench
+# What is compared are runs and Jobs, without a server.
+bench: CLUSTER_CONFIG = config/default
 bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster, ROUNDS times (ONLY=pods: only that; docs/benchmarks.md)
 	$(LOCAL_CLUSTER) simulate 10
 	$(IN_LOCAL_CLUSTER) go run ./test/bench -runs=$(or $(RUNS),1000) -rounds=$(ROUNDS) $(if $(ONLY),-only=$(ONLY))
@@ -125,8 +133,8 @@ postgres:
 	hack/postgres.sh
 
 .PHONY: build
-build: ## Build the operator, bin/manager, and what runs a test's command, bin/runner
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/manager ./cmd/runner
+build: ## Build the operator, bin/manager, what runs a test's command, bin/runner, and the server, bin/server
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/manager ./cmd/runner ./cmd/server
 
 .PHONY: generate
 generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API references
@@ -166,8 +174,8 @@ cluster-up: ## Start the local Kubernetes, built here (minutes the first time, s
 	$(LOCAL_CLUSTER) up
 
 .PHONY: cluster-deploy
-cluster-deploy: bin/tools/kustomize cluster-up image demo-image ## Run the operator, as it is in this tree, in the local cluster
-	$(IN_LOCAL_CLUSTER) hack/cluster-deploy.sh
+cluster-deploy: bin/tools/kustomize cluster-up image demo-image ## Run operator and server, as they are in this tree, in the local cluster
+	$(IN_LOCAL_CLUSTER) CONFIG=$(CLUSTER_CONFIG) hack/cluster-deploy.sh
 
 .PHONY: cluster-kueue
 cluster-kueue: bin/tools/kustomize ## Run Kueue in the local cluster, which is up (its webhooks then see every Job and pod)
@@ -199,19 +207,20 @@ uninstall: bin/tools/kustomize ## Remove the CRDs, and with them every Test and 
 	bin/tools/kustomize build config/crd | kubectl delete --ignore-not-found -f -
 
 .PHONY: deploy
-deploy: bin/tools/kustomize ## Deploy the CRDs and the operator (IMG, RUNNER_IMG) to the current context's cluster
+deploy: bin/tools/kustomize ## Deploy the CRDs and the operator (IMG, RUNNER_IMG) to the current context's cluster (CONFIG=config/archive: and the server, SERVER_IMG)
 	$(RENDER) | kubectl apply -f -
 
 .PHONY: undeploy
-undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them every Test and TestRun
-	bin/tools/kustomize build config/default | kubectl delete --ignore-not-found -f -
+undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them every Test and TestRun (CONFIG=config/archive: and the server)
+	bin/tools/kustomize build $(CONFIG) | kubectl delete --ignore-not-found -f -
 
 ##@ Release
 
 .PHONY: image
-image: build ## Make the images for the local cluster, without Docker: bin/images/testrun.tar and runner.tar
+image: build ## Make the images for the local cluster, without Docker: testrun.tar, runner.tar and server.tar in bin/images
 	$(LOCAL_CLUSTER) image program --name testrun.invalid/testrun:dev --output $(CURDIR)/bin/images/testrun.tar $(CURDIR)/bin/manager
 	$(LOCAL_CLUSTER) image program --name testrun.invalid/runner:dev --output $(CURDIR)/bin/images/runner.tar $(CURDIR)/bin/runner
+	$(LOCAL_CLUSTER) image program --name testrun.invalid/server:dev --output $(CURDIR)/bin/images/server.tar $(CURDIR)/bin/server
 
 .PHONY: demo-image
 demo-image: bin/images/perl.tar ## Make the image that the samples use, from Debian packages: bin/images/perl.tar
@@ -225,14 +234,17 @@ bin/images/test-tools.tar:
 	$(LOCAL_CLUSTER) image debian --name testrun.invalid/test-tools:dev --output $(CURDIR)/$@ perl dash coreutils python3-pytest golang-go
 
 .PHONY: docker-build
-docker-build: ## Build the images IMG and RUNNER_IMG with Docker
+docker-build: ## Build the images IMG, RUNNER_IMG and SERVER_IMG with Docker
 	docker build --build-arg VERSION=$(VERSION) --target manager --tag $(IMG) .
 	docker build --target runner --tag $(RUNNER_IMG) .
+	docker build --build-arg VERSION=$(VERSION) --target server --tag $(SERVER_IMG) .
 
 .PHONY: docker-buildx
-docker-buildx: ## Build the images IMG and RUNNER_IMG for amd64 and arm64, and push them
+docker-buildx: ## Build the images IMG and RUNNER_IMG, and SERVER_IMG if you name it, for amd64 and arm64, and push them
 	docker buildx build --build-arg VERSION=$(VERSION) --target manager --platform linux/amd64,linux/arm64 --tag $(IMG) --push .
 	docker buildx build --target runner --platform linux/amd64,linux/arm64 --tag $(RUNNER_IMG) --push .
+	$(if $(filter testrun.invalid/%,$(SERVER_IMG)),,docker buildx build --build-arg VERSION=$(VERSION) --target server \
+		--platform linux/amd64,linux/arm64 --tag $(SERVER_IMG) --push .)
 
 .PHONY: install-yaml
 install-yaml: bin/tools/kustomize ## Write all that `make deploy` applies into one file: bin/install.yaml

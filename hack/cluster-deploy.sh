@@ -1,19 +1,24 @@
 #!/usr/bin/env bash
-# Loads the images into the local cluster and deploys the operator there. Expects the cluster to be up, the
-# images to be built, and KUBECONFIG and PATH to point at the cluster: use `make cluster-deploy`.
+# Loads the images into the local cluster and deploys the operator there, and the server if CONFIG has it. Expects the cluster to be
+# up, the images to be built, and KUBECONFIG and PATH to point at the cluster: use `make cluster-deploy`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-deployed() {
-	[[ -n $(kubectl -n testrun-system get deployment testrun-controller-manager --ignore-not-found -o name) ]]
+CONFIG=${CONFIG:-config/archive-ephemeral}
+
+deployments() {
+	kubectl -n testrun-system get deployments -o name 2>/dev/null || true
 }
 
-go run -C hack/cluster . load-image "$PWD"/bin/images/{testrun,runner,perl}.tar
+go run -C hack/cluster . load-image "$PWD"/bin/images/{testrun,runner,server,perl}.tar
 
-# The image keeps its name, so an operator that runs already has to be told to use the new one.
-restart=false
-if deployed; then restart=true; fi
-
-make deploy IMG=testrun.invalid/testrun:dev RUNNER_IMG=testrun.invalid/runner:dev
-if $restart; then kubectl -n testrun-system rollout restart deployment testrun-controller-manager; fi
-kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m
+# The images keep their names, so what runs already has to be told to use the new ones.
+before=$(deployments)
+make deploy CONFIG="$CONFIG" IMG=testrun.invalid/testrun:dev RUNNER_IMG=testrun.invalid/runner:dev SERVER_IMG=testrun.invalid/server:dev
+[[ $CONFIG != config/default ]] || kubectl -n testrun-system delete deployment testrun-server --ignore-not-found
+for deployment in $(deployments); do
+	if [[ " ${before//$'\n'/ } " == *" $deployment "* ]]; then kubectl -n testrun-system rollout restart "$deployment"; fi
+done
+for deployment in $(deployments); do
+	kubectl -n testrun-system rollout status "$deployment" --timeout=3m
+done

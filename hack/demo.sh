@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The demo: a cluster, the operator in it, the samples, and what came of them.
+# The demo: a cluster, the operator and the server in it, the samples, and what came of them.
 #
 #   CLUSTER=local    a Kubernetes that is built and run here (the default)
-#   CLUSTER=current  the cluster of your current kubectl context; IMG and RUNNER_IMG name images that it can pull
+#   CLUSTER=current  the cluster of your current kubectl context; IMG, RUNNER_IMG and SERVER_IMG name images that it can pull
 #   CLUSTER=kind     the kind cluster of your current kubectl context; needs docker
 #
 # Use it through `make demo` and `make demo-down`.
@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 CLUSTER=${CLUSTER:-local}
 IMG=${IMG:-testrun.invalid/testrun:dev}
 RUNNER_IMG=${RUNNER_IMG:-testrun.invalid/runner:dev}
+SERVER_IMG=${SERVER_IMG:-testrun.invalid/server:dev}
 NAMESPACE=testrun-demo
 
 say() { printf '\n==> %s\n' "$*"; }
@@ -23,6 +24,14 @@ show() {
 	"$@"
 }
 
+# The server keeps what runs said for as long as its pod lives: not every cluster has storage to offer.
+deploy() { make deploy CONFIG=config/archive-ephemeral IMG="$IMG" RUNNER_IMG="$RUNNER_IMG" SERVER_IMG="$SERVER_IMG"; }
+
+wait_for_deployments() {
+	kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m
+	kubectl -n testrun-system rollout status deployment testrun-server --timeout=3m
+}
+
 k() { kubectl -n "$NAMESPACE" "$@"; }
 
 use_local_cluster() {
@@ -30,30 +39,31 @@ use_local_cluster() {
 }
 
 deploy_local() {
-	say 'A Kubernetes of your own, with the operator in it'
+	say 'A Kubernetes of your own, with the operator and the server in it'
 	make cluster-deploy
 	use_local_cluster
 }
 
 deploy_current() {
-	[[ $IMG != testrun.invalid/testrun:dev && $RUNNER_IMG != testrun.invalid/runner:dev ]] ||
-		fail 'CLUSTER=current needs images of the operator and of the runner that your cluster can pull:
-  make docker-buildx IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev
-  make demo CLUSTER=current IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev'
+	[[ $IMG != testrun.invalid/* && $RUNNER_IMG != testrun.invalid/* && $SERVER_IMG != testrun.invalid/* ]] ||
+		fail 'CLUSTER=current needs images of the operator, the runner and the server that your cluster can pull:
+  images="IMG=registry.example.com/testrun:dev RUNNER_IMG=registry.example.com/testrun-runner:dev SERVER_IMG=registry.example.com/testrun-server:dev"
+  make docker-buildx $images
+  make demo CLUSTER=current $images'
 	say "The operator $IMG, in the cluster of context $(kubectl config current-context)"
-	make deploy IMG="$IMG" RUNNER_IMG="$RUNNER_IMG"
-	kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m
+	deploy
+	wait_for_deployments
 }
 
 deploy_kind() {
 	local context
 	context=$(kubectl config current-context)
 	[[ $context == kind-* ]] || fail "the current kubectl context is $context, which is no kind cluster: kind create cluster"
-	make docker-build IMG="$IMG" RUNNER_IMG="$RUNNER_IMG"
-	kind load docker-image "$IMG" "$RUNNER_IMG" --name "${context#kind-}"
-	make deploy IMG="$IMG" RUNNER_IMG="$RUNNER_IMG"
-	kubectl -n testrun-system rollout restart deployment testrun-controller-manager
-	kubectl -n testrun-system rollout status deployment testrun-controller-manager --timeout=3m
+	make docker-build IMG="$IMG" RUNNER_IMG="$RUNNER_IMG" SERVER_IMG="$SERVER_IMG"
+	kind load docker-image "$IMG" "$RUNNER_IMG" "$SERVER_IMG" --name "${context#kind-}"
+	deploy
+	kubectl -n testrun-system rollout restart deployment testrun-controller-manager testrun-server
+	wait_for_deployments
 }
 
 # run_samples runs them anew, also when the demo has run before.
@@ -77,6 +87,35 @@ show_results() {
 	show kubectl -n "$NAMESPACE" logs --tail=-1 -l "testrun.dev/run=$(run_with Failed)"
 }
 
+# archive asks the server for something, as somebody who may view the demo's namespace. $archive is where it listens.
+archive() {
+	printf '\n$ curl --insecure --header "Authorization: Bearer $token" %s\n' "$archive/$1"
+	curl --insecure --silent --show-error --fail-with-body --retry 10 --retry-connrefused --retry-delay 1 \
+		--header "Authorization: Bearer $token" "$archive/$1"
+	echo
+}
+
+# show_archive deletes a run, and asks for what it said.
+show_archive() {
+	local run token forward archive=https://localhost:18443/api/v1/namespaces/$NAMESPACE
+	run=$(run_with Failed)
+	say 'A deleted run, and what is kept of it'
+	command -v curl >/dev/null || { echo 'curl is not installed: docs/archive.md says how to ask the server'; return; }
+	k create serviceaccount reader --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	k create rolebinding reader --clusterrole=view --serviceaccount="$NAMESPACE:reader" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	show kubectl -n "$NAMESPACE" delete testrun "$run"
+	printf '\n$ token=$(kubectl -n %s create token reader)\n' "$NAMESPACE"
+	token=$(k create token reader)
+	printf '$ kubectl -n testrun-system port-forward service/testrun-server 18443:443 &\n'
+	kubectl -n testrun-system port-forward service/testrun-server 18443:443 >/dev/null &
+	forward=$!
+	# shellcheck disable=SC2064 # the number of the process is known now
+	trap "kill $forward 2>/dev/null || true" EXIT
+	archive "runs/$run/cases"
+	archive "runs/$run/output"
+	kill "$forward"
+}
+
 how_to_go_on() {
 	local flag=
 	say 'How to go on'
@@ -88,6 +127,7 @@ how_to_go_on() {
 	cat <<-EOF
 		  kubectl config set-context --current --namespace=$NAMESPACE
 		  kubectl describe testrun $(run_with Error)        # why could it not be run?
+		  kubectl -n testrun-system port-forward service/testrun-server 18443:443    # then: https://localhost:18443/api/v1/openapi.json
 		  kubectl explain testrun.spec
 		  kubectl apply -f my-testrun.yaml               # your own: start from a copy of one in config/samples
 		  kubectl get testruns --watch
@@ -99,6 +139,7 @@ up() {
 	"deploy_$CLUSTER"
 	run_samples
 	show_results
+	show_archive
 	how_to_go_on
 }
 
@@ -108,7 +149,7 @@ down() {
 		return
 	fi
 	kubectl delete namespace "$NAMESPACE" --ignore-not-found
-	make undeploy IMG="$IMG"
+	make undeploy CONFIG=config/archive-ephemeral
 }
 
 case $CLUSTER in
