@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -193,5 +195,37 @@ func TestAFloodOfTokensForgetsNoGoodOne(t *testing.T) {
 	}
 	if reviews := asked["/apis/authorization.k8s.io/v1/subjectaccessreviews"]; reviews != 1 {
 		t.Errorf("one right was asked for %d times", reviews)
+	}
+}
+
+func TestWhoMayNotSeeOutputAnyMoreFollowsItNoLonger(t *testing.T) {
+	clients, err := kubernetes.NewForConfig(apiserver.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(ctx context.Context, namespace string) error{
+		"who lost the right": func(ctx context.Context, namespace string) error {
+			return clients.RbacV1().RoleBindings(namespace).Delete(ctx, "viewer", metav1.DeleteOptions{})
+		},
+		"who was deleted": func(ctx context.Context, namespace string) error {
+			return clients.CoreV1().ServiceAccounts(namespace).Delete(ctx, "viewer", metav1.DeleteOptions{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace := apiserver.Namespace(t)
+			ctx := context.WithValue(t.Context(), userKey{}, user{token: viewer(t, namespace)})
+			may := func() bool { // as when what is remembered has expired
+				s := &server{identities: newIdentities(clients.AuthenticationV1().TokenReviews()), rights: newRights(clients.AuthorizationV1().SubjectAccessReviews())}
+				return s.stillMay(ctx, namespace)
+			}
+			if !may() {
+				t.Fatal("who may see output may not follow it")
+			}
+			if err := change(ctx, namespace); err != nil {
+				t.Fatal(err)
+			}
+			for may() { // the API server reads RBAC through a cache
+			}
+		})
 	}
 }

@@ -2,9 +2,11 @@ package web
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,6 +54,26 @@ func allow(t *testing.T, namespace, accountNamespace, account string, rules ...r
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: account},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: accountNamespace, Name: account}},
 	})
+	waitForRights(t, namespace, accountNamespace, account, rules)
+}
+
+// waitForRights waits until the API server knows the rights, which it reads through a cache. The server under test remembers a no.
+func waitForRights(t *testing.T, namespace, accountNamespace, account string, rules []rbacv1.PolicyRule) {
+	t.Helper()
+	for _, rule := range rules {
+		for _, resource := range rule.Resources {
+			name, subresource, _ := strings.Cut(resource, "/")
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "system:serviceaccount:" + accountNamespace + ":" + account,
+				ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Namespace: namespace, Verb: rule.Verbs[0], Group: rule.APIGroups[0], Resource: name, Subresource: subresource,
+				},
+			}}
+			for !review.Status.Allowed {
+				create(t, review)
+			}
+		}
+	}
 }
 
 // allowEverywhere gives the ServiceAccount rights in all namespaces.
@@ -64,6 +86,7 @@ func allowEverywhere(t *testing.T, accountNamespace, account string, rules ...rb
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
 		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: accountNamespace, Name: account}},
 	})
+	waitForRights(t, "", accountNamespace, account, rules)
 }
 
 // serverAccount is who the server is: it may create reviews, and nothing else.
