@@ -5,8 +5,11 @@ package program
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/testrun-dev/testrun/internal/runner"
 	"github.com/testrun-dev/testrun/internal/runner/pushertest"
@@ -53,5 +56,40 @@ func TestMemoryDoesNotGrowWithWhatIsPushed(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// suite is a test of 5,000 cases that prints 22 MiB and does a little work.
+const suite = `perl -e '$| = 0; print "1..5000\n"; for my $i (1..5000) { for my $j (1..40) {
+	print "# ", scalar(localtime), " worker $j handles request number ", $i*$j, " of the basket and finds it good, id=", int(rand(1e9)), "\n" } print "ok $i - case $i\n" }'`
+
+// BenchmarkPush compares the CPU time that a test takes alone, with the runner in front of it, and with a server that it is pushed to. The
+// server's own is not counted.
+func BenchmarkPush(b *testing.B) {
+	server := pushertest.New(b)
+	program := build(b, "-X github.com/testrun-dev/testrun/internal/runner/program.tokenFile="+server.TokenFile)
+	command := []string{program, "run", "--report=" + filepath.Join(b.TempDir(), "report")}
+	for _, kind := range []string{"alone", "runner", "pushed"} {
+		b.Run(kind, func(b *testing.B) {
+			var used time.Duration
+			for b.Loop() {
+				id := runner.Identity{Namespace: "default", Name: "smoke", UID: fmt.Sprintf("test%d-%d", os.Getpid(), runs.Add(1)), Attempt: 1}
+				args := map[string][]string{
+					"alone":  {},
+					"runner": append(slices.Clone(command), "--identity="+id.String(), "--"),
+					"pushed": append(slices.Clone(command), "--identity="+id.String(), "--archive="+server.URL, "--archive-pin="+server.Pin, "--"),
+				}[kind]
+				args = append(args, "sh", "-c", suite)
+				cmd := exec.CommandContext(b.Context(), args[0], args[1:]...)
+				if err := cmd.Run(); err != nil {
+					b.Fatal(err)
+				}
+				used += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+				server.Forget()
+				_ = os.RemoveAll(id.ResultsDir())
+				_ = os.RemoveAll(id.ArtifactsDir())
+			}
+			b.ReportMetric(float64(used.Milliseconds())/float64(b.N), "cpu-ms/op")
+		})
 	}
 }

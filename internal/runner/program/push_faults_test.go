@@ -27,7 +27,7 @@ func flood(mib int) string {
 func TestMuchOutputIsPushedByteForByte(t *testing.T) {
 	server := pushertest.New(t)
 	// The server keeps up with a test that does something between its lines. This one waits for it.
-	r := startPushing(t, server, fmt.Sprintf(`i=0; while [ $i -lt %d ]; do seq 1 170000; until [ $(cat $TESTRUN_RESULTS/taken 2>/dev/null || echo 0) -ge $i ]; do sleep 0.01; done; i=$((i+1)); done`, *size))
+	r := startPushing(t, server, fmt.Sprintf(`i=0; while [ $i -lt %d ]; do seq 1 200000 | head -c 1048576; until [ $(cat $TESTRUN_RESULTS/taken 2>/dev/null || echo 0) -ge $i ]; do sleep 0.01; done; i=$((i+1)); done`, *size))
 	taken := filepath.Join(r.resultsDir, "taken")
 	ended := make(chan struct{})
 	go func() {

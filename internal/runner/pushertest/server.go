@@ -237,6 +237,13 @@ func (s *Server) Taken(kind push.Kind) (taken int) {
 	return taken
 }
 
+// Forget forgets what was pushed.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams, s.progress, s.end = map[push.Stream][]piece{}, nil, nil
+}
+
 // Artifacts are the paths of the artifacts, in order.
 func (s *Server) Artifacts() []string {
 	s.mu.Lock()
