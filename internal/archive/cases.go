@@ -47,7 +47,14 @@ const (
 	numberFailed
 	numberErrored
 	numberSkipped
+	// numberWithdrawn is that of a row without a case: see push.Case. It stays, so that a line that comes late does not bring the case back.
+	numberWithdrawn
 )
+
+// noCase is the case of a withdrawn row. No query that looks for cases finds it.
+const noCase = 0
+
+func isWithdrawn(line push.Case) bool { return line.Outcome == "" }
 
 func outcomeNumber(outcome results.Outcome) int64 {
 	if number := slices.Index(outcomeNumbers, outcome); number >= 0 {
@@ -148,31 +155,46 @@ func (tx *transaction) changesOf(
 	ctx context.Context, run *runRow, attempt int32, series string, lines map[int64]CaseLine, old map[int64]*caseRow,
 ) ([]caseChange, error) {
 	numbers := slices.Sorted(maps.Keys(lines))
-	names := make([]CaseName, len(numbers))
-	details := make([]detail, len(numbers))
-	for i, number := range numbers {
-		line := lines[number]
-		names[i] = CaseName{run.namespace, series, line.Suite, line.Name}.storable()
-		details[i] = detail{storable(line.Location, maxName), prose(line.Message)}
+	names := make(map[int64]CaseName, len(numbers))
+	details := make(map[int64]detail, len(numbers))
+	for _, number := range numbers {
+		if line := lines[number]; !isWithdrawn(line.Case) {
+			names[number] = CaseName{run.namespace, series, line.Suite, line.Name}.storable()
+			details[number] = detail{storable(line.Location, maxName), prose(line.Message)}
+		}
 	}
-	caseIDs, err := tx.caseIDs(ctx, names)
+	caseIDs, err := tx.caseIDs(ctx, inOrder(numbers, names))
 	if err != nil {
 		return nil, err
 	}
-	detailIDs, err := tx.detailIDs(ctx, details)
+	detailIDs, err := tx.detailIDs(ctx, inOrder(numbers, details))
 	if err != nil {
 		return nil, err
 	}
 	changes := make([]caseChange, len(numbers))
 	for i, number := range numbers {
 		line := lines[number]
-		changes[i] = caseChange{old[number], &caseRow{
-			created: run.created, run: run.id, attempt: attempt, number: number, caseID: caseIDs[names[i]],
-			duration: boundedMicroseconds(line.Microseconds), line: line.Offset, detail: detailIDs[details[i]],
-			outcome: outcomeNumber(line.Outcome), flaky: bit(line.Flaky),
-		}}
+		row := &caseRow{created: run.created, run: run.id, attempt: attempt, number: number, line: line.Offset}
+		if isWithdrawn(line.Case) {
+			row.caseID, row.outcome = noCase, numberWithdrawn
+		} else {
+			row.caseID, row.detail, row.outcome = caseIDs[names[number]], detailIDs[details[number]], outcomeNumber(line.Outcome)
+			row.duration, row.flaky = boundedMicroseconds(line.Microseconds), bit(line.Flaky)
+		}
+		changes[i] = caseChange{old[number], row}
 	}
 	return changes, nil
+}
+
+// inOrder are the values of the keys that have one.
+func inOrder[V any](keys []int64, values map[int64]V) []V {
+	all := make([]V, 0, len(values))
+	for _, key := range keys {
+		if value, ok := values[key]; ok {
+			all = append(all, value)
+		}
+	}
+	return all
 }
 
 var upsertCases = bulk{
@@ -196,7 +218,7 @@ func (tx *transaction) writeChanges(
 	ctx context.Context, run *runRow, attempt int32, series string, changes []caseChange,
 ) (added int64, err error) {
 	var written, removed rows
-	var counts [4]int64
+	var counts [numberWithdrawn + 1]int64
 	var flaky int64
 	for _, change := range changes {
 		if c := change.old; c != nil {

@@ -18,6 +18,9 @@ func randomLines(random *rand.Rand, cases int) []CaseLine {
 			line := lineOf(number, offset*10_000+number*50, fmt.Sprintf("case %d", random.IntN(cases)), outcomeNumbers[random.IntN(4)])
 			line.Flaky = line.Outcome == results.Passed && random.IntN(4) == 0
 			line.Message = fmt.Sprint("why ", random.IntN(3))
+			if offset == 1 && random.IntN(3) == 0 {
+				line = CaseLine{push.Case{Number: line.Number}, line.Offset} // there is no such case after all
+			}
 			lines = append(lines, line)
 		}
 	}
@@ -69,6 +72,47 @@ func TestCasesMeanTheSameInAnyOrder(t *testing.T) {
 					portion(other)
 				}
 				expectSame(t, fmt.Sprint("round ", round), meaning(t, other), meaning(t, s))
+			}
+		})
+	}
+}
+
+func TestAWithdrawnCaseIsNotThere(t *testing.T) {
+	for kind, opened := range both {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := opened(t)
+			withdrawn := CaseLine{push.Case{Number: 2}, 200}
+			lines := []CaseLine{lineOf(1, 0, "stays", results.Failed), lineOf(2, 100, "goes", results.Failed)}
+			must(t, s.AddCases(t.Context(), ownerOf(0), lines))
+			must(t, s.AddCases(t.Context(), ownerOf(0), []CaseLine{withdrawn}))
+			must(t, s.AddCases(t.Context(), ownerOf(1), []CaseLine{withdrawn}))
+			for n := range 2 {
+				must(t, s.AddCases(t.Context(), ownerOf(n), lines)) // late
+				for _, outcomes := range [][]results.Outcome{nil, {results.Failed}, {results.Errored, results.Skipped}} {
+					cases, _, err := s.Cases(t.Context(), CaseQuery{UID: uidOf(n), Attempt: 1, Outcomes: outcomes})
+					must(t, err)
+					for _, c := range cases {
+						if c.Name != "stays" {
+							t.Errorf("of run %d, listed is %+v", n, c)
+						}
+					}
+				}
+				attempts, err := s.Attempts(t.Context(), uidOf(n))
+				must(t, err)
+				if attempts[0].Counts != (Counts{Failed: 1}) {
+					t.Errorf("the counts of run %d are %+v", n, attempts[0].Counts)
+				}
+			}
+			history, _, err := s.CaseHistory(t.Context(), CaseName{"default", "smoke", lines[1].Suite, "goes"}, HistoryKey{}, 10)
+			if err != nil || len(history) > 0 {
+				t.Errorf("its history is %+v, %v", history, err)
+			}
+			must(t, s.AddCases(t.Context(), ownerOf(0), []CaseLine{lineOf(2, 300, "comes again", results.Passed)}))
+			cases, _, err := s.Cases(t.Context(), CaseQuery{UID: uidOf(0), Attempt: 1})
+			must(t, err)
+			if len(cases) != 2 || cases[1].Name != "comes again" {
+				t.Errorf("listed are %+v", cases)
 			}
 		})
 	}

@@ -65,7 +65,7 @@ func (tx *transaction) updateStates(ctx context.Context, namespace, series strin
 	touched := map[int64][]caseChange{}
 	for _, change := range changes {
 		for _, row := range []*caseRow{change.old, change.new} {
-			if row != nil && (row != change.new || change.old == nil || change.old.caseID != row.caseID) {
+			if row != nil && row.caseID != noCase && (row != change.new || change.old == nil || change.old.caseID != row.caseID) {
 				touched[row.caseID] = append(touched[row.caseID], change)
 			}
 		}
@@ -200,7 +200,7 @@ type caseDay struct{ id, day int64 }
 func (tx *transaction) updateCaseDays(ctx context.Context, changes []caseChange) error {
 	days := map[caseDay]*[5]int64{}
 	count := func(row *caseRow, by int64) {
-		if row == nil {
+		if row == nil || row.caseID == noCase {
 			return
 		}
 		key := caseDay{row.caseID, dayOf(row.created)}

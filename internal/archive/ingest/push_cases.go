@@ -16,8 +16,10 @@ const (
 	maxLine = 64 << 10
 	// maxLines is how many lines a chunk may have: they are written in one transaction.
 	maxLines = 5000
-	// maxNumber is the highest number of a case.
-	maxNumber = 1 << 40
+	// maxCases is how many cases an attempt may have. Cases that turn out late to be cases of their own are numbered from lateNumber on. They
+	// are kept behind all others, from maxCases on, so that a number is short.
+	maxCases   = 1 << 30
+	lateNumber = 1 << 32
 	// withdrawn is the outcome of a case that there is not after all.
 	withdrawn results.Outcome = ""
 )
@@ -52,7 +54,12 @@ func parseCase(line []byte) (push.Case, error) {
 	if err := json.Unmarshal(line, &c); err != nil {
 		return c, fmt.Errorf("it is no case: %w", err)
 	}
-	if c.Number < 1 || c.Number > maxNumber {
+	if c.Number >= lateNumber {
+		c.Number -= lateNumber - maxCases
+	} else if c.Number >= maxCases {
+		return c, fmt.Errorf("the number of the case is %d: there are fewer than %d", c.Number, maxCases)
+	}
+	if c.Number < 1 || c.Number >= 2*maxCases {
 		return c, fmt.Errorf("the number of the case is %d: they are counted from 1", c.Number)
 	}
 	switch c.Outcome {

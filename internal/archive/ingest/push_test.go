@@ -117,8 +117,8 @@ func TestWhatIsMissingOrAlteredIsSaid(t *testing.T) {
 func TestCasesAreKeptAsTheyCome(t *testing.T) {
 	w := newWorld(t)
 	r := w.newPusher("smoke")
-	first := `{"i":1,"n":"loads","s":"t/a.t","o":"Passed","us":1500}` + "\n" + `{"i":2,"n":"runs\u001b[31m\u0000","o":"Failed","m":"why"}` + "\n"
-	second := `{"i":2,"n":"runs","o":"Passed","f":true,"new":{"field":1}}` + "\n" + `{"i":3,"n":"ends","o":"Skipped"}` + "\n"
+	first := `{"i":4,"n":"never was","o":"Failed"}` + "\n" + `{"i":4294967297,"n":"late","o":"Passed"}` + "\n" + `{"i":1,"n":"loads","s":"t/a.t","o":"Passed","us":1500}` + "\n" + `{"i":2,"n":"runs\u001b[31m\u0000","o":"Failed","m":"why"}` + "\n"
+	second := `{"i":2,"n":"runs","o":"Passed","f":true,"new":{"field":1}}` + "\n" + `{"i":3,"n":"ends","o":"Skipped"}` + "\n" + `{"i":4,"o":""}` + "\n"
 	w.expect(http.StatusNoContent)(r.chunk(cases, int64(len(first)), second))
 	w.expect(http.StatusNoContent)(r.chunk(cases, 0, first))
 	w.expect(http.StatusNoContent)(r.end(map[push.Stream]string{cases: first + second}))
@@ -130,7 +130,7 @@ func TestCasesAreKeptAsTheyCome(t *testing.T) {
 	for _, c := range found {
 		said = append(said, fmt.Sprintf("%d %s %s %s %v", c.Number, c.Name, c.Outcome, c.Duration, c.Flaky))
 	}
-	if want := "1 loads Passed 1.5ms false|2 runs Passed 0s true|3 ends Skipped 0s false"; strings.Join(said, "|") != want {
+	if want := "1 loads Passed 1.5ms false|2 runs Passed 0s true|3 ends Skipped 0s false|1073741825 late Passed 0s false"; strings.Join(said, "|") != want {
 		t.Errorf("kept are %q", said)
 	}
 	if state := r.state(cases); !state.Verified {
@@ -163,7 +163,8 @@ func TestAChunkThatCannotBeIsRefused(t *testing.T) {
 		"cases with bad JSON":               {cases, 0, []byte(good + good + "{\n"), http.StatusBadRequest, "line 3 of the chunk, at offset 58"},
 		"cases with an empty line":          {cases, 0, []byte(good + "\n"), http.StatusBadRequest, "line 2 of the chunk"},
 		"a case without a number":           {cases, 0, []byte(good + `{"o":"Passed"}` + "\n"), http.StatusBadRequest, "the number of the case is 0"},
-		"a case with a great number":        {cases, 0, []byte(`{"i":1099511627777,"o":"Passed"}` + "\n"), http.StatusBadRequest, "line 1 of the chunk"},
+		"a case with a great number":        {cases, 0, []byte(`{"i":1073741824,"o":"Passed"}` + "\n"), http.StatusBadRequest, "line 1 of the chunk"},
+		"a case with a very great number":   {cases, 0, []byte(`{"i":5368709120,"o":"Passed"}` + "\n"), http.StatusBadRequest, "line 1 of the chunk"},
 		"a case with another outcome":       {cases, 0, []byte(`{"i":1,"o":"Lost"}` + "\n"), http.StatusBadRequest, `the outcome is "Lost"`},
 		"a case that ended before it began": {cases, 0, []byte(`{"i":1,"o":"Passed","us":-1}` + "\n"), http.StatusBadRequest, "took -1"},
 		"a long line":                       {cases, 0, []byte(`{"i":1,"o":"Passed","m":"` + strings.Repeat("x", maxLine) + `"}` + "\n"), http.StatusBadRequest, "a line has less than"},
@@ -182,7 +183,7 @@ func TestAChunkThatCannotBeIsRefused(t *testing.T) {
 	if all := w.allBlobs(); len(all) > 0 {
 		t.Errorf("kept are %q", all)
 	}
-	if n, _ := w.metric("testrun_archive_pushes_refused_total"); n != 18 {
+	if n, _ := w.metric("testrun_archive_pushes_refused_total"); n != 19 {
 		t.Errorf("%v refusals are counted", n)
 	}
 }

@@ -173,7 +173,7 @@ CREATE TABLE case_results (
 	detail_id BIGINT NOT NULL,
 	number INTEGER NOT NULL,
 	attempt SMALLINT NOT NULL,
-	-- 0 Passed, 1 Failed, 2 Errored, 3 Skipped
+	-- 0 Passed, 1 Failed, 2 Errored, 3 Skipped, 4 withdrawn: then there is no such case, and case_id is 0
 	outcome SMALLINT NOT NULL,
 	flaky SMALLINT NOT NULL,
 	PRIMARY KEY (created, run_id, attempt, number)
