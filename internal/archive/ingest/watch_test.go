@@ -136,6 +136,7 @@ func TestAWatchThatWasAwayMissesNothing(t *testing.T) {
 	deleted := w.add("deleted")
 	stop := w.start()
 	w.waitForKept(deleted, "it was created", isThere)
+	w.WaitFor("the cursor is kept", func() bool { return w.cursor() != "" })
 	stop()
 
 	w.finish(deleted)
