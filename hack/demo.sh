@@ -111,6 +111,10 @@ show_archive() {
 	forward=$!
 	# shellcheck disable=SC2064 # the number of the process is known now
 	trap "kill $forward 2>/dev/null || true" EXIT
+	until (exec 3<>/dev/tcp/localhost/18443) 2>/dev/null; do
+		kill -0 "$forward" 2>/dev/null || fail 'kubectl port-forward has ended: is port 18443 of this machine in use?'
+		sleep 0.2
+	done
 	archive "runs/$run/cases"
 	archive "runs/$run/output"
 	kill "$forward"

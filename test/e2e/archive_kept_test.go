@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"fmt"
+	"maps"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +17,66 @@ import (
 
 func kitKey(namespace, name string) client.ObjectKey {
 	return client.ObjectKey{Namespace: namespace, Name: name}
+}
+
+// large is a suite of that many cases, each with that many lines of 80 bytes, and what it prints.
+func large(cases, lines int) (spec v1alpha1.TestSpec, printed string) {
+	const script = `print "1..%d\n"; for my $i (1..%d) { print "# ", "x" x 77, "\n" for 1..%d; print "ok $i - case $i\n" }`
+	spec = executing("perl", "-e", fmt.Sprintf(script, cases, cases, lines))
+	var all strings.Builder
+	fmt.Fprintf(&all, "1..%d\n", cases)
+	block := strings.Repeat("# "+strings.Repeat("x", 77)+"\n", lines)
+	for i := 1; i <= cases; i++ {
+		fmt.Fprintf(&all, "%sok %d - case %d\n", block, i, i)
+	}
+	return spec, all.String()
+}
+
+// A test that prints 200 MB at once may be faster than its runner can push, and never waits for it.
+func TestOfALargeSuiteAllIsKeptOrItIsSaidWhatIsMissing(t *testing.T) {
+	w := newSerialWorld(t)
+	spec, printed := large(5000, 500)
+	w.Create(builders.TestRun("large").Running(spec).Build())
+	w.Patience = 4 * time.Minute
+	run := w.WaitForFinished("large", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	r := w.newReader()
+	kept := r.waitForSettled(run, "complete", "partial")
+	w.Must(w.Client.Delete(w.Ctx, run))
+	r.waitForArchived(kept.UID, "it is deleted", func(kept archivedRun) bool { return kept.Deleted != nil })
+	r.expectOutputButGaps(kept, printed)
+	if cases := r.cases(kept.UID); !maps.Equal(cases, map[string]int{"Passed": 5000}) {
+		t.Errorf("the cases are %v", cases)
+	}
+}
+
+func TestWhatAPytestRunLeavesIsKept(t *testing.T) {
+	const script = `mkdir -p /tmp/t && cd /tmp/t && cat >test_till.py <<'END'
+import os
+def test_pays(): pass
+def test_screenshot():
+    os.makedirs(os.environ["TESTRUN_ARTIFACTS"] + "/shots")
+    with open(os.environ["TESTRUN_ARTIFACTS"] + "/shots/till.png", "wb") as f: f.write(b"picture")
+    assert 1 == 2
+END
+pytest-3 -p no:cacheprovider --junitxml="$TESTRUN_RESULTS/report.xml" test_till.py`
+	w := newWorld(t)
+	spec := builders.TestSpec(script)
+	spec.Template.Spec.Containers[0].Image = toolsImage
+	w.Create(builders.TestRun("pytest").Running(spec).Once().Build())
+	run := w.WaitForFinished("pytest", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
+	r := w.newReader()
+	kept := r.waitForSettled(run, "complete")
+	w.Must(w.Client.Delete(w.Ctx, run))
+	if cases := r.cases(kept.UID); !maps.Equal(cases, map[string]int{"Passed": 1, "Failed": 1}) {
+		t.Errorf("the cases are %v", cases)
+	}
+	var artifacts struct {
+		Items []struct{ Path, Completeness string }
+	}
+	w.WaitFor("the list of artifacts", func() bool { return r.read("runs/"+kept.UID+"/artifacts", &artifacts) })
+	if len(artifacts.Items) != 1 || artifacts.Items[0].Path != "shots/till.png" || artifacts.Items[0].Completeness != "complete" {
+		t.Errorf("the artifacts are %+v", artifacts.Items)
+	}
 }
 
 // What ends in an unusual way is kept, or it is said what is missing.
@@ -117,4 +180,33 @@ func TestAPodThatIsDeletedByForceLeavesWhatItHadPushed(t *testing.T) {
 	kept := r.waitForSettled(run, "complete", "partial")
 	r.sayMissing("robbed", kept)
 	r.expectPrinted(kept.UID, "begun\n")
+}
+
+// No other test may run meanwhile: there is one kubelet.
+func TestOutputOnAKubeletThatIsKilledIsKept(t *testing.T) {
+	w := newSerialWorld(t)
+	w.Create(builders.TestRun("alone").Running(builders.TestSpec("echo begun; sleep 12; echo done")).Build())
+	run := w.WaitForInProgress("alone")
+	w.component("kill", "kubelet")
+	r := w.newReader()
+	r.waitForArchived(string(run.UID), "its runner pushes on", func(kept archivedRun) bool {
+		return len(kept.Attempts) == 1 && kept.Attempts[0].Streams.Output.Completeness == "complete"
+	})
+	w.component("start", "kubelet")
+	w.WaitForPassed("alone")
+	r.expectOutput(string(run.UID), "begun\ndone\n")
+}
+
+// No other test may run meanwhile: there is one server.
+func TestARunDoesNotNoticeThatTheServerIsAway(t *testing.T) {
+	w := newSerialWorld(t)
+	w.Create(builders.TestRun("alone").Running(builders.TestSpec("echo 1..2; echo ok 1; sleep 8; echo ok 2")).Build())
+	run := w.WaitForInProgress("alone")
+	r := w.newReader()
+	w.mustKubectl("-n", systemNamespace, "rollout", "restart", "deployment", "testrun-server")
+	w.WaitForPassed("alone")
+	w.mustKubectl("-n", systemNamespace, "rollout", "status", "deployment", "testrun-server", "--timeout=3m")
+	// The volume of the local cluster's server goes with its pod. So what came before is read from the pod's log.
+	kept := r.waitForSettled(run, "complete", "unverified", "partial")
+	r.sayMissing("alone", kept)
 }

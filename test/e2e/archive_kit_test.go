@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -97,6 +98,7 @@ type archivedStream struct {
 	Completeness, Source string
 	Stored               int64
 	Reasons              []string
+	Gaps                 []struct{ Offset, Length int64 }
 }
 
 // waitForArchived waits until the server says of a run what it should.
@@ -155,10 +157,57 @@ func (t *tail) Write(data []byte) (int, error) {
 	return t.hash.Write(data)
 }
 
+// expectOutput checks that all of the output is kept.
+func (r *reader) expectOutput(uid, want string) {
+	r.T.Helper()
+	sum, length, end := r.output(uid)
+	if wanted := fmt.Sprintf("%x", sha256.Sum256([]byte(want))); sum != wanted {
+		r.T.Errorf("the output of the run %s has %d bytes and ends with %.300q, want %d bytes", uid, length, end, len(want))
+	}
+}
+
+// expectOutputButGaps checks that the output is kept, but for gaps that the server names.
+func (r *reader) expectOutputButGaps(kept archivedRun, want string) {
+	r.T.Helper()
+	stream := kept.Attempts[len(kept.Attempts)-1].Streams.Output
+	var rest strings.Builder
+	at := int64(0)
+	for _, gap := range stream.Gaps {
+		rest.WriteString(want[at:gap.Offset])
+		at = gap.Offset + gap.Length
+	}
+	rest.WriteString(want[at:])
+	r.T.Logf("%d of %d bytes are kept, in spite of %d gaps", stream.Stored, len(want), len(stream.Gaps))
+	if (stream.Completeness == "complete") != (len(stream.Gaps) == 0) {
+		r.T.Errorf("the output is said to be %s: %+v", stream.Completeness, stream)
+	}
+	r.expectOutput(kept.UID, rest.String())
+}
+
 // expectPrinted checks that the end of what is kept of the output has that in it.
 func (r *reader) expectPrinted(uid, want string) {
 	r.T.Helper()
 	if _, length, end := r.output(uid); !strings.Contains(end, want) {
 		r.T.Errorf("the output of the run %s has %d bytes and ends with %.300q, want %q", uid, length, end, want)
 	}
+}
+
+// cases counts the kept cases of a run by their outcome.
+func (r *reader) cases(uid string) map[string]int {
+	r.T.Helper()
+	counts := map[string]int{}
+	for path := "runs/" + uid + "/cases?limit=500"; path != ""; {
+		var page struct {
+			Items []struct{ Outcome string }
+			Next  string
+		}
+		r.WaitFor("the server gives the cases of the run "+uid, func() bool { return r.read(path, &page) })
+		for _, item := range page.Items {
+			counts[item.Outcome]++
+		}
+		if path = ""; page.Next != "" {
+			path = "runs/" + uid + "/cases?limit=500&after=" + url.QueryEscape(page.Next)
+		}
+	}
+	return counts
 }
