@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -96,7 +97,7 @@ func (s *Store) Unsettled(ctx context.Context, limit int) ([]UnsettledAttempt, e
 func (s *Store) FirstUnsettled(ctx context.Context) (string, error) {
 	var version string
 	err := s.get(ctx, firstUnsettled, nil, &version)
-	if err == ErrNotFound { //nolint:errorlint // get returns it as it is
+	if errors.Is(err, ErrNotFound) {
 		return "", nil
 	}
 	return version, err
