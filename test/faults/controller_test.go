@@ -36,7 +36,8 @@ type controller struct {
 	// leaving says that its successor is there already.
 	leaving, dead atomic.Bool
 	cancel        context.CancelFunc
-	done          chan struct{}
+	// filled is closed when the cache is filled, done when the manager has returned.
+	filled, done chan struct{}
 
 	reads atomic.Int32
 	mu    sync.Mutex
@@ -53,7 +54,7 @@ var errKilled = errors.New("this controller is dead")
 // the past that its cache begins with; empty for the present.
 func startController(w *world, since string, strikes ...*strike) (*controller, error) {
 	ctx, cancel := context.WithCancel(quiet)
-	c := &controller{world: w, strikes: strikes, cancel: cancel, done: make(chan struct{})}
+	c := &controller{world: w, strikes: strikes, cancel: cancel, filled: make(chan struct{}), done: make(chan struct{})}
 	c.gate.since, c.gate.arrived = since, c.eventArrives
 	if since != "" {
 		c.gate.close(staleness, 0, "", false)
@@ -71,9 +72,10 @@ func startController(w *world, since string, strikes ...*strike) (*controller, e
 		defer close(c.done)
 		_ = mgr.Start(ctx) // what it says when it is killed is of no interest
 	}()
-	if !mgr.GetCache().WaitForCacheSync(ctx) && !c.dead.Load() {
+	if !mgr.GetCache().WaitForCacheSync(ctx) {
 		return nil, errors.New("the cache was not filled")
 	}
+	close(c.filled)
 	return c, nil
 }
 
@@ -96,9 +98,24 @@ var sharedMapper = func() func(*rest.Config, *http.Client) (meta.RESTMapper, err
 }()
 
 // die stops the controller as a SIGKILL does: from now on nothing that it does reaches anybody.
+//
+// Its cache is filled first: a manager of controller-runtime that is stopped before never returns.
 func (c *controller) die() {
 	c.dead.Store(true)
-	c.cancel()
+	go func() {
+		<-c.filled
+		c.cancel()
+	}()
+}
+
+// fills says whether the request is one that fills the cache.
+func (c *controller) fills(request *http.Request) bool {
+	select {
+	case <-c.filled:
+		return false
+	default:
+		return request.Method == http.MethodGet
+	}
 }
 
 // reconcile reconciles the run once, beside what the controller does by itself.
@@ -110,6 +127,9 @@ func (c *controller) reconcile(ctx context.Context, run string) error {
 
 func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*http.Response, error) {
 	if c.dead.Load() {
+		if c.fills(request) {
+			return next.RoundTrip(request)
+		}
 		return nil, errKilled
 	}
 	send := func(request *http.Request) (*http.Response, error) {
@@ -130,7 +150,7 @@ func (c *controller) roundTrip(request *http.Request, next http.RoundTripper) (*
 		return struck.fault.request(c, request, send)
 	}
 	response, err := send(request)
-	if err == nil && c.dead.Load() {
+	if err == nil && c.dead.Load() && !c.fills(request) {
 		_ = response.Body.Close()
 		return nil, errKilled
 	}
