@@ -189,6 +189,7 @@ func (a *applying) writeRuns(ctx context.Context) error {
 		var uid string
 		err := scan(&id, &uid)
 		a.ids[uid] = id
+		a.touch(id)
 		return err
 	})
 }

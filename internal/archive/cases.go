@@ -240,6 +240,7 @@ func (tx *transaction) writeChanges(
 	if len(changes) == 0 {
 		return 0, nil
 	}
+	tx.touch(run.id)
 	if err := tx.run(ctx, upsertCases, written, nil); err != nil {
 		return 0, err
 	}

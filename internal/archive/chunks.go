@@ -252,8 +252,12 @@ func (tx *transaction) finishChunk(ctx context.Context, run *runRow, stream *str
 	if next != nil && next.Offset+next.Length <= stream.length {
 		next = nil
 	}
+	verified, altered := stream.verified, stream.altered
 	if err := stream.judge(); err != nil {
 		return nil, err
+	}
+	if stream.verified != verified || stream.altered != altered {
+		tx.touch(run.id)
 	}
 	if err := stream.write(ctx, tx); err != nil {
 		return nil, err

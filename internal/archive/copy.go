@@ -27,6 +27,7 @@ var tables = []table{
 	{"details", 1, "id bigint, hash bytea, location text, message text, used integer", 2000},
 	{"runs", 1, "id bigint, " + strings.Replace(upsertRun.columns, "heard bigint, ended bigint",
 		"heard bigint, ended bigint, length bigint, size bigint, cases bigint, chunks bigint", 1), 2000},
+	{"changes", 1, "change bigint, run_id bigint", 5000},
 	{"labels", 2, "run_id bigint, label text, namespace text, created bigint, uid text", 5000},
 	{"objects", 1, "run_id bigint, object bytea", 100},
 	{"attempts", 2, upsertAttempt.columns + ", passed bigint, failed bigint, errored bigint, skipped bigint, flaky_cases bigint, " +
@@ -279,6 +280,11 @@ func (c *copying) finish(ctx context.Context) error {
 			}
 			_, err := tx.exec(ctx, "SELECT setval(pg_get_serial_sequence('"+name+"', 'id'), (SELECT coalesce(max(id), 1) FROM "+name+"))")
 			if err != nil {
+				return err
+			}
+		}
+		if c.to.dialect == postgres {
+			if _, err := tx.exec(ctx, "UPDATE change_number SET last = (SELECT coalesce(max(change), 0) FROM changes)"); err != nil {
 				return err
 			}
 		}

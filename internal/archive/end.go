@@ -35,8 +35,12 @@ func (tx *transaction) setProgress(ctx context.Context, a *AttemptProgress) erro
 		return err
 	}
 	p := push.Progress{Done: max(a.Progress.Done, 0), Failed: max(a.Progress.Failed, 0), Total: max(a.Progress.Total, 0)}
-	_, err = tx.exec(ctx, `UPDATE attempts SET done = $3, done_failed = $4, total = $5
-		WHERE run_id = $1 AND number = $2 AND pushed = 0 AND done <= $3`, run.id, a.Attempt, p.Done, p.Failed, p.Total)
+	changed, err := tx.exec(ctx, `UPDATE attempts SET done = $3, done_failed = $4, total = $5
+		WHERE run_id = $1 AND number = $2 AND pushed = 0 AND done <= $3 AND (done, done_failed, total) <> ($3, $4, $5)`,
+		run.id, a.Attempt, p.Done, p.Failed, p.Total)
+	if changed > 0 {
+		tx.touch(run.id)
+	}
 	return err
 }
 
@@ -74,8 +78,11 @@ func (tx *transaction) setMissing(ctx context.Context, run *runRow, attempt int3
 	if err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, "UPDATE attempts SET pushed = 1, missing = $3 WHERE run_id = $1 AND number = $2",
+	changed, err := tx.exec(ctx, "UPDATE attempts SET pushed = 1, missing = $3 WHERE run_id = $1 AND number = $2 AND (pushed, missing) <> (1, $3)",
 		run.id, attempt, withMissing(text, missing...))
+	if changed > 0 {
+		tx.touch(run.id)
+	}
 	return err
 }
 

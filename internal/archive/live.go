@@ -56,6 +56,7 @@ func (s *Store) Gone(ctx context.Context, uids []string, at time.Time) error {
 			var uid string
 			err := scan(&id, &uid)
 			a.ids[uid] = id
+			a.touch(id)
 			return err
 		})
 		if err != nil {
@@ -119,7 +120,10 @@ func (s *Store) Settle(ctx context.Context, uid string, number int32, note strin
 		if err != nil {
 			return fmt.Errorf("attempt %d of run %s: %w", number, uid, err)
 		}
-		text = withMissing(text, note)
+		if now := withMissing(text, note); now != text {
+			text = now
+			tx.touch(run.id)
+		}
 		_, err = tx.exec(ctx, "UPDATE attempts SET settled = 1, missing = $3 WHERE run_id = $1 AND number = $2", run.id, number, text)
 		return err
 	})

@@ -45,6 +45,7 @@ func (tx *transaction) lockOwner(ctx context.Context, owner Owner) (runRow, erro
 			return runRow{}, err
 		}
 		run, err = tx.lockRun(ctx, owner.UID)
+		tx.touch(run.id)
 	}
 	if err != nil {
 		return run, err

@@ -217,6 +217,7 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 				index     string
 			}{
 				"all runs":              {listAllRuns, append(key, 10), "runs_created"},
+				"changes":               {listChanges, []any{1, 10}, "changes_pkey|USING INTEGER PRIMARY KEY"},
 				"live runs":             {listLive, []any{"", 10}, "runs_live"},
 				"unsettled attempts":    {listUnsettled, []any{10}, "attempts_unsettled"},
 				"cases":                 {listCases(s.dialect, nil), []any{1, 1, 1, 0, 10}, primaryKey},

@@ -255,7 +255,7 @@ func (tx *transaction) dropSomeRows(ctx context.Context, run *runRow, now time.T
 	if full > 0 {
 		return deleted, false, tx.markExpired(ctx, streams, now)
 	}
-	for _, table := range []string{"labels", "objects", "attempts", "streams"} {
+	for _, table := range []string{"labels", "objects", "attempts", "streams", "changes"} {
 		if _, err := tx.exec(ctx, "DELETE FROM "+table+" WHERE run_id = $1", run.id); err != nil {
 			return deleted, false, err
 		}

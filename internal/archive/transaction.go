@@ -11,6 +11,8 @@ import (
 type transaction struct {
 	store *Store
 	tx    *sql.Tx
+	// touched are the ids of runs of which something changes that is shown: see numberChanges.
+	touched map[int64]bool
 }
 
 // tries is how often a transaction is tried that another one was in the way of.
@@ -38,6 +40,9 @@ func (s *Store) tryTransact(ctx context.Context, do func(tx *transaction) error)
 	defer begun.Rollback() //nolint:errcheck // it has no effect after the commit, and the first error counts
 	tx := &transaction{store: s, tx: begun}
 	if err := do(tx); err != nil {
+		return err
+	}
+	if err := tx.numberChanges(ctx); err != nil {
 		return err
 	}
 	if err := tx.before(); err != nil {

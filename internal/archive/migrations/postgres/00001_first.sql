@@ -47,6 +47,18 @@ CREATE INDEX runs_live ON runs (uid) WHERE deleted = 0;
 CREATE INDEX runs_ended ON runs (ended, id) WHERE ended > 0 AND deleted > 0 AND pinned = 0;
 CREATE INDEX runs_pinned ON runs (id) WHERE pinned = 1;
 
+-- When a run was last changed: the numbers grow, and who sees one sees all lower ones. See changes.go.
+CREATE TABLE changes (
+	change BIGINT PRIMARY KEY,
+	run_id BIGINT NOT NULL UNIQUE
+) WITH (fillfactor = 50);
+
+-- One row: the last number. Whoever takes the next ones locks it until the end of the transaction.
+CREATE TABLE change_number (
+	last BIGINT NOT NULL
+);
+INSERT INTO change_number (last) VALUES (0);
+
 CREATE TABLE labels (
 	run_id BIGINT NOT NULL,
 	-- key=value

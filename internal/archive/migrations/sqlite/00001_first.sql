@@ -47,6 +47,12 @@ CREATE INDEX runs_live ON runs (uid) WHERE deleted = 0;
 CREATE INDEX runs_ended ON runs (ended, id) WHERE ended > 0 AND deleted > 0 AND pinned = 0;
 CREATE INDEX runs_pinned ON runs (id) WHERE pinned = 1;
 
+-- When a run was last changed: the numbers grow, and who sees one sees all lower ones. See changes.go.
+CREATE TABLE changes (
+	change INTEGER PRIMARY KEY AUTOINCREMENT,
+	run_id BIGINT NOT NULL UNIQUE
+);
+
 CREATE TABLE labels (
 	run_id BIGINT NOT NULL,
 	-- key=value
