@@ -81,6 +81,10 @@ FAULTS := KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/faults -count=1 -timeout=
 test-faults: envtest-binaries ## Try each fault at each point of each scenario, against a real API server (RUN=regexp: only those)
 	$(FAULTS) -points=all -run='$(or $(RUN),TestEveryRunKeepsItsPromises)'
 
+.PHONY: archive-faults
+archive-faults: envtest-binaries postgres ## Try each fault of the archive at each point, on SQLite and PostgreSQL (RUN=regexp: only those tests)
+	KUBEBUILDER_ASSETS=$(ASSETS) hack/archive-faults.sh '$(RUN)'
+
 SEED ?= 0
 
 .PHONY: soak

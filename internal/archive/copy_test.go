@@ -9,6 +9,7 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 // fillAll keeps something in every table.
@@ -33,6 +34,7 @@ func fillAll(t *testing.T, s *Store) {
 }
 
 func TestACopyIsTheSameEvenIfItWasBrokenOff(t *testing.T) {
+	count := points.Of(t, "a copy to another database is broken off")
 	for name, to := range map[string]func(t *testing.T) string{"to SQLite": newSQLite, "to PostgreSQL": newPostgres} {
 		t.Run(name, func(t *testing.T) {
 			for kind, opened := range both {
@@ -61,6 +63,7 @@ func TestACopyIsTheSameEvenIfItWasBrokenOff(t *testing.T) {
 						if !errors.Is(err, context.Canceled) {
 							t.Fatal(err)
 						}
+						count.Tried(t)
 					}
 					copied := open(t, target)
 					expectSame(t, "the copy", dump(t, copied), dump(t, s))

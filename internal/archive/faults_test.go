@@ -13,6 +13,7 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 // writes are calls that change what prepare has kept.
@@ -68,8 +69,7 @@ var errCrash = errors.New("crash")
 
 // A program that dies before any statement leaves all of the transaction or nothing, and the same call then makes up for it.
 func TestACrashBeforeAnyStatementLeavesNothingHalf(t *testing.T) {
-	points := 0
-	var counting sync.Mutex
+	count := points.Of(t, "the server dies before a statement of a transaction")
 	for name, write := range writes {
 		t.Run(name, func(t *testing.T) {
 			for kind, opened := range both {
@@ -91,9 +91,7 @@ func TestACrashBeforeAnyStatementLeavesNothingHalf(t *testing.T) {
 						if name != "Expire" { // It is several transactions.
 							expectSame(t, fmt.Sprintf("after a crash before statement %d", at), dump(t, after), before)
 						}
-						counting.Lock()
-						points++
-						counting.Unlock()
+						count.Tried(t)
 						if name == "Expire" {
 							continue
 						}
@@ -109,7 +107,6 @@ func TestACrashBeforeAnyStatementLeavesNothingHalf(t *testing.T) {
 			}
 		})
 	}
-	t.Cleanup(func() { t.Logf("%d points", points) })
 }
 
 func openLike(t *testing.T, s *Store) *Store {

@@ -12,6 +12,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/archive/blobs"
 	"github.com/testrun-dev/testrun/internal/push"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 func (m mortal) Settle(ctx context.Context, uid string, number int32, note string) error {
@@ -51,9 +52,10 @@ func (m mortalBlobs) Put(ctx context.Context, key string, data []byte) error {
 }
 
 func TestAReaderOfLogsThatDiesAnywhereKeepsThemWholeAndOnce(t *testing.T) {
+	count := points.Of(t, "the server dies at a step while it reads a log")
 	for name, pushed := range map[string]int{"that nobody pushed": 0, "that go on where a push stopped": 3000} {
 		t.Run(name, func(t *testing.T) {
-			eachPoint(t, func(t *testing.T, d *death) {
+			eachPoint(t, count, func(t *testing.T, d *death) {
 				t.Helper()
 				l := newLogging(t)
 				l.logs.MaxLog = 3 << 20

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,9 +81,7 @@ func newLogging(t *testing.T) *logging {
 	object.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(port)
 	l.Must(l.Client.Status().Update(l.Ctx, object))
 
-	l.store, err = archive.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "archive.db"))
-	l.Must(err)
-	t.Cleanup(func() { _ = l.store.Close() })
+	l.store = openStore(t)
 	l.blobs, err = blobs.Open(t.Context(), "file:"+t.TempDir())
 	l.Must(err)
 	clients, err := kubernetes.NewForConfig(apiserver.Config)

@@ -14,6 +14,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/archive/blobs"
 	"github.com/testrun-dev/testrun/internal/push"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 // dying dies at a step of storing, counted from 0 over blobs and rows. Before it, or after it: then the step is done, but nobody hears of it.
@@ -81,10 +82,18 @@ func (b dyingBlobs) Delete(ctx context.Context, keys ...string) error {
 }
 
 func TestNothingIsLostOrDoubledWhenTheServerDiesAtAnyStep(t *testing.T) {
+	count := points.Of(t, "the server dies at a step while it is pushed to")
+	onEachDatabase(t, func(t *testing.T) {
+		t.Helper()
+		dieAtEachStep(t, count)
+	})
+}
+
+func dieAtEachStep(t *testing.T, count *points.Counter) {
+	t.Helper()
 	w := newWorld(t)
 	parts := []string{`{"i":1,"n":"a","o":"Passed"}` + "\n", `{"i":2,"n":"b","o":"Failed"}` + "\n", `{"i":3,"n":"c","o":"Passed"}` + "\n"}
 	text := strings.Join(parts, "")
-	tried := 0
 	var all []*pusher
 	for _, after := range []bool{false, true} {
 		for at := int32(0); ; at++ {
@@ -116,19 +125,17 @@ func TestNothingIsLostOrDoubledWhenTheServerDiesAtAnyStep(t *testing.T) {
 			if steps := d.steps.Load(); !died && steps <= at {
 				break
 			}
-			tried++
+			count.Tried(t)
 		}
 	}
-	left := len(w.allBlobs())
 	s := NewSweeper(w.store, w.blobs)
 	s.age, s.grace = 0, 0
 	for range 2 {
 		w.sweep(s)
 	}
 	w.expectOnlyBlobsOf(cases, all...)
-	t.Logf("the server died at %d points, and a sweep removed %d blobs", tried, left-len(w.allBlobs()))
-	if tried < 20 {
-		t.Errorf("it died at %d points only", tried)
+	if count.Count() < 20 {
+		t.Errorf("it died at %d points only", count.Count())
 	}
 }
 

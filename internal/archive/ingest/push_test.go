@@ -15,6 +15,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/archive/blobs"
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 var cases = push.Stream{Kind: push.Cases}
@@ -34,12 +35,20 @@ func permutations(n int) [][]int {
 }
 
 func TestChunksComeInAnyOrderAndAgain(t *testing.T) {
+	count := points.Of(t, "chunks come in another order, and again")
+	onEachDatabase(t, func(t *testing.T) {
+		t.Helper()
+		pushInAnyOrder(t, count)
+	})
+}
+
+func pushInAnyOrder(t *testing.T, count *points.Counter) {
+	t.Helper()
 	w := newWorld(t)
 	const text = "first line\nsecond\n\nthe fourth line\nthe end"
 	bounds := []int{0, 1, 10, 18, 35, len(text)}
-	tried := 0
 	for i, order := range permutations(len(bounds) - 1) {
-		if i%10 != 0 && i > 10 { // each one has a run and a pod
+		if i%10 != 0 && i > 10 && !points.All() { // each one has a run and a pod
 			continue
 		}
 		r := w.newPusher(fmt.Sprint("smoke", i))
@@ -50,7 +59,6 @@ func TestChunksComeInAnyOrderAndAgain(t *testing.T) {
 			if j == 2 {
 				w.expect(http.StatusNoContent)(r.end(map[push.Stream]string{output: text}))
 			}
-			tried += 2
 		}
 		w.expect(http.StatusNoContent)(r.end(map[push.Stream]string{output: text}))
 		if got := r.kept(output); got != text {
@@ -59,8 +67,8 @@ func TestChunksComeInAnyOrderAndAgain(t *testing.T) {
 		if state := r.state(output); !state.Verified || state.Length != int64(len(text)) || state.Stored != int64(len(text)) {
 			t.Errorf("pushed in the order %v, the state is %+v", order, state)
 		}
+		count.Tried(t)
 	}
-	t.Logf("%d chunks were pushed", tried)
 }
 
 func TestNothingIsKeptTwice(t *testing.T) {
@@ -288,8 +296,12 @@ func TestAConnectionThatDiesKeepsNothing(t *testing.T) {
 	head := fmt.Sprintf("PUT %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n",
 		push.ChunkPath(r.attempt, output, 0, int64(len(text))), r.token, len(body))
 	whole := head + string(body)
-	tried := 0
-	for cut := 0; cut < len(whole); cut += 1 + len(whole)/40 {
+	count := points.Of(t, "the connection of a push dies on its way to the server")
+	steps := 40
+	if points.All() {
+		steps = 400
+	}
+	for cut := 0; cut < len(whole); cut += 1 + len(whole)/steps {
 		connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.server.Listener.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -306,9 +318,8 @@ func TestAConnectionThatDiesKeepsNothing(t *testing.T) {
 			t.Errorf("after %d bytes the answer is %q, %v", cut, answer, err)
 		}
 		_ = connection.Close()
-		tried++
+		count.Tried(t)
 	}
-	t.Logf("the connection died at %d points", tried)
 	if all := w.allBlobs(); len(all) > 0 {
 		t.Errorf("kept are %q", all)
 	}

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,15 +57,7 @@ type changes struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	store, err := archive.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "archive.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	store := openStore(t)
 	kept, err := blobs.Open(t.Context(), "file:"+t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/archive"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 // death is the end of a process at one of its calls to what keeps things: before the call is done, or after it.
@@ -67,25 +68,31 @@ func (m mortal) Gone(ctx context.Context, uids []string, at time.Time) error {
 	return m.call(func() error { return m.Store.Gone(ctx, uids, at) })
 }
 
-// eachPoint tries a scenario with a death at each of its points, before and after, until there are no more, and says how many there were.
-func eachPoint(t *testing.T, scenario func(t *testing.T, d *death)) {
+// eachPoint tries a scenario with a death at each of its points, before and after, until there are no more.
+func eachPoint(t *testing.T, count *points.Counter, scenario func(t *testing.T, d *death)) {
 	t.Helper()
-	tried := 0
-	for point, more := 1, true; more; point++ {
-		for _, after := range []bool{false, true} {
-			d := &death{point: point, after: after}
-			t.Run(fmt.Sprintf("call %d after=%t", point, after), func(t *testing.T) { scenario(t, d) })
-			if more = d.hasStruck(); !more || t.Failed() {
-				more = false
-				break
+	onEachDatabase(t, func(t *testing.T) {
+		t.Helper()
+		tried := 0
+		for point, more := 1, true; more; point++ {
+			for _, after := range []bool{false, true} {
+				d := &death{point: point, after: after}
+				t.Run(fmt.Sprintf("call %d after=%t", point, after), func(t *testing.T) {
+					scenario(t, d)
+					if d.hasStruck() {
+						count.Tried(t)
+					}
+				})
+				if more = d.hasStruck() && !t.Failed(); !more {
+					break
+				}
+				tried++
 			}
-			tried++
 		}
-	}
-	t.Logf("%d points were tried", tried)
-	if tried == 0 {
-		t.Error("no point was tried")
-	}
+		if tried == 0 && !t.Failed() {
+			t.Error("no point was tried")
+		}
+	})
 }
 
 // watchUntil watches with a process that dies, until that or what is wanted has happened.
@@ -125,13 +132,14 @@ func (w *watching) expectStoredUpToTheCursor(gone ...*v1alpha1.TestRun) {
 }
 
 func TestAWatchThatDiesAnywhereLosesNothing(t *testing.T) {
+	count := points.Of(t, "the server dies at a step while it watches")
 	for name, prepare := range map[string]func(*watching){
 		"for the first time":           func(w *watching) { w.Must(w.store.Apply(w.Ctx, archive.Batch{})) },
 		"from its cursor":              func(*watching) {},
 		"after its cursor has expired": func(w *watching) { w.Must(w.store.Apply(w.Ctx, archive.Batch{Cursor: "1", Restored: true})) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachPoint(t, func(t *testing.T, d *death) {
+			eachPoint(t, count, func(t *testing.T, d *death) {
 				t.Helper()
 				w := newWatching(t)
 				same, changed, gone := w.add("same"), w.add("changed"), w.add("gone")

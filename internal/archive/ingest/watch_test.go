@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -35,11 +34,7 @@ type watching struct {
 
 func newWatching(t *testing.T) *watching {
 	t.Helper()
-	store, err := archive.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "archive.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := openStore(t)
 	w := &watching{World: kit.New(t), store: store}
 	w.watch = &Watch{Client: apiserver.Client, Store: store, Log: slog.New(slog.DiscardHandler), Metrics: NewWatchMetrics(prometheus.NewRegistry())}
 	return w

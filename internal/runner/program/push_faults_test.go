@@ -17,6 +17,7 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/runner/pushertest"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 // flood prints so many MiB of lines, none of which is TAP: there is no "ok".
@@ -53,7 +54,7 @@ func TestMuchOutputIsPushedByteForByte(t *testing.T) {
 func TestAServerThatDiesAtAnyRequestGetsEverythingInTheEnd(t *testing.T) {
 	const script = `echo 1..3; for i in 1 2 3; do seq 1 60000; echo ok $i; done; echo x > $TESTRUN_ARTIFACTS/a; sleep 1.2`
 	last := 2
-	tried := 0
+	count := points.Of(t, "the connection of a runner dies at a request")
 	for n := 1; n <= last; n++ {
 		for _, after := range []int64{0, 100, 10_000, 1 << 20} {
 			server := pushertest.New(t)
@@ -69,13 +70,12 @@ func TestAServerThatDiesAtAnyRequestGetsEverythingInTheEnd(t *testing.T) {
 				t.Errorf("the artifact is %q", content)
 			}
 			last = max(last, server.Requests()-1)
-			tried++
+			count.Tried(t)
 			if t.Failed() {
 				t.Fatalf("the connection was reset at request %d, after %d bytes", n, after)
 			}
 		}
 	}
-	t.Logf("%d times", tried)
 }
 
 // A server that takes a request and dies before it answers gets the request again.
