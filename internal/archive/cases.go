@@ -256,7 +256,7 @@ func (tx *transaction) writeChanges(
 	if err := tx.updateStates(ctx, run.namespace, series, changes); err != nil {
 		return 0, err
 	}
-	return added, tx.updateCaseDays(ctx, changes)
+	return added, tx.updateCaseDays(ctx, run, changes)
 }
 
 // keepStatusCases keeps the cases that a status shows, unless cases of that attempt were pushed. It returns by how many rows there are more.

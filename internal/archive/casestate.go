@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"math"
@@ -191,45 +190,4 @@ func (tx *transaction) writeStates(ctx context.Context, namespace, series string
 		columns: "case_id bigint",
 		text:    "DELETE FROM case_state WHERE case_id IN (SELECT x.case_id FROM {rows})",
 	}, removed, nil)
-}
-
-// caseDay is a day of a case.
-type caseDay struct{ id, day int64 }
-
-// updateCaseDays adds changes to the days of their cases.
-func (tx *transaction) updateCaseDays(ctx context.Context, changes []caseChange) error {
-	days := map[caseDay]*[5]int64{}
-	count := func(row *caseRow, by int64) {
-		if row == nil || row.caseID == noCase {
-			return
-		}
-		key := caseDay{row.caseID, dayOf(row.created)}
-		if days[key] == nil {
-			days[key] = &[5]int64{}
-		}
-		for i, value := range []int64{1, bit(isBad(row)), bit(row.outcome == numberSkipped), row.flaky, row.duration} {
-			days[key][i] += by * value
-		}
-	}
-	for _, change := range changes {
-		count(change.old, -1)
-		count(change.new, 1)
-	}
-	keys := slices.SortedFunc(maps.Keys(days), func(x, y caseDay) int { return cmp.Or(cmp.Compare(x.id, y.id), cmp.Compare(x.day, y.day)) })
-	var values rows
-	for _, key := range keys {
-		if d := days[key]; *d != [5]int64{} {
-			values = append(values, []any{key.id, key.day, d[0], d[1], d[2], d[3], d[4]})
-		}
-	}
-	return tx.run(ctx, upsertCaseDays, values, nil)
-}
-
-var upsertCaseDays = bulk{
-	columns: "case_id bigint, day integer, runs integer, failed integer, skipped integer, flaky integer, duration bigint",
-	text: `INSERT INTO case_daily (case_id, day, runs, failed, skipped, flaky, duration)
-		SELECT x.case_id, x.day, x.runs, x.failed, x.skipped, x.flaky, x.duration FROM {rows} WHERE true
-		ON CONFLICT (case_id, day) DO UPDATE SET runs = case_daily.runs + excluded.runs, failed = case_daily.failed + excluded.failed,
-			skipped = case_daily.skipped + excluded.skipped, flaky = case_daily.flaky + excluded.flaky,
-			duration = case_daily.duration + excluded.duration`,
 }

@@ -207,14 +207,19 @@ func meaning(t *testing.T, s *Store) string {
 	for _, test := range tests {
 		show(s.Trend(t.Context(), test.Namespace, test.Series, epoch.AddDate(-1, 0, 0), epoch.AddDate(1, 0, 0)))
 	}
-	must(t, s.list(t.Context(), `SELECT d.name, c.day, c.runs, c.failed, c.skipped, c.flaky, c.duration FROM case_daily c
-		JOIN case_defs d ON d.id = c.case_id WHERE c.runs <> 0 ORDER BY d.hash, c.day`, nil, func(scan scanner) error {
-		var name string
-		var figures [6]int64
-		err := scan(&name, &figures[0], &figures[1], &figures[2], &figures[3], &figures[4], &figures[5])
-		show([]any{name, figures}, err)
+	var names []CaseName
+	must(t, s.list(t.Context(), "SELECT namespace, series, suite, name FROM case_defs ORDER BY hash", nil, func(scan scanner) error {
+		var name CaseName
+		err := scan(&name.Namespace, &name.Series, &name.Suite, &name.Name)
+		names = append(names, name)
 		return err
 	}))
+	for _, name := range names {
+		days, err := s.CaseTrend(t.Context(), name, epoch.AddDate(-1, 0, 0), epoch.AddDate(1, 0, 0))
+		if len(days) > 0 || err != nil {
+			show([]any{name, days}, err)
+		}
+	}
 	must(t, s.list(t.Context(), `SELECT d.name, r.uid, c.attempt, c.number, c.outcome, s.uid, c.streak, c.flips FROM case_state c
 		JOIN case_defs d ON d.id = c.case_id JOIN runs r ON r.id = c.run_id JOIN runs s ON s.id = c.since_run_id ORDER BY d.hash`, nil,
 		func(scan scanner) error {

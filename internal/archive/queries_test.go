@@ -228,7 +228,7 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 				"series":                {listSeries, []any{"a", "", 10}, primaryKey},
 				"a series":              {getSeries, []any{"a", "x", 1}, primaryKey},
 				"days":                  {listDays, []any{"a", "x", 1, 2, 10}, primaryKey},
-				"days of a case":        {listCaseDays, []any{1, 1, 2, 10}, primaryKey},
+				"days of a case":        {listCaseDays, []any{1, 1, 2, 10}, primaryKey + "|autoindex_case_daily"},
 				"streams":               {listStreams, []any{uid, 10}, uniqueKey},
 				"streams of an attempt": {listStreamsOfAttempt, []any{uid, 10, 1, "", ""}, uniqueKey},
 				"a stream":              {getStream, stream, uniqueKey},

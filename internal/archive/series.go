@@ -150,25 +150,3 @@ func lastDay(to time.Time) int64 { return dayOf(to.UnixMicro() - 1) }
 
 const listDays = `SELECT day, runs, passed, failed, errored, timed_out, cancelled, flaky, duration FROM test_daily
 	WHERE namespace = $1 AND series = $2 AND day >= $3 AND day <= $4 ORDER BY day LIMIT $5`
-
-// CaseTrend lists the days of a case, as Trend those of a series.
-func (s *Store) CaseTrend(ctx context.Context, name CaseName, from, to time.Time) ([]Day, error) {
-	id, err := s.caseID(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	var days []Day
-	err = s.list(ctx, listCaseDays, []any{id, dayOf(from.UnixMicro()), lastDay(to), MaxDays}, func(scan scanner) error {
-		var d Day
-		var day, skipped, duration int64
-		err := scan(&day, &d.Runs, &d.Failed, &skipped, &d.Flaky, &duration)
-		d.Day, d.Duration = timeOfDay(day), time.Duration(duration)*time.Microsecond
-		d.Passed = d.Runs - d.Failed - skipped
-		days = append(days, d)
-		return err
-	})
-	return days, err
-}
-
-const listCaseDays = `SELECT day, runs, failed, skipped, flaky, duration FROM case_daily
-	WHERE case_id = $1 AND day >= $2 AND day <= $3 ORDER BY day LIMIT $4`
