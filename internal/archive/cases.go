@@ -217,7 +217,7 @@ var deleteCases = bulk{
 func (tx *transaction) writeChanges(
 	ctx context.Context, run *runRow, attempt int32, series string, changes []caseChange,
 ) (added int64, err error) {
-	var written, removed rows
+	var inserted, replaced, removed rows
 	var counts [numberWithdrawn + 1]int64
 	var flaky int64
 	for _, change := range changes {
@@ -230,9 +230,14 @@ func (tx *transaction) writeChanges(
 			counts[c.outcome]++
 			flaky += c.flaky
 			added++
-			written = append(written, []any{
+			row := []any{
 				c.created, c.run, int64(c.attempt), c.number, c.caseID, c.duration, c.line, c.detail, c.outcome, c.flaky,
-			})
+			}
+			if change.old == nil {
+				inserted = append(inserted, row)
+			} else {
+				replaced = append(replaced, row)
+			}
 		} else {
 			removed = append(removed, []any{change.old.created, change.old.run, int64(change.old.attempt), change.old.number})
 		}
@@ -241,7 +246,10 @@ func (tx *transaction) writeChanges(
 		return 0, nil
 	}
 	tx.touch(run.id)
-	if err := tx.run(ctx, upsertCases, written, nil); err != nil {
+	if err := tx.insert(ctx, "case_results", upsertCases, inserted); err != nil {
+		return 0, err
+	}
+	if err := tx.run(ctx, upsertCases, replaced, nil); err != nil {
 		return 0, err
 	}
 	if err := tx.run(ctx, deleteCases, removed, nil); err != nil {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"syscall"
@@ -71,5 +72,6 @@ func mayRetry(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code == pgDeadlock || pg.Code == pgSerializationFailure
 	}
-	return false
+	// The server had ended a connection that nobody used.
+	return errors.Is(err, sqldriver.ErrBadConn)
 }
