@@ -216,7 +216,7 @@ func TestWhoMayNotSeeOutputAnyMoreFollowsItNoLonger(t *testing.T) {
 			ctx := context.WithValue(t.Context(), userKey{}, user{token: viewer(t, namespace)})
 			may := func() bool { // as when what is remembered has expired
 				s := &server{identities: newIdentities(clients.AuthenticationV1().TokenReviews()), rights: newRights(clients.AuthorizationV1().SubjectAccessReviews())}
-				return s.stillMay(ctx, namespace)
+				return s.mayStill(ctx, []string{namespace}, toRun, toOutput)
 			}
 			if !may() {
 				t.Fatal("who may see output may not follow it")

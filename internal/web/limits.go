@@ -73,12 +73,24 @@ func (s *server) limited(next http.Handler) http.Handler {
 			unavailable(w, tooMany)
 			return
 		}
+		leave = sync.OnceFunc(leave)
 		defer leave()
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 		defer cancel()
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(requestTimeout + writeTimeout))
+		ctx = context.WithValue(ctx, leaveKey{}, leave)
 		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, wholeKey{}, r.Context())))
 	})
+}
+
+// leaveKey finds what ends that a request counts as one that is answered at once.
+type leaveKey struct{}
+
+// leaveRequests says that the answer has a limit of its own.
+func leaveRequests(ctx context.Context) {
+	if leave, ok := ctx.Value(leaveKey{}).(func()); ok {
+		leave()
+	}
 }
 
 // wholeKey finds the context of a request without the limit of time.

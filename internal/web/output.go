@@ -84,7 +84,7 @@ func (s *server) follow(ctx context.Context, run archive.Run, f followed, header
 			if err != nil || !live {
 				return err
 			}
-			if look%looksPerReview == 0 && !s.stillMay(ctx, run.Namespace) {
+			if look%looksPerReview == 0 && !s.mayStill(ctx, []string{run.Namespace}, toRun, toOutput) {
 				return errNothing
 			}
 			select {
@@ -130,20 +130,6 @@ func (s *server) look(ctx context.Context, uid string, f *followed, w *patientWr
 		err = w.Flush()
 	}
 	return live, err
-}
-
-// stillMay says whether the caller may see output of the namespace still.
-func (s *server) stillMay(ctx context.Context, namespace string) bool {
-	who, err := s.identities.of(ctx, userOf(ctx).token)
-	if err != nil {
-		return false
-	}
-	for _, right := range []string{toRun, toOutput} {
-		if may, err := s.rights.may(ctx, who, namespace, right); err != nil || !may {
-			return false
-		}
-	}
-	return true
 }
 
 // answersBytes describes an answer with bytes of a stream.

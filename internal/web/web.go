@@ -59,10 +59,12 @@ func New(options Options) (http.Handler, error) {
 		creator:    creator,
 		requests:   newGate(maxRequests, maxRequestsOfUser),
 		streams:    newGate(maxStreams, maxStreamsOfUser),
+		listeners:  newGate(maxListeners, maxListenersOfUser),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.changes = &changes{store: s.store, log: s.log}
 	return s.handler(), nil
 }
 
@@ -76,6 +78,9 @@ type server struct {
 	creator    *creator
 	// requests bounds those that are answered at once, and streams those of them that may take long.
 	requests, streams *gate
+	// listeners bounds who listens to events, and changes knows what they hear.
+	listeners *gate
+	changes   *changes
 }
 
 func (s *server) handler() http.Handler {
@@ -121,6 +126,7 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.registerOutput(api)
 	s.registerArtifacts(api)
 	s.registerCreate(api)
+	s.registerEvents(api)
 	return api.OpenAPI()
 }
 
