@@ -112,6 +112,10 @@ bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local 
 bench-scale: build envtest-binaries ## Measure the operator while finished runs are kept (KEPT=1000,5000: so many); needs no cluster
 	go run ./test/bench -only=scale -json=bin/bench-scale.json $(if $(KEPT),-kept=$(KEPT))
 
+.PHONY: bench-archive
+bench-archive: postgres ## Fill SQLite and PostgreSQL with CASES cases (10 million by default: an hour), and measure the archive; needs no cluster
+	go run ./test/archive $(if $(CASES),-cases=$(CASES))
+
 .PHONY: bench-readers
 bench-readers: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
 	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./internal/runner/program

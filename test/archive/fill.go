@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -32,8 +31,13 @@ type world struct {
 	now  time.Time
 }
 
-func newWorld(cases int, now time.Time) *world {
-	return &world{max(cases/casesOfRun, 1), now.Truncate(24 * time.Hour)}
+// newWorld goes on with the runs that are kept, if there are any.
+func newWorld(ctx context.Context, store *archive.Store, cases int) *world {
+	w := &world{max(cases/casesOfRun, 1), time.Now().Truncate(24 * time.Hour)}
+	if first, err := store.Run(ctx, uid(0)); err == nil {
+		w.now = first.Created.Add(daysBack * 24 * time.Hour)
+	}
+	return w
 }
 
 func uid(n int) string { return fmt.Sprintf("4a1f2c3d-0000-4000-8000-%012d", n) }
@@ -92,41 +96,61 @@ func (w *world) lines(n int) []archive.CaseLine {
 	return lines
 }
 
-// fill keeps what is not kept yet, the way in which the server does: states in batches, and the cases of each run in one chunk.
-func (w *world) fill(ctx context.Context, store *archive.Store) error {
+// Every so many batches of runs, rows are inserted without the archive.
+const (
+	batchesOfBare = 10
+	runsOfBare    = 50
+)
+
+// fill keeps what is not kept yet, the way in which the server does: states in batches, and the cases of each run in one chunk. In turn with
+// that it inserts bare rows.
+func (w *world) fill(ctx context.Context, store *archive.Store, bare *bare) (took ingest, err error) {
 	begin := w.kept(ctx, store)
-	started := time.Now()
-	var done atomic.Int64
 	for first := begin; first < w.runs; first += runsOfBatch {
 		last := min(first+runsOfBatch, w.runs)
-		var batch archive.Batch
-		for n := first; n < last; n++ {
-			run := w.run(n)
-			batch.Runs = append(batch.Runs, archive.RunState{
-				Run: run, Object: make([]byte, 1500),
-				Attempts: []archive.Attempt{{Number: 1, Job: run.Name + "-1", Pod: run.Name + "-1-x", Node: "node", Verdict: run.Verdict, Finished: run.Finished}},
-			})
+		began := time.Now()
+		if err := w.add(ctx, store, first, last); err != nil {
+			return took, err
 		}
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(writers)
-		for n := first; n < last; n++ {
-			group.Go(func() error { return w.push(groupCtx, store, n, &done) })
+		took.Took += time.Since(began)
+		took.Cases += (last - first) * casesOfRun
+		if first/runsOfBatch%batchesOfBare != 0 {
+			continue
 		}
-		if err := group.Wait(); err != nil {
-			return err
+		began = time.Now()
+		if err := bare.insert(ctx, runsOfBare); err != nil {
+			return took, err
 		}
-		// The watch comes last, so that a run whose state is kept has all of its cases.
-		if err := store.Apply(ctx, batch); err != nil {
-			return err
-		}
-		if first/runsOfBatch%20 == 0 {
-			fmt.Printf("%d of %d cases, %.0f a second\n", last*casesOfRun, w.runs*casesOfRun, float64(done.Load())/time.Since(started).Seconds())
-		}
+		took.BareTook += time.Since(began)
+		took.BareRows += runsOfBare * casesOfRun
+		took.rates()
+		fmt.Printf("\r  %d of %d cases, %.0f a second; bare rows %.0f a second ", last*casesOfRun, w.runs*casesOfRun, took.CasesSecond, took.BareSecond)
 	}
-	if done.Load() > 0 {
-		fmt.Printf("ingest: %.0f cases a second\n", float64(done.Load())/time.Since(started).Seconds())
+	if took.Cases > 0 {
+		fmt.Println()
 	}
-	return nil
+	took.rates()
+	return took, nil
+}
+
+// add keeps runs with all that belongs to them.
+func (w *world) add(ctx context.Context, store *archive.Store, first, last int) error {
+	var batch archive.Batch
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(writers)
+	for n := first; n < last; n++ {
+		run := w.run(n)
+		batch.Runs = append(batch.Runs, archive.RunState{
+			Run: run, Object: make([]byte, 1500),
+			Attempts: []archive.Attempt{{Number: 1, Job: run.Name + "-1", Pod: run.Name + "-1-x", Node: "node", Verdict: run.Verdict, Finished: run.Finished}},
+		})
+		group.Go(func() error { return w.push(groupCtx, store, n) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	// The watch comes last, so that a run whose state is kept has all of its cases.
+	return store.Apply(ctx, batch)
 }
 
 // kept is how many runs are kept with all of their cases.
@@ -143,12 +167,11 @@ func (w *world) kept(ctx context.Context, store *archive.Store) int {
 	return low / runsOfBatch * runsOfBatch
 }
 
-func (w *world) push(ctx context.Context, store *archive.Store, n int, done *atomic.Int64) error {
+func (w *world) push(ctx context.Context, store *archive.Store, n int) error {
 	data := make([]byte, casesOfRun*150)
 	_, err := store.AddChunk(ctx, archive.NewChunk{
 		Owner: w.owner(n), Stream: push.Stream{Kind: push.Cases}, Source: archive.FromRunner, Data: data, Cases: w.lines(n),
 		Chunk: archive.Chunk{Length: int64(len(data)), Size: 9000, Key: fmt.Sprintf("%s/%s/1/cases/0-%d", namespaceOf(n), uid(n), n)},
 	})
-	done.Add(casesOfRun)
 	return err
 }

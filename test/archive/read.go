@@ -12,24 +12,33 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
+// The lists that have a target.
+const (
+	pageOfRuns = "50 runs"
+	lastOfCase = "the last 100 of a case"
+	daysOfTest = "90 days of a test"
+	daysOfCase = "90 days of a case"
+)
+
 // read says how long a page of each list takes, at places chosen at random.
-func (w *world) read(ctx context.Context, store *archive.Store, times int) error {
+func (w *world) read(ctx context.Context, store *archive.Store, times int) ([]listTimes, error) {
 	random := rand.New(rand.NewPCG(2, 3))
+	var lists []listTimes
 	for _, list := range w.lists(ctx, store, random) {
 		took := make([]time.Duration, times)
 		for i := range took {
 			begin := time.Now()
 			if err := list.read(random.IntN(w.runs)); err != nil {
-				return fmt.Errorf("%s: %w", list.name, err)
+				return nil, fmt.Errorf("%s: %w", list.name, err)
 			}
 			took[i] = time.Since(begin)
 		}
-		if times > 0 {
-			slices.Sort(took)
-			fmt.Printf("%-40s p50 %8v  p99 %8v\n", list.name, took[times/2].Round(10*time.Microsecond), took[times*99/100].Round(10*time.Microsecond))
-		}
+		slices.Sort(took)
+		lists = append(lists, listTimes{
+			list.name, took[times/2].Round(10 * time.Microsecond), took[times*99/100].Round(10 * time.Microsecond),
+		})
 	}
-	return nil
+	return lists, nil
 }
 
 type list struct {
@@ -60,7 +69,7 @@ func (w *world) lists(ctx context.Context, store *archive.Store, random *rand.Ra
 		all = append(all, namespaceOf(n))
 	}
 	return []list{
-		{"50 runs", runs(func(int) archive.Filter { return archive.Filter{} })},
+		{pageOfRuns, runs(func(int) archive.Filter { return archive.Filter{} })},
 		{"50 runs of a namespace", runs(func(n int) archive.Filter { return archive.Filter{Namespace: namespaceOf(n)} })},
 		{"50 runs of nine namespaces", runs(func(int) archive.Filter { return archive.Filter{Namespaces: all[1:]} })},
 		{"50 runs of a test", runs(func(n int) archive.Filter { return archive.Filter{Namespace: namespaceOf(n), Series: seriesOf(n)} })},
@@ -70,15 +79,15 @@ func (w *world) lists(ctx context.Context, store *archive.Store, random *rand.Ra
 		{"100 cases of a run", cases()},
 		{"failed cases of a run", cases(results.Failed, results.Errored)},
 		{"streams of a run", func(n int) error { _, _, err := store.Streams(ctx, uid(n), 1, push.Stream{}, 100); return err }},
-		{"the last 100 of a case", func(n int) error {
+		{lastOfCase, func(n int) error {
 			_, _, err := store.CaseHistory(ctx, name(n), archive.HistoryKey{}, 100)
 			return err
 		}},
-		{"90 days of a test", func(n int) error {
+		{daysOfTest, func(n int) error {
 			_, err := store.Trend(ctx, namespaceOf(n), seriesOf(n), w.now.AddDate(0, 0, -daysBack), w.now.AddDate(0, 0, 1))
 			return err
 		}},
-		{"90 days of a case", func(n int) error {
+		{daysOfCase, func(n int) error {
 			_, err := store.CaseTrend(ctx, name(n), w.now.AddDate(0, 0, -daysBack), w.now.AddDate(0, 0, 1))
 			return err
 		}},

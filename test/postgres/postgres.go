@@ -28,6 +28,8 @@ type Server struct {
 	PID  int
 	cmd  *exec.Cmd
 	done chan struct{}
+	// isKept means that the folder outlives the server.
+	isKept bool
 	// databases counts those that were made.
 	databases atomic.Int64
 }
@@ -44,8 +46,23 @@ func Start(ctx context.Context, settings ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Folder: folder, done: make(chan struct{})}
-	who, err := owner(folder)
+	return begin(ctx, bin, &Server{Folder: folder, done: make(chan struct{})}, settings)
+}
+
+// StartIn is Start for a folder that outlives the server: what is in its databases is there again the next time. Its path is a short one.
+func StartIn(ctx context.Context, folder string, settings ...string) (*Server, error) {
+	bin, err := folderOfPrograms()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return nil, err
+	}
+	return begin(ctx, bin, &Server{Folder: folder, isKept: true, done: make(chan struct{})}, settings)
+}
+
+func begin(ctx context.Context, bin string, s *Server, settings []string) (*Server, error) {
+	who, err := owner(s.Folder)
 	if err == nil {
 		err = s.start(ctx, bin, who, settings)
 	}
@@ -92,11 +109,8 @@ func owner(folder string) (*syscall.Credential, error) {
 
 func (s *Server) start(ctx context.Context, bin string, who *syscall.Credential, settings []string) error {
 	data := filepath.Join(s.Folder, "data")
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata="+data, "--username=test", "--auth=trust", "--encoding=UTF8",
-		"--no-sync", "--locale=C.UTF-8")
-	initdb.Dir, initdb.SysProcAttr = s.Folder, processOf(who)
-	if output, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, output)
+	if err := s.makeData(ctx, bin, data, who); err != nil {
+		return err
 	}
 	args := []string{"-D", data, "-k", s.Folder, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"}
 	for _, setting := range settings {
@@ -116,6 +130,20 @@ func (s *Server) start(ctx context.Context, bin string, who *syscall.Credential,
 		close(s.done)
 	}()
 	return s.waitUntilReady(ctx, &log)
+}
+
+// makeData makes the folder of the data, unless a server made it before.
+func (s *Server) makeData(ctx context.Context, bin, data string, who *syscall.Credential) error {
+	if _, err := os.Stat(filepath.Join(data, "PG_VERSION")); s.isKept && err == nil {
+		return nil
+	}
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata="+data, "--username=test", "--auth=trust", "--encoding=UTF8",
+		"--no-sync", "--locale=C.UTF-8")
+	initdb.Dir, initdb.SysProcAttr = s.Folder, processOf(who)
+	if output, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, output)
+	}
+	return nil
 }
 
 func (s *Server) waitUntilReady(ctx context.Context, log *bytes.Buffer) error {
@@ -152,12 +180,32 @@ func (s *Server) NewDatabase(ctx context.Context) (string, error) {
 	return s.url(name), err
 }
 
-// Stop ends the server, whoever is still connected, and removes its folder.
+// Database is the URL of a database with a name, which is made if there is none.
+func (s *Server) Database(ctx context.Context, name string) (string, error) {
+	db, err := sql.Open("pgx", s.url("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	var found int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM pg_database WHERE datname = $1", name).Scan(&found); err != nil {
+		return "", err
+	}
+	if found == 0 {
+		_, err = db.ExecContext(ctx, "CREATE DATABASE "+name)
+	}
+	return s.url(name), err
+}
+
+// Stop ends the server, whoever is still connected, and removes its folder, unless it outlives the server.
 func (s *Server) Stop() error {
 	if s.cmd != nil && s.cmd.Process != nil {
 		// SIGINT is what PostgreSQL calls a fast shutdown. It lets its children end.
 		s.cmd.Process.Signal(syscall.SIGINT) //nolint:errcheck // it may have ended
 		<-s.done
+	}
+	if s.isKept {
+		return nil
 	}
 	return os.RemoveAll(s.Folder)
 }
