@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // interval says when a test was told to stop, as exactly as that is known. Kubernetes stores whole seconds, and not always the time of the
@@ -39,19 +41,34 @@ func deadlineOf(seen Observation) interval {
 // down to what Kubernetes did to the pod, unless the test had ended long before that. If the times do not decide, the runner's report does,
 // except for a container with a preStop hook: a hook can stop a test without a signal. See docs/decisions/stopping.md.
 func testEndedBefore(seen Observation, stop interval) bool {
-	end, report := testContainer(seen).Terminated, seen.Report
-	switch {
-	case end == nil, end.FinishedAt.IsZero(): // the node does not know how it ended
+	container, report := testContainer(seen).Terminated, seen.Report
+	if container == nil || container.FinishedAt.IsZero() { // the node does not know how it ended
 		return false
+	}
+	end := endOf(container, report)
+	switch {
 	case report != nil && report.Stopped != "":
-		return end.FinishedAt.Time.Before(stop.earliest.Add(-reportMargin))
-	case end.FinishedAt.Time.Before(stop.earliest):
+		return end.Before(stop.earliest.Add(-reportMargin))
+	case end.Before(stop.earliest):
 		return true
-	case end.FinishedAt.After(stop.latest):
+	case end.After(stop.latest):
 		return false
 	default:
 		return report != nil && report.Final && !hasPreStopHook(seen)
 	}
+}
+
+// endOf is when the test ended. Its container ends later if the runner pushes to the archive what is left. The exit code is the test's own
+// unless the kubelet has killed the runner meanwhile.
+func endOf(container *corev1.ContainerStateTerminated, report *results.Report) time.Time {
+	finished := container.FinishedAt.Time
+	if report == nil || !report.Final || report.Archive == nil || container.ExitCode == exitKilled {
+		return finished
+	}
+	if pushed := finished.Sub(report.Archive.Ended); pushed < 0 || pushed > results.LongestPush+reportMargin {
+		return finished
+	}
+	return report.Archive.Ended
 }
 
 func hasPreStopHook(seen Observation) bool {

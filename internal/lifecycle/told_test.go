@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 // toldToStop are the ways in which a test is stopped by something that happens to its pod, ten seconds after it began, and the state that
@@ -65,6 +66,11 @@ func TestWhatWasToldToStopHasNotFinishedWhateverItsExitCode(t *testing.T) {
 		"in the same second, and there is no runner":       {"None", 10 * time.Second, "", none, ""},
 		"later, by a signal that the runner does not know": {"", 12 * time.Second, reported(noFormat), none, ""},
 		"later, and there is no runner":                    {"None", 12 * time.Second, "", none, ""},
+		"later, since it pushed what was left":             {"", 12 * time.Second, reported(noFormat, pushedAfter(9*time.Second)), none, own},
+		"it was stopped, and pushed what was left":         {"", 12 * time.Second, reported(noFormat, pushedAfter(11*time.Second)), none, ""},
+		"a push that took longer than any can":             {"", 2 * time.Minute, reported(noFormat, pushedAfter(9*time.Second)), none, ""},
+		"it says that it ended after its container":        {"", 12 * time.Second, reported(noFormat, pushedAfter(13*time.Second)), none, ""},
+		"its pushing runner was not done with its report":  {"", 12 * time.Second, reported(noFormat, notFinal, pushedAfter(9*time.Second)), none, ""},
 	}
 	for how, told := range toldToStop {
 		for name, test := range tests {
@@ -81,6 +87,17 @@ func TestWhatWasToldToStopHasNotFinishedWhateverItsExitCode(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+func pushedAfter(ended time.Duration) func(*results.Report) {
+	return func(report *results.Report) { report.Archive = &results.Archive{Ended: t0.Add(ended)} }
+}
+
+func TestARunnerThatIsKilledWhileItPushesDoesNotSayHowItsTestEnded(t *testing.T) {
+	seen := toldScene("", nil, exited(exitKilled, 12*time.Second), saying(reported(noFormat, pushedAfter(9*time.Second))), overDeadlineAt(10*time.Second))
+	if got := words(Decide(seen.look(), t0.Add(time.Minute)).State); got != "Finished TimedOut RunTimeout" {
+		t.Errorf("it says %q", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package results
 
 import (
 	"encoding/hex"
+	"time"
 )
 
 // Archive says what the server should have of a test, so that what it lacks, or what was altered, can be found.
@@ -10,7 +11,12 @@ type Archive struct {
 	Output, Cases Sum
 	// Error says why the server has not got all; empty if it has, or if that is not known yet.
 	Error string
+	// Ended is when the test had ended and what was left began to be pushed, by the node's clock in whole seconds; zero if that is not known.
+	Ended time.Time
 }
+
+// LongestPush is how long the runner pushes what is left when the test has ended.
+const LongestPush = time.Minute
 
 // Sum is the length of a stream in bytes, and its SHA-256 in lower-case hex; zero for a stream that was not read.
 type Sum struct {
@@ -22,6 +28,7 @@ type encodedArchive struct {
 	Output Sum    `json:"output,omitzero"`
 	Cases  Sum    `json:"cases,omitzero"`
 	Error  string `json:"error,omitempty"`
+	Ended  int64  `json:"ended,omitempty"`
 }
 
 const (
@@ -29,20 +36,30 @@ const (
 	maxArchiveError = 96
 	// maxLength is more than anybody keeps of a stream.
 	maxLength = 1 << 50
+	// maxEnded is in the year 10889, so that times can be compared.
+	maxEnded = 1 << 48 / 1000
 )
 
 func (a *Archive) encode() *encodedArchive {
 	if a == nil {
 		return nil
 	}
-	return &encodedArchive{a.Output, a.Cases, Cut(a.Error, maxArchiveError)}
+	encoded := &encodedArchive{Output: a.Output, Cases: a.Cases, Error: Cut(a.Error, maxArchiveError)}
+	if !a.Ended.IsZero() {
+		encoded.Ended = a.Ended.Unix()
+	}
+	return encoded
 }
 
 func (a *encodedArchive) decode() *Archive {
 	if a == nil {
 		return nil
 	}
-	return &Archive{a.Output.believed(), a.Cases.believed(), Cut(a.Error, MaxMessage)}
+	decoded := &Archive{Output: a.Output.believed(), Cases: a.Cases.believed(), Error: Cut(a.Error, MaxMessage)}
+	if a.Ended > 0 && a.Ended < maxEnded {
+		decoded.Ended = time.Unix(a.Ended, 0)
+	}
+	return decoded
 }
 
 // believed is the sum if it can be one.

@@ -22,7 +22,7 @@ func aReport() *Report {
 	report.Add(Case{Name: "flaky", Outcome: Passed, Flaky: true, Message: "not at first", Location: "t/a.t:9"})
 	report.Also = "1 of 2 TAP cases failed: <b>"
 	sum := Sum{1 << 40, strings.Repeat("0123456789abcdef", 4)}
-	report.Archive = &Archive{Output: sum, Cases: Sum{0, sum.SHA256}, Error: "the server answered 403: <no>"}
+	report.Archive = &Archive{Output: sum, Cases: Sum{0, sum.SHA256}, Error: "the server answered 403: <no>", Ended: time.Unix(1_700_000_000, 0)}
 	report.Note(PlanNotReached, "planned 5, ran 4")
 	return report
 }
@@ -111,7 +111,7 @@ func TestAReportFitsWhateverItHolds(t *testing.T) {
 	report := &Report{NotStarted: noise(1000), Also: noise(1000)}
 	report.Note(BailedOut, noise(1000))
 	sum := Sum{1 << 50, strings.Repeat("0123456789abcdef", 4)}
-	report.Archive = &Archive{Output: sum, Cases: sum, Error: noise(1000)}
+	report.Archive = &Archive{Output: sum, Cases: sum, Error: noise(1000), Ended: time.Unix(1_700_000_000, 0)}
 	for range 60 {
 		report.Add(Case{Name: noise(100), Suite: noise(100), Outcome: Failed, Message: noise(1000), Location: noise(1000)})
 	}
@@ -225,6 +225,9 @@ func TestASumThatCannotBeIsNotBelieved(t *testing.T) {
 		`{"testrun":1,"archive":{"cases":{"length":7,"sha256":"` + hash[1:] + `<"}}}`:               {},
 		`{"testrun":1,"archive":{"cases":{"length":7},"error":"a\u001b[31mb"}}`:                     {Error: "ab"},
 		`{"testrun":1,"archive":{"error":"` + strings.Repeat("x", 5000) + `"}}`:                     {Error: strings.Repeat("x", MaxMessage-len(mark)) + mark},
+		`{"testrun":1,"archive":{"ended":1700000000}}`:                                              {Ended: time.Unix(1_700_000_000, 0)},
+		`{"testrun":1,"archive":{"ended":9223372036854775807}}`:                                     {},
+		`{"testrun":1,"archive":{"ended":-1}}`:                                                      {},
 		`{"testrun":1,"archive":{"output":{"length":9223372036854775807,"sha256":"` + hash + `"}}}`: {},
 	} {
 		if got, ok := Decode(text); !ok || !reflect.DeepEqual(got.Archive, want) {

@@ -90,6 +90,7 @@ func (a *archive) end(reports *reporting, report *results.Report) error {
 		return reports.end(report)
 	}
 	report.Archive = a.pusher.Sums(report.Format)
+	report.Archive.Ended = time.Now()
 	failed := reports.end(report)
 	if err := a.pusher.Finish(); err != nil {
 		report.Archive.Error = err.Error()

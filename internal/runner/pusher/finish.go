@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"github.com/testrun-dev/testrun/internal/push"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 const (
 	// stalled is how long the server may take nothing after the test has ended. The rest is not pushed then.
 	stalled = 3 * time.Second
-	// atMost is how long the last push may take in all.
-	atMost = time.Minute
 	// lastWords is the part of that time that is left to say what was not pushed.
 	lastWords = 2 * time.Second
 	// look is how often that is looked at.
@@ -68,7 +67,7 @@ func (p *Pusher) Finish() error {
 func (p *Pusher) until(begun time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	until := begun.Add(atMost)
+	until := begun.Add(results.LongestPush)
 	if !p.stopBy.IsZero() && p.stopBy.Before(until) {
 		return p.stopBy
 	}

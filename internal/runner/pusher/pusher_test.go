@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/testrun-dev/testrun/internal/push"
+	"github.com/testrun-dev/testrun/internal/results"
 )
 
 func TestAStopLimitsTheLastPush(t *testing.T) {
@@ -19,10 +20,10 @@ func TestAStopLimitsTheLastPush(t *testing.T) {
 		stops []time.Duration
 		want  time.Duration
 	}{
-		"no stop":           {nil, atMost},
+		"no stop":           {nil, results.LongestPush},
 		"a stop":            {[]time.Duration{time.Second}, time.Second},
 		"the first of them": {[]time.Duration{2 * time.Second, 5 * time.Second}, 2 * time.Second},
-		"a stop long after": {[]time.Duration{time.Hour}, atMost},
+		"a stop long after": {[]time.Duration{time.Hour}, results.LongestPush},
 		"a stop in between": {[]time.Duration{time.Hour, time.Second}, time.Second},
 	} {
 		p := &Pusher{}
