@@ -3,7 +3,6 @@
 package program
 
 import (
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -39,8 +38,6 @@ func openArchive(opts runner.Options) *archive {
 		o.ArtifactsError = folder.Make(o.Artifacts)
 	}
 	a.pusher, a.wrong = pusher.New(o)
-	// What is pushed takes up memory that the collector does not see. In return it lets the heap grow by half before it works, and not to twice.
-	debug.SetGCPercent(50)
 	return a
 }
 
