@@ -108,6 +108,16 @@ const firstUnsettled = `SELECT r.resource_version FROM attempts a JOIN runs r ON
 	WHERE a.settled = 0 AND a.seen_ended > 0 AND r.resource_version <> ''
 	ORDER BY length(r.resource_version), r.resource_version LIMIT 1`
 
+// HasEnded says whether an attempt is known to have ended.
+func (s *Store) HasEnded(ctx context.Context, uid string, number int32) (bool, error) {
+	var seen int64
+	err := s.get(ctx, "SELECT a.seen_ended FROM attempts a JOIN runs r ON r.id = a.run_id WHERE r.uid = $1 AND a.number = $2", []any{uid, number}, &seen)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return seen > 0, err
+}
+
 // Settle says that the output of an attempt has been dealt with. note says in words what of it is missing and why; empty if nothing is.
 func (s *Store) Settle(ctx context.Context, uid string, number int32, note string) error {
 	return s.transact(ctx, func(tx *transaction) error {

@@ -23,6 +23,7 @@ import (
 type PushStore interface {
 	ChunkStore
 	RunReader
+	HasEnded(ctx context.Context, uid string, attempt int32) (bool, error)
 	SetProgress(ctx context.Context, progress []archive.AttemptProgress) error
 	SetEnd(ctx context.Context, owner archive.Owner, end push.End) ([]archive.StreamState, error)
 	SetCut(ctx context.Context, owner archive.Owner, stream push.Stream, source archive.Source, reason string) error
@@ -155,7 +156,14 @@ func (p *Push) ownerOf(ctx context.Context, header http.Header, attempt push.Att
 	if !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > maxToken {
 		return archive.Owner{}, &Denial{true, "the request has no bearer token: send that of " + push.TokenFile}
 	}
-	owner, err := p.reviewer.Review(ctx, token)
+	owner, err := p.reviewer.Review(ctx, token, reviewTTL)
+	if err != nil {
+		return archive.Owner{}, err
+	}
+	ended, err := p.store.HasEnded(ctx, owner.UID, owner.Attempt)
+	if err == nil && ended {
+		owner, err = p.reviewer.Review(ctx, token, endedTTL)
+	}
 	if err != nil {
 		return archive.Owner{}, err
 	}

@@ -312,9 +312,9 @@ func (w *world) allBlobs() []string {
 }
 
 // watched stores a run as the watch does.
-func (w *world) watched(run *v1alpha1.TestRun) {
+func (w *world) watched(run *v1alpha1.TestRun, attempts ...archive.Attempt) {
 	w.Helper()
-	err := w.store.Apply(w.Context(), archive.Batch{Runs: []archive.RunState{{Run: archive.Run{
+	err := w.store.Apply(w.Context(), archive.Batch{Runs: []archive.RunState{{Attempts: attempts, Run: archive.Run{
 		UID: string(run.UID), Namespace: run.Namespace, Name: run.Name, Series: run.Name, Created: run.CreationTimestamp.Time,
 		ResourceVersion: run.ResourceVersion,
 	}}}})

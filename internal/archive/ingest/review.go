@@ -27,9 +27,9 @@ import (
 
 // Reviewer says who pushes.
 type Reviewer interface {
-	// Review returns the attempt whose pod has that token. The error is a *Denial if there is none; any other error says nothing about the
-	// token.
-	Review(ctx context.Context, token string) (archive.Owner, error)
+	// Review returns the attempt whose pod has that token, as it was known at most age ago. The error is a *Denial if there is none; any other
+	// error says nothing about the token.
+	Review(ctx context.Context, token string, age time.Duration) (archive.Owner, error)
 }
 
 // Denial means that a token may push nothing.
@@ -53,8 +53,7 @@ type RunReader interface {
 
 // PodReviewer asks the API server: a TokenReview names the pod, and the pod names its attempt.
 //
-// What a token may do is remembered for a while, so it may go on for that long after its pod is gone. The number of reviews is bounded, since
-// anyone who reaches the port can make a token up.
+// What a token may do is remembered for a while. The number of reviews is bounded, since anyone who reaches the port can make a token up.
 type PodReviewer struct {
 	client client.Client
 	kept   RunReader
@@ -69,6 +68,8 @@ type PodReviewer struct {
 
 const (
 	reviewTTL = time.Minute
+	// endedTTL is the same for the token of an attempt that has ended: its pod may be gone.
+	endedTTL = time.Second
 	// denialTTL is how long it is remembered that a token is denied.
 	denialTTL = 2 * time.Second
 	// maxReviewed is how many tokens are remembered.
@@ -91,13 +92,14 @@ func NewPodReviewer(api client.Client, kept RunReader) *PodReviewer {
 type review struct {
 	owner  archive.Owner
 	denial *Denial
+	at     time.Time
 }
 
 // Review asks the API server, or remembers what it has said.
-func (r *PodReviewer) Review(ctx context.Context, token string) (archive.Owner, error) {
+func (r *PodReviewer) Review(ctx context.Context, token string, age time.Duration) (archive.Owner, error) {
 	hash := sha256.Sum256([]byte(token))
 	key := string(hash[:])
-	if known, ok := r.reviewed.Get(key); ok {
+	if known, ok := r.reviewed.Get(key); ok && time.Since(known.(review).at) <= age {
 		return known.(review).result()
 	}
 	// Who asked first may hang up, and others wait for the answer.
@@ -128,8 +130,9 @@ func (r *PodReviewer) ask(ctx context.Context, key, token string) (review, error
 	if !r.limit.Allow() {
 		return review{}, errBusy
 	}
-	owner, err := r.ownerOf(ctx, token)
-	answer, ttl := review{owner: owner}, r.ttl
+	answer, ttl := review{at: time.Now()}, r.ttl
+	var err error
+	answer.owner, err = r.ownerOf(ctx, token)
 	if err != nil {
 		if !errors.As(err, &answer.denial) {
 			return review{}, err

@@ -15,9 +15,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 var output = push.Stream{Kind: push.Output}
@@ -185,6 +187,25 @@ func TestWhoPushesIsRememberedForAWhile(t *testing.T) {
 	w.expect(http.StatusNoContent)(r.chunk(output, 4, " and more"))
 	if got := r.kept(output); got != "text and more" {
 		t.Errorf("kept is %q", got)
+	}
+}
+
+func TestATokenOfAnAttemptThatHasEndedIsNotRemembered(t *testing.T) {
+	w := newWorld(t)
+	w.reviewer.ttl = time.Hour
+	run := w.addRun(w.namespace, "smoke")
+	pod := w.podOf(run, 1, nil)
+	r := w.pusherOf(run, 1, pod)
+	w.expect(http.StatusNoContent)(r.chunk(output, 0, "text"))
+	w.watched(run, archive.Attempt{Number: 1, Verdict: "Error", Finished: time.Now()})
+	w.expect(http.StatusNoContent)(r.chunk(output, 4, " and more")) // its pod is still there
+	w.remove(pod)
+	code := http.StatusNoContent
+	for begun := time.Now(); code == http.StatusNoContent && time.Since(begun) < reviewTTL/2; kit.Pause(t.Context(), endedTTL/10) {
+		code, _ = r.chunk(output, 4, " and more")
+	}
+	if code != http.StatusForbidden && code != http.StatusUnauthorized {
+		t.Errorf("its token still works when its pod is gone: %d", code)
 	}
 }
 
