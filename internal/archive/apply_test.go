@@ -190,7 +190,7 @@ func TestWhatAStateShowsIsRead(t *testing.T) {
 			}
 			cases, _, err := s.Cases(t.Context(), CaseQuery{UID: uidOf(1), Attempt: 1})
 			must(t, err)
-			want := CaseResult{Number: 1, Name: "one", Outcome: results.Failed, Message: "why", Location: "a.t:1"}
+			want := CaseResult{Number: 1, Name: "one", Outcome: results.Failed, Message: "why", Location: "a.t:1", Mark: MarkNew}
 			if len(cases) != 2 || cases[0] != want {
 				t.Errorf("the cases are %+v", cases)
 			}

@@ -116,6 +116,9 @@ type CaseResult struct {
 	Location string
 	Message  string
 	Flaky    bool
+	// Mark and FailingSince are read only: see Store.Cases.
+	Mark         Mark
+	FailingSince RunRef
 }
 
 // CaseName says which case it is: the same one in many runs.

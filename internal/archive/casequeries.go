@@ -25,7 +25,7 @@ type CaseQuery struct {
 	Limit int
 }
 
-// Cases lists cases of an attempt by their numbers.
+// Cases lists cases of an attempt by their numbers. A case has a Mark as long as no newer run, and no later attempt, has told how it ended.
 func (s *Store) Cases(ctx context.Context, query CaseQuery) (cases []CaseResult, more bool, err error) {
 	var id, created int64
 	if err := s.get(ctx, "SELECT id, created FROM runs WHERE uid = $1", []any{query.UID}, &id, &created); err != nil {
@@ -35,8 +35,10 @@ func (s *Store) Cases(ctx context.Context, query CaseQuery) (cases []CaseResult,
 	err = s.list(ctx, listCases(s.dialect, query.Outcomes), args, func(scan scanner) error {
 		var c CaseResult
 		var outcome, duration int64
-		err := scan(&c.Number, &c.Suite, &c.Name, &outcome, &duration, &c.Flaky, &c.Location, &c.Message)
+		var m marking
+		err := scan(append(m.columns(), &c.Number, &c.Suite, &c.Name, &outcome, &duration, &c.Flaky, &c.Location, &c.Message)...)
 		c.Outcome, c.Duration = outcomeOf(outcome), time.Duration(duration)*time.Microsecond
+		m.mark(&c, id, outcome)
 		cases = append(cases, c)
 		return err
 	})
@@ -62,8 +64,8 @@ func listCases(in dialect, outcomes []results.Outcome) string {
 			}
 		}
 	}
-	return `SELECT c.number, d.suite, d.name, c.outcome, c.duration, c.flaky, coalesce(t.location, ''), coalesce(t.message, '')
-		FROM case_results c` + index + ` JOIN case_defs d ON d.id = c.case_id LEFT JOIN details t ON t.id = c.detail_id
+	return `SELECT ` + markColumns + `, c.number, d.suite, d.name, c.outcome, c.duration, c.flaky, coalesce(t.location, ''), coalesce(t.message, '')
+		FROM case_results c` + index + ` JOIN case_defs d ON d.id = c.case_id LEFT JOIN details t ON t.id = c.detail_id` + markJoins + `
 		WHERE c.created = $1 AND c.run_id = $2 AND c.attempt = $3 AND c.number > $4` + condition + ` ORDER BY c.number LIMIT $5`
 }
 

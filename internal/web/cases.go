@@ -21,6 +21,23 @@ type Case struct {
 	Location string  `json:"location,omitempty"`
 	Message  string  `json:"message,omitempty" doc:"Why it did not pass."`
 	Flaky    bool    `json:"flaky,omitempty" doc:"It passed after it had failed in the same run."`
+
+	Mark         string  `json:"mark,omitempty" enum:"new,failing,fixed,flaky" doc:"What is remarkable, compared with the run before in which it was not skipped: new (it fails, and did not before), failing (it fails as before), fixed (it passed, and failed before), flaky (it passed after it had failed in the same run). Once the case has ended in a newer run of the series, or in a later attempt, only flaky is said here: its history says the rest."`
+	FailingSince *RunRef `json:"failingSince,omitempty" doc:"Since which run it fails, if it failed before."`
+}
+
+// RunRef names a run.
+type RunRef struct {
+	UID     string    `json:"uid,omitempty" doc:"None if the run is not kept any more."`
+	Run     string    `json:"run,omitempty"`
+	Created time.Time `json:"created"`
+}
+
+func refOf(ref archive.RunRef) *RunRef {
+	if ref == (archive.RunRef{}) {
+		return nil
+	}
+	return &RunRef{ref.UID, ref.Name, ref.Created.UTC()}
 }
 
 // OfAttempt is the parameter that names an attempt.
@@ -85,7 +102,7 @@ func (s *server) cases(ctx context.Context, run archive.Run, input *casesInput) 
 	for _, c := range cases {
 		output.Body.Items = append(output.Body.Items, Case{
 			Number: c.Number, Suite: c.Suite, Name: c.Name, Outcome: string(c.Outcome), Seconds: c.Duration.Seconds(),
-			Location: c.Location, Message: c.Message, Flaky: c.Flaky,
+			Location: c.Location, Message: c.Message, Flaky: c.Flaky, Mark: string(c.Mark), FailingSince: refOf(c.FailingSince),
 		})
 	}
 	if more && len(cases) > 0 {

@@ -210,3 +210,34 @@ func TestTheHistoryOfACase(t *testing.T) {
 		t.Errorf("the series is %+v alone, and %+v in the list", one, series.Items[0])
 	}
 }
+
+func TestCasesSayHowTheyStandToTheRunBefore(t *testing.T) {
+	w := newWorld(t)
+	namespace := apiserver.Namespace(t)
+	token := viewer(t, namespace)
+	var runs []string
+	for n, outcomes := range []map[string]results.Outcome{
+		{"breaks": results.Passed, "broken": results.Failed, "mended": results.Errored},
+		{"breaks": results.Failed, "broken": results.Failed, "mended": results.Passed},
+	} {
+		state := w.run(namespace, fmt.Sprint("run-", n))
+		state.Run.Created = begin.Add(time.Duration(n) * time.Hour)
+		w.keep(state)
+		var cases []push.Case
+		for i, name := range []string{"breaks", "broken", "mended"} {
+			cases = append(cases, push.Case{Number: int64(i + 1), Name: name, Outcome: outcomes[name]})
+		}
+		w.keepCases(state.Run, cases...)
+		runs = append(runs, state.Run.UID)
+	}
+	got := read[CaseList](w, token, "/api/v1/runs/"+runs[1]+"/cases")
+	want := RunRef{runs[0], "run-0", begin}
+	if len(got.Items) != 3 || got.Items[0].Mark != "new" || got.Items[1].Mark != "failing" || *got.Items[1].FailingSince != want || got.Items[2].Mark != "fixed" {
+		t.Errorf("the cases are %+v", got.Items)
+	}
+	for _, c := range read[CaseList](w, token, "/api/v1/runs/"+runs[0]+"/cases").Items {
+		if c.Mark != "" || c.FailingSince != nil {
+			t.Errorf("in the older run a case is %+v", c)
+		}
+	}
+}
