@@ -13,6 +13,7 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/postgres"
 )
 
 // asked is how each operation of the document is asked for, and what right it needs in the run's namespace.
@@ -69,7 +70,27 @@ func endpoints(t *testing.T) []endpoint {
 }
 
 func TestWhoSeesWhat(t *testing.T) {
-	w := newWorld(t)
+	t.Run("SQLite", func(t *testing.T) { tryWhoSeesWhat(newWorld(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) {
+		server, err := postgres.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := server.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		database, err := server.NewDatabase(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tryWhoSeesWhat(newWorldOn(t, database))
+	})
+}
+
+func tryWhoSeesWhat(w *world) {
+	t := w.T
 	names := namespaces(t, 3)
 	ours, theirs, users := names[0], names[1], names[2]
 	here, there := w.full(ours, "smoke"), w.full(theirs, "secret")

@@ -22,7 +22,7 @@ import (
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
 
-// world is an archive in SQLite with its API, in front of a real API server.
+// world is an archive with its API, in front of a real API server.
 type world struct {
 	*testing.T
 	store  *archive.Store
@@ -34,7 +34,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	store, err := archive.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "archive.db"))
+	return newWorldOn(t, "sqlite:"+filepath.Join(t.TempDir(), "archive.db"))
+}
+
+func newWorldOn(t *testing.T, database string) *world {
+	t.Helper()
+	store, err := archive.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}
