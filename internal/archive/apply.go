@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
@@ -205,6 +206,7 @@ func (a *applying) tidy(run *Run) {
 	}
 	old, isKept := a.old[run.UID]
 	if !isKept {
+		tidyTimes(run)
 		return
 	}
 	// What never changes of an object is as it was first.
@@ -212,12 +214,28 @@ func (a *applying) tidy(run *Run) {
 	if run.Deleted.IsZero() && !a.batch.Restored {
 		run.Deleted = timeOf(old.deleted)
 	}
+	tidyTimes(run)
 }
 
-// endedOf is when the retention of a run begins to count; 0 if it does not yet.
-func endedOf(run *Run) int64 {
-	if run.Finished.IsZero() {
-		return microseconds(run.Deleted)
+// tidyTimes corrects the one time that comes from the clock of this program: a run is not deleted before it was created and started.
+func tidyTimes(run *Run) {
+	if !run.Deleted.IsZero() {
+		run.Deleted = latest(run.Deleted, run.Created, run.Started)
 	}
-	return microseconds(run.Finished)
+}
+
+// endedOf is when the retention of a run begins to count; 0 if it does not yet. When it was created says the API server. The other times come
+// from clocks that may be behind.
+func endedOf(run *Run) int64 {
+	switch {
+	case !run.Finished.IsZero():
+		return microseconds(latest(run.Finished, run.Created))
+	case !run.Deleted.IsZero():
+		return microseconds(latest(run.Deleted, run.Created))
+	}
+	return 0
+}
+
+func latest(times ...time.Time) time.Time {
+	return slices.MaxFunc(times, time.Time.Compare)
 }

@@ -167,7 +167,7 @@ func (tx *transaction) changesOf(
 	if err != nil {
 		return nil, err
 	}
-	detailIDs, err := tx.detailIDs(ctx, inOrder(numbers, details))
+	detailIDs, err := tx.detailIDs(ctx, run, inOrder(numbers, details))
 	if err != nil {
 		return nil, err
 	}

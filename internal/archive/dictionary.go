@@ -55,12 +55,13 @@ var selectDetails = bulk{
 var insertDetails = bulk{
 	columns: "hash bytea, today integer, location text, message text",
 	text: `INSERT INTO details (hash, used, location, message) SELECT x.hash, x.today, x.location, x.message
-		FROM {rows} WHERE true ON CONFLICT (hash) DO UPDATE SET used = excluded.used`,
+		FROM {rows} WHERE true ON CONFLICT (hash) DO UPDATE
+		SET used = CASE WHEN excluded.used > details.used THEN excluded.used ELSE details.used END`,
 }
 
-// detailIDs are the ids of details; 0 for an empty one.
-func (tx *transaction) detailIDs(ctx context.Context, details []detail) (map[detail]int64, error) {
-	today := dayOf(microseconds(tx.store.now()))
+// detailIDs are the ids of details of a run; 0 for an empty one. They are used today, and if the clock is behind, when the run was created.
+func (tx *transaction) detailIDs(ctx context.Context, run *runRow, details []detail) (map[detail]int64, error) {
+	today := max(dayOf(microseconds(tx.store.now())), dayOf(run.created))
 	var some []detail
 	for _, d := range details {
 		if d != (detail{}) {

@@ -16,32 +16,31 @@ type LiveRun struct {
 	UID string
 	// ResourceVersion is empty if only a push has told of the run.
 	ResourceVersion string
-	// Since is when the store first heard of it.
-	Since time.Time
 }
 
-// Live lists the runs that are not known to be deleted, in the order of their UIDs, after a UID. After a list of all objects, those that it
-// lacks are gone, unless the store heard of them only after the list began.
+// Live lists the runs that are not known to be deleted, in the order of their UIDs, after a UID. Those that a later list of all objects
+// lacks are gone.
 func (s *Store) Live(ctx context.Context, afterUID string, limit int) ([]LiveRun, error) {
 	var live []LiveRun
 	err := s.list(ctx, listLive, []any{afterUID, pageSize(limit)}, func(scan scanner) error {
 		var run LiveRun
-		var heard int64
-		err := scan(&run.UID, &run.ResourceVersion, &heard)
-		run.Since = timeOf(heard)
+		err := scan(&run.UID, &run.ResourceVersion)
 		live = append(live, run)
 		return err
 	})
 	return live, err
 }
 
-const listLive = "SELECT uid, resource_version, heard FROM runs WHERE deleted = 0 AND uid > $1 ORDER BY uid LIMIT $2"
+const listLive = "SELECT uid, resource_version FROM runs WHERE deleted = 0 AND uid > $1 ORDER BY uid LIMIT $2"
 
 var markGone = bulk{
 	columns: "uid text, at bigint",
-	text: `UPDATE runs SET deleted = x.at, ended = CASE WHEN ended = 0 THEN x.at ELSE ended END FROM {rows}
+	text: `UPDATE runs SET deleted = ` + deletedAt + `, ended = CASE WHEN ended = 0 THEN ` + deletedAt + ` ELSE ended END FROM {rows}
 		WHERE runs.uid = x.uid AND runs.deleted = 0 RETURNING runs.id, runs.uid`,
 }
+
+// deletedAt is when a run is said to be deleted: not before what the API server has told of it, whatever the clock says.
+const deletedAt = "CASE WHEN x.at >= runs.created AND x.at >= runs.started THEN x.at WHEN runs.started > runs.created THEN runs.started ELSE runs.created END"
 
 // Gone says that the objects of runs are deleted. Runs that are known to be deleted stay as they are.
 func (s *Store) Gone(ctx context.Context, uids []string, at time.Time) error {
@@ -70,11 +69,9 @@ func (s *Store) Gone(ctx context.Context, uids []string, at time.Time) error {
 type UnsettledAttempt struct {
 	UID, Namespace, Name string
 	Attempt              Attempt
-	// Since is when the store saw that it had ended.
-	Since time.Time
 }
 
-const listUnsettled = "SELECT " + attemptColumns + `, r.uid, r.namespace, r.name, a.seen_ended
+const listUnsettled = "SELECT " + attemptColumns + `, r.uid, r.namespace, r.name
 	FROM attempts a JOIN runs r ON r.id = a.run_id
 	WHERE a.settled = 0 AND a.seen_ended > 0 ORDER BY a.seen_ended, a.run_id, a.number LIMIT $1`
 
@@ -84,9 +81,8 @@ func (s *Store) Unsettled(ctx context.Context, limit int) ([]UnsettledAttempt, e
 	var out []UnsettledAttempt
 	err := s.list(ctx, listUnsettled, []any{pageSize(limit)}, func(scan scanner) error {
 		var u UnsettledAttempt
-		var since int64
-		attempt, err := scanAttempt(scan, &u.UID, &u.Namespace, &u.Name, &since)
-		u.Attempt, u.Since = attempt, timeOf(since)
+		attempt, err := scanAttempt(scan, &u.UID, &u.Namespace, &u.Name)
+		u.Attempt = attempt
 		u.Attempt.UID = u.UID
 		out = append(out, u)
 		return err

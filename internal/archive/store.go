@@ -79,6 +79,9 @@ func withoutPassword(url string) string {
 	return url
 }
 
+// SetClock replaces the clock of the computer, before the store is used. Tests have it jump.
+func (s *Store) SetClock(now func() time.Time) { s.now = now }
+
 // Close ends all connections. Transactions that are under way are rolled back.
 func (s *Store) Close() error {
 	err := s.write.Close()

@@ -26,13 +26,16 @@ type retention struct {
 	sweeper *ingest.Sweeper
 	policy  archive.Policy
 	log     *slog.Logger
+	now     func() time.Time
+	// last is what the clock said at the round before; zero before the first one.
+	last time.Time
 
 	runs, streams, blobs, errors prometheus.Counter
 }
 
 func newRetention(store *archive.Store, sweeper *ingest.Sweeper, policy archive.Policy, log *slog.Logger, registry prometheus.Registerer) *retention {
 	r := &retention{
-		store: store, sweeper: sweeper, policy: policy, log: log,
+		store: store, sweeper: sweeper, policy: policy, log: log, now: time.Now,
 		runs: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "testrun_archive_expired_runs_total", Help: "Runs whose rows were deleted by retention.",
 		}),
@@ -74,11 +77,23 @@ func (r *retention) sweep(ctx context.Context) error {
 	return err
 }
 
+// expire deletes what was due at this round and at the one before, minutes ago. So a clock that is ahead for a moment, as that of a computer
+// that was just started may be, deletes nothing. See docs/decisions/archive-store.md.
 func (r *retention) expire(ctx context.Context) error {
+	now := r.now().Round(0) // what the clock says, without what Go measures beside it
+	due := now
+	if r.last.Before(now) {
+		due = r.last
+	}
+	isFirst := r.last.IsZero()
+	r.last = now
+	if isFirst {
+		return nil
+	}
 	for more := true; more; pause(ctx, between) {
 		var expired archive.Expired
 		var err error
-		if expired, more, err = r.store.Expire(ctx, time.Now(), r.policy, atOnce); err != nil {
+		if expired, more, err = r.store.Expire(ctx, due, r.policy, atOnce); err != nil {
 			return err
 		}
 		r.runs.Add(float64(expired.Runs))

@@ -58,8 +58,8 @@ type KubeletLogs struct {
 	waiting, margin time.Duration
 
 	mu sync.Mutex
-	// busy are the attempts that are being settled, or tried again at that time.
-	busy map[attemptKey]time.Time
+	// waits are the attempts that this process has seen to be unsettled.
+	waits map[attemptKey]*unsettled
 }
 
 type attemptKey struct {
@@ -67,12 +67,18 @@ type attemptKey struct {
 	number int32
 }
 
-// untilDone is the time in busy of an attempt that is being settled.
-var untilDone = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// unsettled is an attempt that this process has seen to be unsettled. Its times are of this process alone: they are measured without the
+// clock, which may jump, and may be another one than that of the replica before.
+type unsettled struct {
+	// since is when it was seen first, and next when it is tried again.
+	since, next time.Time
+	// busy means that it is being settled.
+	busy bool
+}
 
 // Run settles attempts until the context ends.
 func (k *KubeletLogs) Run(ctx context.Context) {
-	k.busy = map[attemptKey]time.Time{}
+	k.waits = map[attemptKey]*unsettled{}
 	slots := make(chan struct{}, logsAtOnce)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -82,6 +88,9 @@ func (k *KubeletLogs) Run(ctx context.Context) {
 		attempts, err := k.Store.Unsettled(ctx, unsettledAtOnce)
 		if err != nil && ctx.Err() == nil {
 			k.Log.Warn("The attempts whose output is not settled cannot be read", "error", err)
+		}
+		if err == nil {
+			k.see(attempts)
 		}
 		for _, attempt := range attempts {
 			if !k.begin(attempt) {
@@ -105,30 +114,54 @@ func (k *KubeletLogs) Run(ctx context.Context) {
 	}
 }
 
-// begin says whether it is time to settle an attempt. If it is, nobody else begins before end.
-func (k *KubeletLogs) begin(attempt archive.UnsettledAttempt) bool {
-	due := attempt.Since.Add(cmp.Or(k.margin, pushMargin))
-	if attempt.Attempt.Ended || attempt.Attempt.Pod == "" {
-		due = attempt.Since
-	}
+// see notes which attempts are unsettled, and forgets the others.
+func (k *KubeletLogs) see(attempts []archive.UnsettledAttempt) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	key, now := attemptKey{attempt.UID, attempt.Attempt.Number}, time.Now()
-	if now.Before(due) || now.Before(k.busy[key]) {
+	seen := make(map[attemptKey]*unsettled, len(attempts))
+	for _, attempt := range attempts {
+		key := keyOfAttempt(attempt)
+		if seen[key] = k.waits[key]; seen[key] == nil {
+			seen[key] = &unsettled{since: time.Now()}
+		}
+	}
+	for key, wait := range k.waits {
+		if wait.busy {
+			seen[key] = wait
+		}
+	}
+	k.waits = seen
+}
+
+func keyOfAttempt(attempt archive.UnsettledAttempt) attemptKey {
+	return attemptKey{attempt.UID, attempt.Attempt.Number}
+}
+
+// begin says whether it is time to settle an attempt. If it is, nobody else begins before end.
+func (k *KubeletLogs) begin(attempt archive.UnsettledAttempt) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	wait := k.waits[keyOfAttempt(attempt)]
+	due := wait.since
+	if !attempt.Attempt.Ended && attempt.Attempt.Pod != "" {
+		due = due.Add(cmp.Or(k.margin, pushMargin))
+	}
+	now := time.Now()
+	if wait.busy || now.Before(due) || now.Before(wait.next) {
 		return false
 	}
-	k.busy[key] = untilDone
+	wait.busy = true
 	return true
 }
 
 func (k *KubeletLogs) end(attempt archive.UnsettledAttempt, isSettled bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	key := attemptKey{attempt.UID, attempt.Attempt.Number}
+	wait := k.waits[keyOfAttempt(attempt)]
+	wait.busy = false
+	wait.next = time.Now().Add(cmp.Or(k.waiting, tryAgain))
 	if isSettled {
-		delete(k.busy, key)
-	} else {
-		k.busy[key] = time.Now().Add(cmp.Or(k.waiting, tryAgain))
+		delete(k.waits, keyOfAttempt(attempt))
 	}
 }
 
@@ -160,5 +193,7 @@ func (k *KubeletLogs) settle(ctx context.Context, attempt archive.UnsettledAttem
 
 // isTooLate says whether there is no point in trying again.
 func (k *KubeletLogs) isTooLate(attempt archive.UnsettledAttempt) bool {
-	return time.Since(attempt.Since) >= cmp.Or(k.patience, triesFor)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.waits[keyOfAttempt(attempt)].since) >= cmp.Or(k.patience, triesFor)
 }

@@ -57,8 +57,17 @@ type Watch struct {
 	Log     *slog.Logger
 	Metrics *WatchMetrics
 
+	// clock says when it is; nil is the computer's.
+	clock func() time.Time
 	// isHealthy means that something was stored since the last error.
 	isHealthy bool
+}
+
+func (w *Watch) now() time.Time {
+	if w.clock != nil {
+		return w.clock()
+	}
+	return time.Now()
 }
 
 // Run watches until the context ends. After an error it waits, and goes on from the cursor: nothing is lost.
@@ -210,7 +219,7 @@ func (w *Watch) add(batch *archive.Batch, event watch.Event) error {
 	if event.Type != watch.Bookmark {
 		var gone time.Time
 		if event.Type == watch.Deleted {
-			gone = time.Now()
+			gone = w.now()
 		}
 		state, err := stateOf(object, gone)
 		if err != nil {

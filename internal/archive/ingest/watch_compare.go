@@ -22,9 +22,8 @@ const (
 // compare lists all TestRuns, stores those that are newer than what is kept of them, and marks as deleted what is kept and not in the list.
 // Only then it moves the cursor, to the version of the list. It returns that version. restored is that of the batches: see archive.Batch.
 func (w *Watch) compare(ctx context.Context, restored bool) (string, error) {
-	began := time.Now()
 	w.Metrics.compared()
-	kept, err := w.kept(ctx, began)
+	kept, err := w.kept(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -39,7 +38,7 @@ func (w *Watch) compare(ctx context.Context, restored bool) (string, error) {
 			return "", err
 		}
 	}
-	if err := w.markGone(ctx, kept, began); err != nil {
+	if err := w.markGone(ctx, kept, w.now()); err != nil {
 		return "", err
 	}
 	return version, w.apply(ctx, archive.Batch{Cursor: version, Restored: restored})
@@ -68,9 +67,9 @@ func (w *Watch) comparePage(ctx context.Context, page *unstructured.Unstructured
 	return w.apply(ctx, batch)
 }
 
-// kept are the versions of the runs that are kept and not known to be deleted, by UID. It leaves out those that the store has heard of only
-// since then: the list may be older.
-func (w *Watch) kept(ctx context.Context, until time.Time) (map[string]string, error) {
+// kept are the versions of the runs that are kept and not known to be deleted, by UID. All of them were there before the list begins, so what
+// the list lacks is deleted.
+func (w *Watch) kept(ctx context.Context) (map[string]string, error) {
 	kept := map[string]string{}
 	for after := ""; ; {
 		page, err := w.Store.Live(ctx, after, pageOfRows)
@@ -79,9 +78,7 @@ func (w *Watch) kept(ctx context.Context, until time.Time) (map[string]string, e
 		}
 		for _, run := range page {
 			after = run.UID
-			if run.Since.Before(until) {
-				kept[run.UID] = run.ResourceVersion
-			}
+			kept[run.UID] = run.ResourceVersion
 		}
 		if len(page) < pageOfRows {
 			return kept, nil

@@ -19,8 +19,8 @@ type WatchMetrics struct {
 	interruptions prometheus.Counter
 	comparisons   prometheus.Counter
 	duration      prometheus.Histogram
-	// behind is since when, in Unix nanoseconds, something has happened that is not stored; 0 if nothing has.
-	behind atomic.Int64
+	// behind is since when something has happened that is not stored; nil if nothing has.
+	behind atomic.Pointer[time.Time]
 }
 
 // NewWatchMetrics makes and registers the metrics.
@@ -55,8 +55,8 @@ func NewWatchMetrics(registerer prometheus.Registerer) *WatchMetrics {
 }
 
 func (m *WatchMetrics) lag() float64 {
-	if since := m.behind.Load(); since != 0 {
-		return time.Since(time.Unix(0, since)).Seconds()
+	if since := m.behind.Load(); since != nil {
+		return time.Since(*since).Seconds()
 	}
 	return 0
 }
@@ -71,9 +71,12 @@ func (m *WatchMetrics) interrupted() {
 	m.fallBehind()
 }
 
-func (m *WatchMetrics) fallBehind() { m.behind.CompareAndSwap(0, time.Now().UnixNano()) }
+func (m *WatchMetrics) fallBehind() {
+	now := time.Now()
+	m.behind.CompareAndSwap(nil, &now)
+}
 
-func (m *WatchMetrics) caughtUp() { m.behind.Store(0) }
+func (m *WatchMetrics) caughtUp() { m.behind.Store(nil) }
 
 func (m *WatchMetrics) compared() { m.comparisons.Inc() }
 
