@@ -102,8 +102,8 @@ queue-scale: envtest-binaries ## Count what runs while operators follow one anot
 	KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/queues -count=1 -timeout=60m -v -runs=2400 -changes=20 -burst=5000
 
 .PHONY: bench
-# What is compared are runs and Jobs, without a server.
-bench: CLUSTER_CONFIG = config/default
+# What is compared are runs and Jobs, without a server, but for ONLY=archived-runs.
+bench: CLUSTER_CONFIG = $(if $(filter archived-runs,$(ONLY)),config/archive-ephemeral,config/default)
 bench: cluster-deploy ## Compare RUNS runs with as many bare Jobs, on the local cluster, ROUNDS times (ONLY=pods: only that; docs/benchmarks.md)
 	$(LOCAL_CLUSTER) simulate 10
 	$(IN_LOCAL_CLUSTER) go run ./test/bench -runs=$(or $(RUNS),1000) -rounds=$(ROUNDS) $(if $(ONLY),-only=$(ONLY))

@@ -80,8 +80,8 @@ func (c *cluster) takeOver(ctx context.Context) (restore func() error, err error
 	}
 	c.managerArgs = deployment.Spec.Template.Spec.Containers[0].Args
 	replicas := max(1, ptr.Deref(deployment.Spec.Replicas, 1)) // 0 is what a benchmark that was killed has left
-	restore = func() error { return c.scale(context.WithoutCancel(ctx), replicas) }
-	if err := c.scale(ctx, 0); err != nil {
+	restore = func() error { return c.scale(context.WithoutCancel(ctx), operatorName, replicas) }
+	if err := c.scale(ctx, operatorName, 0); err != nil {
 		return restore, err
 	}
 	return restore, wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
@@ -91,11 +91,11 @@ func (c *cluster) takeOver(ctx context.Context) (restore func() error, err error
 	})
 }
 
-func (c *cluster) scale(ctx context.Context, replicas int32) error {
-	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: operatorName}}
+func (c *cluster) scale(ctx context.Context, name string, replicas int32) error {
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: operatorNamespace, Name: name}}
 	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
 	if err := c.Patch(ctx, deployment, client.RawPatch("application/merge-patch+json", patch)); err != nil {
-		return fmt.Errorf("scaling the deployed operator to %d: %w", replicas, err)
+		return fmt.Errorf("scaling %s to %d: %w", name, replicas, err)
 	}
 	return nil
 }

@@ -38,6 +38,9 @@ func (r *report) judge() {
 	if len(r.Scale) > 0 {
 		r.Targets = append(r.Targets, judgeScale(r.Scale)...)
 	}
+	if len(r.Archived) > 0 {
+		r.Targets = append(r.Targets, judgeArchived(r.Archived)...)
+	}
 }
 
 func judgeRounds(rounds []round) []target {

@@ -28,6 +28,7 @@ type settings struct {
 	Clients  int             `json:"clients"`
 	OneByOne int             `json:"oneByOne"`
 	Starts   int             `json:"starts"`
+	Archived int             `json:"archived"`
 	Duration metav1.Duration `json:"duration"`
 	Kept     []int           `json:"kept"`
 	only     string
@@ -48,13 +49,13 @@ type portion struct {
 
 // portions returns those that are asked for, in their order; all if none is named.
 func portions(only string) ([]portion, error) {
-	all := []portion{{"rounds", (*bench).rounds}, {"pods", (*bench).pods}, {"queues", (*bench).queues}, {"scale", (*bench).scales}}
+	all := []portion{{"rounds", (*bench).rounds}, {"pods", (*bench).pods}, {"queues", (*bench).queues}, {"scale", (*bench).scales}, {"archived-runs", (*bench).archived}}
 	if only == "" {
-		return all, nil
+		return all[:len(all)-1], nil // the last one needs a server, which the others would pay for
 	}
 	at := slices.IndexFunc(all, func(p portion) bool { return p.name == only })
 	if at < 0 {
-		return nil, fmt.Errorf("-only=%s: it is rounds, pods, queues or scale", only)
+		return nil, fmt.Errorf("-only=%s: it is rounds, pods, queues, scale or archived-runs", only)
 	}
 	return all[at : at+1], nil
 }
@@ -66,13 +67,14 @@ func main() {
 	flag.IntVar(&s.Clients, "clients", 32, "Clients that create at the same time.")
 	flag.IntVar(&s.OneByOne, "one-by-one", 500, "Runs that are created one by one, each round.")
 	flag.IntVar(&s.Starts, "starts", 3, "Real pods of each kind that are started one by one, each round.")
+	flag.IntVar(&s.Archived, "archived", 30, "Runs on real pods with an archive, and as many without, each round.")
 	flag.DurationVar(&s.Duration.Duration, "duration", time.Second, "How long a simulated pod runs.")
 	s.Kept = []int{1000, 10000}
 	flag.Func("kept", "Numbers of finished runs that are kept, in ascending order. (default 1000,10000)", func(value string) (err error) {
 		s.Kept, err = numbers(value)
 		return err
 	})
-	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds or pods, or queues or scale, which need no cluster. Empty is all.")
+	flag.StringVar(&s.only, "only", "", "The one part that is measured: rounds or pods, or queues or scale, which need no cluster. Empty is all of those. Or archived-runs.")
 	flag.StringVar(&s.manager, "manager", "bin/manager", "The operator.")
 	flag.StringVar(&s.output, "json", "bin/bench.json", "Where the figures go; beside it the operator's log.")
 	flag.StringVar(&s.profiles, "profiles", "", "A folder for profiles of the operator; taking them costs it a little.")
@@ -89,8 +91,8 @@ func main() {
 }
 
 func run(ctx context.Context, s settings) error {
-	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 || s.Starts < 1 {
-		return errors.New("-runs, -rounds, -clients, -one-by-one and -starts are at least 1")
+	if s.Runs < 1 || s.Rounds < 1 || s.Clients < 1 || s.OneByOne < 1 || s.Starts < 1 || s.Archived < 1 {
+		return errors.New("-runs, -rounds, -clients, -one-by-one, -starts and -archived are at least 1")
 	}
 	chosen, err := portions(s.only)
 	if err != nil {
@@ -102,7 +104,7 @@ func run(ctx context.Context, s settings) error {
 			err = portion.measure(b, ctx, &result)
 		}
 	}
-	if len(result.Rounds)+len(result.Pods)+len(result.Queues)+len(result.Scale) == 0 {
+	if len(result.Rounds)+len(result.Pods)+len(result.Queues)+len(result.Scale)+len(result.Archived) == 0 {
 		return err
 	}
 	result.judge()

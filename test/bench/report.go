@@ -22,13 +22,14 @@ type machine struct {
 
 // report is all that was measured.
 type report struct {
-	Machine  machine    `json:"machine"`
-	Settings settings   `json:"settings"`
-	Targets  []target   `json:"targets"`
-	Rounds   []round    `json:"rounds,omitempty"`
-	Pods     []podRound `json:"pods,omitempty"`
-	Queues   []curve    `json:"queues,omitempty"`
-	Scale    []scale    `json:"scale,omitempty"`
+	Machine  machine         `json:"machine"`
+	Settings settings        `json:"settings"`
+	Targets  []target        `json:"targets"`
+	Rounds   []round         `json:"rounds,omitempty"`
+	Pods     []podRound      `json:"pods,omitempty"`
+	Queues   []curve         `json:"queues,omitempty"`
+	Scale    []scale         `json:"scale,omitempty"`
+	Archived []archivedRound `json:"archived,omitempty"`
 }
 
 func (r report) write(file string) error {
@@ -126,6 +127,9 @@ func (r report) print(out io.Writer) error {
 	if len(r.Scale) > 0 {
 		printScale(table, r.Scale)
 	}
+	if len(r.Archived) > 0 {
+		printArchived(table, r.Archived)
+	}
 	fmt.Fprintln(table, "\nTARGETS\tmeasured\ttarget\t")
 	for _, t := range r.Targets {
 		comparison := "≤"
@@ -149,7 +153,11 @@ func (r report) printRounds(table io.Writer) {
 			added[key] = append(added[key], n)
 		}
 	}
-	fmt.Fprintln(table, "\nAPI REQUESTS FOR EACH RUN, BEYOND THOSE OF A BARE JOB")
+	printAdded(table, "API REQUESTS FOR EACH RUN, BEYOND THOSE OF A BARE JOB", added)
+}
+
+func printAdded(table io.Writer, title string, added map[string][]float64) {
+	fmt.Fprintln(table, "\n"+title)
 	for _, key := range slices.Sorted(maps.Keys(added)) {
 		if s := sampleOf(added[key]); s.Median >= 0.02 || s.Median <= -0.02 {
 			fmt.Fprintf(table, "%s\t%s\n", key, s.show(2))

@@ -21,7 +21,9 @@ type requests map[string]float64
 // served is what the API server has done since it started.
 type served struct {
 	requests requests
-	cpu      time.Duration
+	// reviews are those of tokens and rights, which store nothing.
+	reviews float64
+	cpu     time.Duration
 }
 
 // readServed asks the API server.
@@ -60,9 +62,12 @@ func countServed(text []byte) (served, error) {
 	if err != nil {
 		return served{}, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
-	counted := requests{}
+	counted, reviews := requests{}, 0.0
 	for _, metric := range families[requestTotal].GetMetric() {
 		labels := labelsOf(metric)
+		if strings.HasSuffix(labels["resource"], "reviews") {
+			reviews += metric.GetUntyped().GetValue()
+		}
 		if !isCounted(labels) {
 			continue
 		}
@@ -72,7 +77,7 @@ func countServed(text []byte) (served, error) {
 		}
 		counted[resource+" "+labels["verb"]] += metric.GetUntyped().GetValue()
 	}
-	done := served{requests: counted}
+	done := served{requests: counted, reviews: reviews}
 	for _, metric := range families[cpuSeconds].GetMetric() {
 		done.cpu = time.Duration(metric.GetUntyped().GetValue() * float64(time.Second))
 	}

@@ -29,6 +29,9 @@ func TestRequestsAreCountedByResourceAndVerbAndHeartbeatsAreNot(t *testing.T) {
 	if done.cpu != 12500*time.Millisecond {
 		t.Errorf("the CPU time is %s", done.cpu)
 	}
+	if done.reviews != 9 {
+		t.Errorf("counted %v reviews", done.reviews)
+	}
 	got := done.requests
 	want := requests{"jobs POST": 4, "pods GET": 9, "pods/status PATCH": 1000, "events POST": 2}
 	if !maps.Equal(got, want) {

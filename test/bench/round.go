@@ -58,6 +58,7 @@ type part struct {
 	UntilJob          quantiles `json:"untilJobMilliseconds"`
 	UntilFinished     quantiles `json:"untilFinishedMilliseconds"`
 	Requests          requests  `json:"requestsPerRun"`
+	Reviews           float64   `json:"reviewsPerRun"`
 	CPU               float64   `json:"operatorCPUMillisecondsPerRun"`
 	ServerCPU         float64   `json:"apiServerCPUMillisecondsPerRun"`
 	MachineCPU        float64   `json:"machineCPUMillisecondsPerRun"`
@@ -163,6 +164,7 @@ func (b *bench) part(ctx context.Context, operator *manager, l load) (p part, er
 	p.FinishedPerSecond = finishedPerSecond(begin, seen)
 	p.UntilJob, p.UntilFinished = untilJob(seen), untilFinished(seen)
 	p.Requests = after.requests.minus(before.requests).per(l.runs)
+	p.Reviews = (after.reviews - before.reviews) / float64(l.runs)
 	p.ServerCPU = milliseconds(after.cpu-before.cpu) / float64(l.runs)
 	p.CPU = milliseconds(usedAfter.operator-usedBefore.operator) / float64(l.runs)
 	p.MachineCPU = milliseconds(usedAfter.machine-usedBefore.machine) / float64(l.runs)
