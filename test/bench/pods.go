@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	labelStarted = "bench.testrun.dev/started"
+	labelStarted = "bench.example.com/started"
 	// afterPod is left between two real pods, so that the node has cleared away the first.
 	afterPod = 500 * time.Millisecond
 )

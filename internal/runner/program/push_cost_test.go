@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,7 +66,7 @@ const suite = `perl -e '$| = 0; print "1..5000\n"; for my $i (1..5000) { for my 
 	print "# ", scalar(localtime), " worker $j handles request number ", $i*$j, " of the basket and finds it good, id=", int(rand(1e9)), "\n" } print "ok $i - case $i\n" }'`
 
 // BenchmarkPush compares the CPU time that a test takes alone, with the runner in front of it, and with a server that it is pushed to. The
-// server's own is not counted.
+// server's own is not counted. It also says how long it takes from the test's end until the runner ends: that of "pushed" is the last push.
 func BenchmarkPush(b *testing.B) {
 	server := pushertest.New(b)
 	program := build(b, "-X github.com/testrun-dev/testrun/internal/runner/program.tokenFile="+server.TokenFile)
@@ -72,6 +74,8 @@ func BenchmarkPush(b *testing.B) {
 	for _, kind := range []string{"alone", "runner", "pushed"} {
 		b.Run(kind, func(b *testing.B) {
 			var used time.Duration
+			var after []time.Duration
+			ended := filepath.Join(b.TempDir(), "ended")
 			for b.Loop() {
 				id := runner.Identity{Namespace: "default", Name: "smoke", UID: fmt.Sprintf("test%d-%d", os.Getpid(), runs.Add(1)), Attempt: 1}
 				args := map[string][]string{
@@ -79,17 +83,35 @@ func BenchmarkPush(b *testing.B) {
 					"runner": append(slices.Clone(command), "--identity="+id.String(), "--"),
 					"pushed": append(slices.Clone(command), "--identity="+id.String(), "--archive="+server.URL, "--archive-pin="+server.Pin, "--"),
 				}[kind]
-				args = append(args, "sh", "-c", suite)
+				args = append(args, "sh", "-c", suite+` && date +%s%N > "$ENDED"`)
 				cmd := exec.CommandContext(b.Context(), args[0], args[1:]...)
+				cmd.Env = append(os.Environ(), "ENDED="+ended)
 				if err := cmd.Run(); err != nil {
 					b.Fatal(err)
 				}
+				after = append(after, time.Since(timeIn(b, ended)))
 				used += cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 				server.Forget()
 				_ = os.RemoveAll(id.ResultsDir())
 				_ = os.RemoveAll(id.ArtifactsDir())
 			}
 			b.ReportMetric(float64(used.Milliseconds())/float64(b.N), "cpu-ms/op")
+			slices.Sort(after)
+			b.ReportMetric(float64(after[len(after)/2].Microseconds())/1000, "end-p50-ms")
 		})
 	}
+}
+
+// timeIn is the time in a file, in nanoseconds since 1970.
+func timeIn(b *testing.B, file string) time.Time {
+	b.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	nanoseconds, err := strconv.ParseInt(strings.TrimSpace(string(content)), 10, 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Unix(0, nanoseconds)
 }
