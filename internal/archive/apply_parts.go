@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 func (a *applying) writeLabels(ctx context.Context) error {
@@ -147,6 +148,13 @@ func (a *applying) writeCases(ctx context.Context) error {
 // outcomes are the runs of a series on a day, by their verdict, as they are added to or taken from its row.
 type outcomes struct {
 	runs, passed, failed, errored, timedOut, cancelled, flaky, duration int64
+	// durations are those of the runs that have started.
+	durations histogram
+}
+
+func (o *outcomes) isNothing() bool {
+	return len(o.durations) == 0 && o.runs == 0 && o.passed == 0 && o.failed == 0 && o.errored == 0 && o.timedOut == 0 && o.cancelled == 0 &&
+		o.flaky == 0 && o.duration == 0
 }
 
 func (o *outcomes) count(verdict string, flaky bool, started, finished, by int64) {
@@ -165,7 +173,9 @@ func (o *outcomes) count(verdict string, flaky bool, started, finished, by int64
 	}
 	o.flaky += by * bit(flaky)
 	if started > 0 {
-		o.duration += by * boundedMicroseconds(finished-started)
+		duration := boundedMicroseconds(finished - started)
+		o.duration += by * duration
+		o.durations.add(histogram{classOf(time.Duration(duration) * time.Microsecond): by})
 	}
 }
 
@@ -181,7 +191,7 @@ func (a *applying) writeRollups(ctx context.Context) error {
 	count := func(namespace, series string, created int64) *outcomes {
 		key := seriesDay{SeriesKey{namespace, series}, dayOf(created)}
 		if days[key] == nil {
-			days[key] = &outcomes{}
+			days[key] = &outcomes{durations: histogram{}}
 		}
 		return days[key]
 	}
@@ -202,26 +212,30 @@ func (a *applying) writeRollups(ctx context.Context) error {
 }
 
 func (a *applying) addDays(ctx context.Context, days map[seriesDay]*outcomes) error {
+	maps.DeleteFunc(days, func(_ seriesDay, o *outcomes) bool { return o.isNothing() })
+	if err := a.addKeptDurations(ctx, days); err != nil {
+		return err
+	}
 	var values rows
 	for key, o := range days {
-		if *o != (outcomes{}) {
-			values = append(values, []any{
-				key.Namespace, key.Series, key.day, o.runs, o.passed, o.failed, o.errored, o.timedOut, o.cancelled, o.flaky, o.duration,
-			})
-		}
+		values = append(values, []any{
+			key.Namespace, key.Series, key.day, o.runs, o.passed, o.failed, o.errored, o.timedOut, o.cancelled, o.flaky, o.duration,
+			o.durations.encode(),
+		})
 	}
 	slices.SortFunc(values, byFirstColumns)
 	return a.run(ctx, bulk{
 		columns: "namespace text, series text, day integer, runs bigint, passed bigint, failed bigint, errored bigint, timed_out bigint, " +
-			"cancelled bigint, flaky bigint, duration bigint",
-		text: `INSERT INTO test_daily (namespace, series, day, runs, passed, failed, errored, timed_out, cancelled, flaky, duration)
-			SELECT x.namespace, x.series, x.day, x.runs, x.passed, x.failed, x.errored, x.timed_out, x.cancelled, x.flaky, x.duration
+			"cancelled bigint, flaky bigint, duration bigint, durations bytea",
+		text: `INSERT INTO test_daily (namespace, series, day, runs, passed, failed, errored, timed_out, cancelled, flaky, duration, durations)
+			SELECT x.namespace, x.series, x.day, x.runs, x.passed, x.failed, x.errored, x.timed_out, x.cancelled, x.flaky, x.duration,
+				x.durations
 			FROM {rows} WHERE true
 			ON CONFLICT (namespace, series, day) DO UPDATE SET runs = test_daily.runs + excluded.runs,
 				passed = test_daily.passed + excluded.passed, failed = test_daily.failed + excluded.failed,
 				errored = test_daily.errored + excluded.errored, timed_out = test_daily.timed_out + excluded.timed_out,
 				cancelled = test_daily.cancelled + excluded.cancelled, flaky = test_daily.flaky + excluded.flaky,
-				duration = test_daily.duration + excluded.duration`,
+				duration = test_daily.duration + excluded.duration, durations = excluded.durations`,
 	}, values, nil)
 }
 

@@ -224,7 +224,7 @@ func (s *Store) CaseTrend(ctx context.Context, name CaseName, from, to time.Time
 		if c.runs == 0 {
 			return nil
 		}
-		days = append(days, Day{timeOfDay(day), Rates{
+		days = append(days, Day{Day: timeOfDay(day), Rates: Rates{
 			Runs: c.runs, Passed: c.runs - c.failed - c.skipped, Failed: c.failed, Flaky: c.flaky,
 			Duration: time.Duration(c.duration) * time.Microsecond,
 		}})

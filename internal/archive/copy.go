@@ -41,7 +41,7 @@ var tables = []table{
 	{"case_state", 1, upsertStates.columns, 5000},
 	{"case_daily", 2, writeBuckets.columns, 1000},
 	{"test_daily", 3, "namespace text, series text, day integer, runs bigint, passed bigint, failed bigint, errored bigint, " +
-		"timed_out bigint, cancelled bigint, flaky bigint, duration bigint", 5000},
+		"timed_out bigint, cancelled bigint, flaky bigint, duration bigint, durations bytea", 5000},
 	{"series", 2, "namespace text, series text, test text, last_created bigint, last_uid text, last_name text, last_verdict text", 5000},
 	{"namespaces", 1, "namespace text, length bigint, size bigint, cases bigint, chunks bigint", 5000},
 }

@@ -124,6 +124,8 @@ func (i LastDays) span() (from, to time.Time) {
 type Day struct {
 	Day string `json:"day" format:"date" doc:"In UTC."`
 	Rates
+	P50 float64 `json:"p50Seconds,omitempty" doc:"What half of the runs did not exceed, from their start to their end, to 5 %. None in the trend of a case."`
+	P95 float64 `json:"p95Seconds,omitempty" doc:"The same for 95 of 100 runs."`
 }
 
 // Trend is a number of days.
@@ -139,7 +141,7 @@ func trendOf(days []archive.Day, err error) (*trendOutput, error) {
 	}
 	output := &trendOutput{Trend{Items: make([]Day, 0, len(days))}}
 	for _, day := range days {
-		output.Body.Items = append(output.Body.Items, Day{day.Day.UTC().Format(time.DateOnly), ratesOf(day.Rates)})
+		output.Body.Items = append(output.Body.Items, Day{day.Day.UTC().Format(time.DateOnly), ratesOf(day.Rates), day.P50.Seconds(), day.P95.Seconds()})
 	}
 	return output, nil
 }

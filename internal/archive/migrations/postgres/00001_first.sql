@@ -239,6 +239,8 @@ CREATE TABLE test_daily (
 	cancelled BIGINT NOT NULL,
 	flaky BIGINT NOT NULL,
 	duration BIGINT NOT NULL,
+	-- How many took how long: see histogram.go.
+	durations BYTEA NOT NULL,
 	PRIMARY KEY (namespace, series, day)
 );
 

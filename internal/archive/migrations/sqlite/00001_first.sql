@@ -228,6 +228,8 @@ CREATE TABLE test_daily (
 	cancelled BIGINT NOT NULL,
 	flaky BIGINT NOT NULL,
 	duration BIGINT NOT NULL,
+	-- How many took how long: see histogram.go.
+	durations BLOB NOT NULL,
 	PRIMARY KEY (namespace, series, day)
 ) WITHOUT ROWID;
 
