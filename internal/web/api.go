@@ -177,15 +177,11 @@ func (s *server) findsNamespace(ctx huma.Context, next func(huma.Context)) {
 
 // allow returns otherwise if the caller may not get that subresource of testruns in the namespace.
 func (s *server) allow(ctx context.Context, namespace, subresource string, otherwise error) error {
-	may, err := s.rights.may(ctx, userOf(ctx), namespace, subresource)
-	if err != nil {
-		s.log.ErrorContext(ctx, "Rights cannot be checked", "error", err)
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("The API server cannot be asked what you may see. Try again."), retrySoon)
+	may, err := s.may(ctx, namespace, subresource)
+	if err == nil && !may {
+		err = otherwise
 	}
-	if !may {
-		return otherwise
-	}
-	return nil
+	return err
 }
 
 var retrySoon = http.Header{"Retry-After": {"1"}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ var asked = map[string]struct{ query, right string }{
 }
 
 // elsewhere are the operations that have tables of their own: they are of no namespace, or ask with the caller's token.
-var elsewhere = []string{"list-all-runs", "create-run", "follow-runs", "follow-all-runs"}
+var elsewhere = []string{"list-all-runs", "create-run", "follow-runs", "follow-all-runs", "get-me", "list-namespaces"}
 
 // target is what a path is filled with.
 type target struct{ namespace, name, uid, series string }
@@ -195,13 +196,46 @@ func TestRunsOfAllNamespacesAreForThoseWhoMaySeeAllOfThem(t *testing.T) {
 	if got := read[RunList](w, one, "/api/v1/runs?namespace="+names[0]); len(got.Items) != 1 || got.Items[0].Name != "smoke" {
 		t.Errorf("who may see the runs of a namespace sees %+v", got)
 	}
-	if got := w.get(one, "/api/v1/runs"); got.StatusCode != http.StatusForbidden || !strings.Contains(string(got.body), "Name one of yours") {
+	if got := w.get(one, "/api/v1/runs"); got.StatusCode != http.StatusForbidden || !strings.Contains(string(got.body), "Name yours") {
 		t.Errorf("who may see the runs of one namespace and asks for all is answered %d %s", got.StatusCode, got.body)
 	}
-	for _, namespace := range []string{names[1], "never-was", "No-Name", "..", "%00"} {
+	for _, namespace := range []string{names[1], names[0] + "," + names[1], "never-was", "No-Name", "..", "%00"} {
 		if got := w.get(one, "/api/v1/runs?namespace="+namespace); got.StatusCode != http.StatusNotFound {
 			t.Errorf("for the runs of %q the answer is %d %s", namespace, got.StatusCode, got.body)
 		}
+	}
+}
+
+func TestEachSeesTheirOwnNamespaces(t *testing.T) {
+	w := newWorld(t)
+	names := namespaces(t, 4)
+	slices.Sort(names)
+	for _, name := range names[:3] {
+		w.full(name, "smoke")
+	}
+	all := tokenOf(t, names[3], "all")
+	allowEverywhere(t, names[3], "all", rule("get", "testruns"))
+	two := given(t, names[0], names[3], "two", rule("get", "testruns"))
+	allow(t, names[2], names[3], "two", rule("get", "testruns"))
+	none := given(t, names[1], names[3], "none", rule("list", "testruns"))
+
+	for _, user := range []struct {
+		name, token string
+		want        NamespaceList
+	}{
+		{"who may see all", all, NamespaceList{names[:3], true}},
+		{"who may see two", two, NamespaceList{[]string{names[0], names[2]}, false}},
+		{"who may see none", none, NamespaceList{[]string{}, false}},
+	} {
+		if got := read[NamespaceList](w, user.token, "/api/v1/namespaces"); !reflect.DeepEqual(got, user.want) {
+			t.Errorf("%s sees %v", user.name, got)
+		}
+	}
+	if got := read[RunList](w, two, "/api/v1/runs?namespace="+names[0]+","+names[2]); len(got.Items) != 2 {
+		t.Errorf("of two namespaces, %d runs are listed", len(got.Items))
+	}
+	if got := read[Me](w, two, "/api/v1/me"); got.Username != "system:serviceaccount:"+names[3]+":two" {
+		t.Errorf("the user is %q", got.Username)
 	}
 }
 

@@ -29,7 +29,7 @@ type Selected struct {
 }
 
 type allRunsInput struct {
-	Namespace string `query:"namespace" maxLength:"253" doc:"Only runs of this namespace. Without it you need the right to get testruns in all namespaces."`
+	Namespace []string `query:"namespace" maxItems:"200" doc:"Only runs of these namespaces; several with commas between them. Without it you need the right to get testruns in all namespaces."`
 	Selected
 }
 
@@ -65,7 +65,7 @@ func (s *server) registerRuns(api huma.API) {
 	ofNamespace(s, api, inNamespace, operation{
 		id: "list-runs", path: "/runs", summary: "Runs of a namespace", description: "The newest first.",
 	}, func(ctx context.Context, where place, input *Selected) (*runsOutput, error) {
-		return s.runs(ctx, where.namespace, input)
+		return s.runs(ctx, []string{where.namespace}, input)
 	})
 	ofRun(s, api, operation{
 		id: "get-run", summary: "A run", description: "With its attempts, and how much of their output and cases is kept.",
@@ -77,20 +77,32 @@ func (s *server) registerRuns(api huma.API) {
 }
 
 func (s *server) allRuns(ctx context.Context, input *allRunsInput) (*runsOutput, error) {
-	err := s.allow(ctx, input.Namespace, toRun, errNothing)
-	if input.Namespace == "" && errors.Is(err, errNothing) {
-		err = forbidden("You may not see the runs of all namespaces. Name one of yours: " + Root + "/namespaces/NAMESPACE/runs.")
-	}
-	if input.Namespace != "" && !isName(input.Namespace) {
-		err = errNothing
-	}
-	if err != nil {
+	if err := s.allowAll(ctx, input.Namespace, "/runs"); err != nil {
 		return nil, err
 	}
 	return s.runs(ctx, input.Namespace, &input.Selected)
 }
 
-func (s *server) runs(ctx context.Context, namespace string, input *Selected) (*runsOutput, error) {
+// allowAll lets those through who may see the runs of all of the namespaces; of all that there are, if there are none.
+func (s *server) allowAll(ctx context.Context, namespaces []string, path string) error {
+	if len(namespaces) == 0 {
+		return s.allow(ctx, "", toRun, forbidden("You may not see the runs of all namespaces. Name yours: "+Root+path+"?namespace=NAMESPACE,NAMESPACE."))
+	}
+	for _, namespace := range namespaces {
+		if !isName(namespace) {
+			return errNothing
+		}
+		if err := s.allow(ctx, namespace, toRun, errNothing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *server) runs(ctx context.Context, namespaces []string, input *Selected) (*runsOutput, error) {
+	if len(namespaces) == 0 {
+		namespaces = nil // all
+	}
 	after, err := afterRun(input.After)
 	if err != nil {
 		return nil, err
@@ -101,7 +113,7 @@ func (s *server) runs(ctx context.Context, namespace string, input *Selected) (*
 	if !isText(input.Label) || !isText(input.Series) {
 		return &runsOutput{RunList{Items: []Run{}}}, nil
 	}
-	filter := archive.Filter{Namespace: namespace, Series: input.Series, Verdict: input.Verdict, Phase: input.Phase, Label: input.Label}
+	filter := archive.Filter{Namespaces: namespaces, Series: input.Series, Verdict: input.Verdict, Phase: input.Phase, Label: input.Label}
 	runs, more, err := s.store.Runs(ctx, filter, archive.Page{After: after, Limit: input.Limit})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type Store interface {
 	// Changes and LastChange say what has changed since a change.
 	Changes(ctx context.Context, after int64, limit int) ([]archive.Change, error)
 	LastChange(ctx context.Context) (int64, error)
+	Namespaces(ctx context.Context) ([]string, error)
 	Object(ctx context.Context, uid string) ([]byte, error)
 	Attempts(ctx context.Context, uid string) ([]archive.Attempt, error)
 

@@ -127,6 +127,7 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.registerArtifacts(api)
 	s.registerCreate(api)
 	s.registerEvents(api)
+	s.registerMe(api)
 	return api.OpenAPI()
 }
 
