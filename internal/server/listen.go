@@ -12,13 +12,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"golang.org/x/net/netutil"
 
 	"github.com/testrun-dev/testrun/internal/archive"
 )
 
 const (
-	// maxConnections is how many connections a listener has at the same time.
+	// maxConnections is how many connections a listener has at the same time. It is more than what the API answers at once, with all who
+	// follow output and listen to events.
 	maxConnections = 1024
 	// stopTime is how long what is under way may take when the server stops. It is shorter than the grace period of the pod.
 	stopTime = 20 * time.Second
@@ -41,7 +41,7 @@ func listen(ctx context.Context, name, address string, handler http.Handler, key
 	if err != nil {
 		return nil, fmt.Errorf("listening for %s: %w", name, err)
 	}
-	inner = netutil.LimitListener(inner, maxConnections)
+	inner = newCrowd(inner, maxConnections)
 	if keys != nil {
 		inner = tls.NewListener(inner, &tls.Config{
 			MinVersion: tls.VersionTLS12, GetCertificate: keys.certificate,
@@ -51,7 +51,7 @@ func listen(ctx context.Context, name, address string, handler http.Handler, key
 	}
 	requests, end := context.WithCancel(context.WithoutCancel(ctx))
 	return &listener{name: name, tcp: inner, endAnswers: end, server: &http.Server{
-		Handler: handler, BaseContext: func(net.Listener) context.Context { return requests },
+		Handler: answered(handler), ConnContext: withGuest, BaseContext: func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug),
 	}}, nil
