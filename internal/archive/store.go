@@ -3,6 +3,7 @@ package archive
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -25,7 +26,9 @@ type Store struct {
 	address string
 	// readOnly is why nothing could be stored at the last try; nil if it could.
 	readOnly atomic.Pointer[string]
-	now      func() time.Time
+	// blobsReadOnly means that the last blob could not be stored.
+	blobsReadOnly atomic.Bool
+	now           func() time.Time
 	// beforeStatement, in tests, makes a statement of a transaction fail, or the commit.
 	beforeStatement func(tx *transaction) error
 }
@@ -104,7 +107,17 @@ func (s *Store) ReadOnly() string {
 	if reason := s.readOnly.Load(); reason != nil {
 		return *reason
 	}
+	if s.blobsReadOnly.Load() {
+		return ErrReadOnly.Error() + ": make room where the blobs are kept, or let them be written"
+	}
 	return ""
+}
+
+// BlobStored says how storing a blob has ended: ReadOnly speaks of blobs, too.
+func (s *Store) BlobStored(err error) {
+	if err == nil || errors.Is(err, ErrReadOnly) {
+		s.blobsReadOnly.Store(err != nil)
+	}
 }
 
 func pageSize(limit int) int {

@@ -110,7 +110,20 @@ func (s *Server) open(ctx context.Context) error {
 	if s.blobs, err = blobs.Open(ctx, s.options.BlobsURL()); err != nil {
 		return fmt.Errorf("opening the blobs: %w", err)
 	}
+	s.blobs = watchedBlobs{s.blobs, s.store}
 	s.clientset, err = kubernetes.NewForConfig(s.options.Config)
+	return err
+}
+
+// watchedBlobs tell the store whether blobs can be stored.
+type watchedBlobs struct {
+	blobs.Blobs
+	store *archive.Store
+}
+
+func (b watchedBlobs) Put(ctx context.Context, key string, data []byte) error {
+	err := b.Blobs.Put(ctx, key, data)
+	b.store.BlobStored(err)
 	return err
 }
 

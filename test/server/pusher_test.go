@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
@@ -41,6 +42,8 @@ type pusher struct {
 	attempt push.Attempt
 	token   string
 	streams map[push.Stream][]string
+	// taken are the requests that a server has taken.
+	taken map[string]bool
 }
 
 var (
@@ -48,11 +51,8 @@ var (
 	cases  = push.Stream{Kind: push.Cases}
 )
 
-// linesOfCases is how many cases each run has.
-const linesOfCases = 12
-
-// newPusher creates a run, with the Job and the pod that would be made for it.
-func (w *world) newPusher(name string) *pusher {
+// newPusher creates a run, with the Job and the pod that would be made for it. Its output has so many parts, and so have its cases.
+func (w *world) newPusher(name string, parts int) *pusher {
 	w.T.Helper()
 	run := builders.TestRun(name).Build()
 	w.Create(run)
@@ -74,14 +74,23 @@ func (w *world) newPusher(name string) *pusher {
 	p := &pusher{
 		world: w, run: run, pod: pod.Name, token: request.Status.Token,
 		attempt: push.Attempt{Namespace: run.Namespace, Name: run.Name, UID: string(run.UID), Number: 1},
-		streams: map[push.Stream][]string{},
+		streams: map[push.Stream][]string{}, taken: map[string]bool{},
 	}
-	for i := range linesOfCases {
+	for i := range parts {
 		outcome := []string{"Passed", "Failed"}[i%2]
-		p.streams[cases] = append(p.streams[cases], fmt.Sprintf(`{"i":%d,"n":"case %d","o":"%s","m":"message %d of %s"}`+"\n", i+1, i, outcome, i, name))
+		p.streams[cases] = append(p.streams[cases], fmt.Sprintf(`{"i":%d,"n":"case %d","o":"%s","m":"%s"}`+"\n", i+1, i, outcome, text()))
 		p.streams[output] = append(p.streams[output], strings.Repeat(fmt.Sprintf("%s says this in part %d\n", name, i), 500))
 	}
 	return p
+}
+
+// text cannot be compressed well.
+func text() string {
+	var out strings.Builder
+	for range 40 {
+		out.WriteString(rand.Text())
+	}
+	return out.String()
 }
 
 func sumOf(text string) string {
@@ -148,7 +157,7 @@ func (p *pusher) chunk(stream push.Stream, part int) (path string, body []byte) 
 
 // pushAll pushes everything: every third part to all addresses at the same time, the others to them in turn, and every second part again.
 func (p *pusher) pushAll(ctx context.Context, addresses []string) error {
-	for part := range linesOfCases {
+	for part := range p.streams[output] {
 		for _, stream := range []push.Stream{output, cases} {
 			path, body := p.chunk(stream, part)
 			if part%3 == 0 {
@@ -208,9 +217,9 @@ func (p *pusher) expectWhole() {
 			p.T.Errorf("the %s of run %s has %d bytes in its blobs, want %d, or is another", stream.Kind, p.run.Name, len(kept), len(text))
 		}
 	}
-	found, more, err := p.store.Cases(p.Ctx, archive.CaseQuery{UID: p.attempt.UID, Attempt: 1})
-	if err != nil || more || len(found) != linesOfCases {
-		p.T.Errorf("run %s has %d cases, %v, want %d", p.run.Name, len(found), err, linesOfCases)
+	found, more, err := p.store.Cases(p.Ctx, archive.CaseQuery{UID: p.attempt.UID, Attempt: 1, Limit: archive.MaxPage})
+	if err != nil || more || len(found) != len(p.streams[cases]) {
+		p.T.Errorf("run %s has %d cases, %v, want %d", p.run.Name, len(found), err, len(p.streams[cases]))
 	}
 }
 

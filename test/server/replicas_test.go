@@ -48,6 +48,7 @@ func deaths() []death {
 }
 
 func TestOneOfTwoReplicasIsKilledAtAnyPointAndTheOtherOneGoesOn(t *testing.T) {
+	t.Parallel()
 	count := points.Of(t, "the leader of two replicas is killed")
 	for _, d := range deaths() {
 		t.Run(d.String(), func(t *testing.T) {
@@ -80,7 +81,7 @@ func killTheLeader(t *testing.T, server *postgres.Server, d death) {
 	stopLooking := told.watch()
 	var pushers []*pusher
 	for i := range 3 {
-		p := w.newPusher(fmt.Sprintf("smoke-%d", i))
+		p := w.newPusher(fmt.Sprintf("smoke-%d", i), 12)
 		told.add(p.run)
 		pushers = append(pushers, p)
 	}
