@@ -52,7 +52,8 @@ func TestMuchOutputIsPushedByteForByte(t *testing.T) {
 }
 
 func TestAServerThatDiesAtAnyRequestGetsEverythingInTheEnd(t *testing.T) {
-	const script = `echo 1..3; for i in 1 2 3; do seq 1 60000; echo ok $i; done; echo x > $TESTRUN_ARTIFACTS/a; sleep 1.2`
+	const script = `echo 1..3; for i in 1 2 3; do seq 1 60000; echo ok $i; done; echo x > ${TESTRUN_ARTIFACTS:-$TESTRUN_RESULTS}/a; sleep 1.2`
+	without := startRunner(t, script).end()
 	last := 2
 	count := points.Of(t, "the connection of a runner dies at a request")
 	for n := 1; n <= last; n++ {
@@ -66,6 +67,7 @@ func TestAServerThatDiesAtAnyRequestGetsEverythingInTheEnd(t *testing.T) {
 			}
 			got := startPushing(t, server, script).end()
 			expectPushed(t, server, got, string(got.stdout))
+			expectSameTest(t, got, without)
 			if content, _ := server.Stream(push.Artifact, "a"); string(content) != "x\n" {
 				t.Errorf("the artifact is %q", content)
 			}

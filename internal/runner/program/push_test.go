@@ -3,6 +3,7 @@
 package program
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/internal/runner"
 	"github.com/testrun-dev/testrun/internal/runner/pushertest"
+	"github.com/testrun-dev/testrun/test/points"
 )
 
 var runs atomic.Int64
@@ -210,6 +212,8 @@ func TestNoServerChangesATest(t *testing.T) {
 		"there are too many keys":       {nil, []string{"--archive-pin=" + strings.Repeat(","+strings.Repeat("ab", 32), 3)[1:]}, "--archive-pin has 3 keys"},
 		"nothing says which attempt it": {nil, []string{"--identity=a/b//1"}, "--identity is missing"},
 	}
+	count := points.Of(t, "a runner has a server that it cannot push to")
+	without := startRunner(t, script).end()
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -221,14 +225,41 @@ func TestNoServerChangesATest(t *testing.T) {
 			if got.code != 3 || string(got.stdout) != "1..2\nok 1 - a\nnot ok 2 - b\n" || string(got.stderr) != "why\n" || words(got.report) != "TAP 1/1/0/0" {
 				t.Errorf("exit code %d, stdout %q, stderr %q, report %q", got.code, got.stdout, got.stderr, words(got.report))
 			}
+			expectSameTest(t, got, without)
 			if got.report == nil || got.report.Archive == nil || !strings.HasPrefix(got.report.Archive.Error, test.says) {
 				t.Errorf("the report says %+v of the archive, want %q", got.report.Archive, test.says)
 			}
 			if server.End() != nil {
 				t.Error("there was a last message")
 			}
+			count.Tried(t)
 		})
 	}
+}
+
+// expectSameTest checks that a test ended as it does without an archive: its exit code, its streams, and its report but for what that says of
+// the archive and of durations.
+func expectSameTest(t *testing.T, got, without ended) {
+	t.Helper()
+	if got.code != without.code || !bytes.Equal(got.stdout, without.stdout) || !bytes.Equal(got.stderr, without.stderr) {
+		t.Errorf("exit code %d, %d bytes, stderr %q; without an archive: exit code %d, %d bytes, stderr %q",
+			got.code, len(got.stdout), got.stderr, without.code, len(without.stdout), without.stderr)
+	}
+	if is, was := testOf(got.report), testOf(without.report); is != was || got.report == nil {
+		t.Errorf("the report is\n%s\nand without an archive\n%s", is, was)
+	}
+}
+
+// testOf is what a report says of the test, as text.
+func testOf(report *results.Report) string {
+	if report == nil {
+		return "no report"
+	}
+	text := fmt.Sprint(words(report), " ", report.Flaky, " ", report.DefectMessage, report.Also, report.NotStarted, report.Stopped, report.MemoryKills)
+	for _, c := range report.Cases() {
+		text += fmt.Sprintf("\n%s %s %s %s %s %t", c.Outcome, c.Suite, c.Name, c.Location, c.Message, c.Flaky)
+	}
+	return text
 }
 
 // hang makes a server that never answers.
