@@ -43,6 +43,7 @@ var tables = []table{
 	{"test_daily", 3, "namespace text, series text, day integer, runs bigint, passed bigint, failed bigint, errored bigint, " +
 		"timed_out bigint, cancelled bigint, flaky bigint, duration bigint, durations bytea", 5000},
 	{"series", 2, "namespace text, series text, test text, last_created bigint, last_uid text, last_name text, last_verdict text", 5000},
+	{"audit", 1, "id bigint, at bigint, actor text, action text, result text, namespace text, name text, uid text", 5000},
 	{"namespaces", 1, "namespace text, length bigint, size bigint, cases bigint, chunks bigint", 5000},
 }
 
@@ -274,7 +275,7 @@ func (c *copying) read(ctx context.Context, t *table, key []any) (rows, error) {
 // finish lets new rows have new ids, and sets the cursor last: before that, nothing is watched for.
 func (c *copying) finish(ctx context.Context) error {
 	return c.to.transact(ctx, func(tx *transaction) error {
-		for _, name := range []string{"case_defs", "details", "runs", "streams"} {
+		for _, name := range []string{"case_defs", "details", "runs", "streams", "audit"} {
 			if c.to.dialect != postgres {
 				break
 			}

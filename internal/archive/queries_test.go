@@ -217,6 +217,8 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 				index     string
 			}{
 				"all runs":              {listAllRuns, append(key, 10), "runs_created"},
+				"audit":                 {listAudit, []any{"a", 1, 10}, "audit_namespace"},
+				"audit to drop":         {listOldAudit, []any{1, 10}, "audit_at"},
 				"changes":               {listChanges, []any{1, 10}, "changes_pkey|USING INTEGER PRIMARY KEY"},
 				"live runs":             {listLive, []any{"", 10}, "runs_live"},
 				"unsettled attempts":    {listUnsettled, []any{10}, "attempts_unsettled"},

@@ -12,7 +12,7 @@ type Policy struct {
 	// PassedOutput is for the output and the lines of cases of runs that passed, Output for those of others.
 	PassedOutput, Output time.Duration
 	Artifacts            time.Duration
-	// Rows is for all that is kept of a run. It begins to count only when the run is deleted in Kubernetes, too.
+	// Rows is for all that is kept of a run, and for the audit. For a run it begins to count only when the run is deleted in Kubernetes, too.
 	Rows time.Duration
 }
 
@@ -56,6 +56,9 @@ func (s *Store) Expire(ctx context.Context, now time.Time, policy Policy, limit 
 		return e.expired, false, err
 	}
 	if err := e.dropRun(ctx, policy.Rows); err != nil {
+		return e.expired, false, err
+	}
+	if err := e.dropAudit(ctx, policy.Rows); err != nil {
 		return e.expired, false, err
 	}
 	err = e.dropDetails(ctx, policy.Rows)

@@ -109,7 +109,7 @@ func ofNamespace[I, O any](s *server, api huma.API, path string, o operation, ha
 	}
 	described := o.in(path, parameters...)
 	described.Tags = []string{"namespace"}
-	described.Middlewares = huma.Middlewares{s.findsNamespace}
+	described.Middlewares = huma.Middlewares{s.findsNamespace(o.right)}
 	huma.Register(api, described, func(ctx context.Context, input *I) (*O, error) {
 		where, _ := ctx.Value(placeKey{}).(place)
 		output, err := handle(ctx, where, input)
@@ -161,18 +161,23 @@ func (s *server) run(ctx context.Context, namespace, name, uid string) (archive.
 	return run, err
 }
 
-// findsNamespace lets those through who may see the runs of the namespace that the path names.
-func (s *server) findsNamespace(ctx huma.Context, next func(huma.Context)) {
-	where := place{ctx.Param("namespace"), ctx.Param("series")}
-	err := errNothing
-	if isName(where.namespace) && isText(where.series) {
-		err = s.allow(ctx.Context(), where.namespace, toRun, errNothing)
+// findsNamespace lets those through who may see the runs of the namespace that the path names, and have the right besides.
+func (s *server) findsNamespace(right string) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		where := place{ctx.Param("namespace"), ctx.Param("series")}
+		err := errNothing
+		if isName(where.namespace) && isText(where.series) {
+			err = s.allow(ctx.Context(), where.namespace, toRun, errNothing)
+		}
+		if err == nil && right != toRun {
+			err = s.allow(ctx.Context(), where.namespace, right, forbidden("You may see the runs of this namespace, but not this: ask for the right to get testruns/"+right+" in it."))
+		}
+		if err != nil {
+			s.refuse(ctx, err)
+			return
+		}
+		next(huma.WithValue(ctx, placeKey{}, where))
 	}
-	if err != nil {
-		s.refuse(ctx, err)
-		return
-	}
-	next(huma.WithValue(ctx, placeKey{}, where))
 }
 
 // allow returns otherwise if the caller may not get that subresource of testruns in the namespace.

@@ -123,6 +123,12 @@ func (s *server) registerCreate(api huma.API) {
 	huma.Register(api, described, func(ctx context.Context, input *createInput) (*createOutput, error) {
 		where, _ := ctx.Value(placeKey{}).(place)
 		output, err := s.create(ctx, where.namespace, input)
+		switch {
+		case err != nil:
+			s.audit(ctx, actionCreate, where.namespace, CreatedRun{}, err)
+		case output.Status == http.StatusCreated:
+			s.audit(ctx, actionCreate, where.namespace, output.Body, nil)
+		}
 		return output, s.told(ctx, asTheAPIServerSays(err))
 	})
 	response := *api.OpenAPI().Paths[described.Path].Post.Responses["201"]

@@ -26,6 +26,7 @@ const (
 	toRun       = ""
 	toOutput    = "log"
 	toArtifacts = "artifacts"
+	toAudit     = "audit"
 )
 
 // rights knows what users may see.

@@ -31,6 +31,7 @@ var asked = map[string]struct{ query, right string }{
 	"list-flaky-cases": {},
 	"get-output":       {right: toOutput},
 	"list-artifacts":   {right: toArtifacts},
+	"list-audit":       {right: toAudit},
 	"get-artifact":     {query: "path=report/index.html", right: toArtifacts},
 }
 
@@ -103,11 +104,12 @@ func tryWhoSeesWhat(w *world) {
 		// ours and theirs say what of a namespace the user may get; nil is nothing.
 		ours, theirs []string
 	}{
-		{"who may do everything everywhere", admin, []string{toRun, toOutput, toArtifacts}, []string{toRun, toOutput, toArtifacts}},
+		{"who may do everything everywhere", admin, []string{toRun, toOutput, toArtifacts, toAudit}, []string{toRun, toOutput, toArtifacts, toAudit}},
 		{"who may see all of ours", given(t, ours, users, "all", rule("get", "testruns", "testruns/log", "testruns/artifacts")), []string{toRun, toOutput, toArtifacts}, nil},
 		{"who may see runs of ours", given(t, ours, users, "runs", rule("get", "testruns")), []string{toRun}, nil},
 		{"who may see runs and output of ours", given(t, ours, users, "output", rule("get", "testruns", "testruns/log")), []string{toRun, toOutput}, nil},
 		{"who may see runs and artifacts of ours", given(t, ours, users, "artifacts", rule("get", "testruns", "testruns/artifacts")), []string{toRun, toArtifacts}, nil},
+		{"who may see runs and the audit of ours", given(t, ours, users, "audit", rule("get", "testruns", "testruns/audit")), []string{toRun, toAudit}, nil},
 		{"who may see output of ours, but not runs", given(t, ours, users, "only-output", rule("get", "testruns/log", "testruns/artifacts")), nil, nil},
 		{"who may list runs of ours, but not get them", given(t, ours, users, "lists", rule("list", "testruns")), nil, nil},
 		{"who may write runs of ours, but not get them", given(t, ours, users, "writes", rule("create", "testruns")), nil, nil},

@@ -8,7 +8,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/push"
 )
 
-// Store is what the API asks of archive.Store. Nothing here writes.
+// Store is what the API asks of archive.Store. Nothing here writes but Audit.
 type Store interface {
 	Runs(ctx context.Context, filter archive.Filter, page archive.Page) (runs []archive.Run, more bool, err error)
 	Run(ctx context.Context, uid string) (archive.Run, error)
@@ -32,6 +32,9 @@ type Store interface {
 	Flaky(ctx context.Context, filter archive.Filter, after archive.FlakyKey, limit int) (cases []archive.FlakyCase, more bool, err error)
 	Trend(ctx context.Context, namespace, series string, from, to time.Time) ([]archive.Day, error)
 	CaseTrend(ctx context.Context, name archive.CaseName, from, to time.Time) ([]archive.Day, error)
+
+	Audit(ctx context.Context, entry archive.AuditEntry) error
+	AuditLog(ctx context.Context, namespace string, after int64, limit int) (entries []archive.AuditEntry, more bool, err error)
 
 	// ReadOnly says why nothing more can be stored now; empty if it can.
 	ReadOnly() string

@@ -5,7 +5,7 @@
 // they may see (SubjectAccessReview). Runs and cases need the right to get testruns in the run's namespace. Output needs the right to
 // get testruns/log besides, and artifacts testruns/artifacts. What is forbidden and what does not exist get the same answer.
 //
-// The package writes nothing. It creates a run with the token of whoever asks for it.
+// The package writes nothing but the audit. It creates a run with the token of whoever asks for it.
 package web
 
 import (
@@ -127,6 +127,7 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.registerArtifacts(api)
 	s.registerCreate(api)
 	s.registerEvents(api)
+	s.registerAudit(api)
 	s.registerMe(api)
 	return api.OpenAPI()
 }

@@ -254,6 +254,20 @@ CREATE TABLE namespaces (
 	chunks BIGINT NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
+-- What people did through the server.
+CREATE TABLE audit (
+	id INTEGER PRIMARY KEY AUTOINCREMENT,
+	at BIGINT NOT NULL,
+	actor TEXT NOT NULL,
+	action TEXT NOT NULL,
+	result TEXT NOT NULL,
+	namespace TEXT NOT NULL,
+	name TEXT NOT NULL,
+	uid TEXT NOT NULL
+);
+CREATE INDEX audit_namespace ON audit (namespace, id);
+CREATE INDEX audit_at ON audit (at, id);
+
 -- One row: all states up to this version are kept.
 CREATE TABLE cursor_of_watch (
 	id INTEGER PRIMARY KEY,
