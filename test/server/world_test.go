@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -68,7 +67,7 @@ func (w *world) start(url string, flags ...string) *replica {
 	}, flags...)...)
 	var log bytes.Buffer
 	r.cmd.Env, r.cmd.Stderr = append(os.Environ(), "KUBECONFIG="+kubeconfig), &log
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	r.cmd.SysProcAttr = endsWithUs()
 	w.Must(r.cmd.Start())
 	ended := make(chan struct{})
 	go func() {
