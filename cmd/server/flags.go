@@ -12,6 +12,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/archive/ingest"
 	"github.com/testrun-dev/testrun/internal/archivestatus"
+	"github.com/testrun-dev/testrun/internal/page"
 	"github.com/testrun-dev/testrun/internal/server"
 )
 
@@ -66,6 +67,8 @@ func parseServe(args []string, level *slog.LevelVar) (options server.Options, er
 	flags.StringVar(&options.CertFile, "tls-cert", "", "Certificate of the server, in PEM. Empty is one of its own, which it makes once.")
 	flags.StringVar(&options.KeyFile, "tls-key", "", "Key of the server, in PEM.")
 	flags.StringVar(&options.NextPin, "tls-next-pin", "", "Pin of the key that will be used next: the SHA-256 of its SubjectPublicKeyInfo, in hex.")
+	flags.StringVar(&options.SessionKeyFile, "session-key", "", "File with 32 bytes that seal the sessions of the pages, the same for all replicas. Empty is one that the server makes once.")
+	flags.DurationVar(&options.SessionTime, "session-time", page.DefaultSessionTime, "How long somebody stays logged in at most.")
 	flags.BoolVar(&options.LeaderElect, "leader-elect", false, "Let one of several replicas watch at a time.")
 	flags.StringVar(&options.Namespace, "namespace", "", "Namespace of the ConfigMap and the Lease "+archivestatus.ConfigMap+"; needed outside a cluster only.")
 	flags.Int64Var(&options.MaxLog, "max-kubelet-log", 10<<20, "How many bytes are read of the log of a pod that has not pushed.")
@@ -103,6 +106,9 @@ func check(options *server.Options) error {
 			return fmt.Errorf("%w: --tls-next-pin: it is one SHA-256 in hex, 64 characters", errUsage)
 		}
 		options.NextPin = pins[0]
+	}
+	if options.SessionTime <= 0 {
+		return fmt.Errorf("%w: --session-time is a duration such as 12h, above 0", errUsage)
 	}
 	if options.MaxLog < 0 {
 		return fmt.Errorf("%w: --max-kubelet-log is a number of bytes, 0 or more", errUsage)

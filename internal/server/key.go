@@ -69,7 +69,7 @@ func ownKey(dir string) (tls.Certificate, error) {
 	path := filepath.Join(dir, keyFile)
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = makeKey(dir, path)
+		err = makeKey(path)
 	}
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("the server's key: %w", err)
@@ -81,12 +81,18 @@ func ownKey(dir string) (tls.Certificate, error) {
 	return key, nil
 }
 
-func makeKey(dir, path string) error {
+func makeKey(path string) error {
 	text, err := newKey()
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(dir, keyFile+".*") // nobody else may read it
+	return writeOnce(path, text)
+}
+
+// writeOnce makes a file that only this user may read, unless there is one already.
+func writeOnce(path string, text []byte) error {
+	dir := filepath.Dir(path)
+	file, err := os.CreateTemp(dir, filepath.Base(path)+".*") // nobody else may read it
 	if err != nil {
 		return err
 	}

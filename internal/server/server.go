@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -42,6 +43,10 @@ type Options struct {
 	APIAddress, PushAddress, HealthAddress string
 	// CertFile and KeyFile are the server's key. Empty is its own. NextPin is the pin of the key that follows.
 	CertFile, KeyFile, NextPin string
+	// SessionKeyFile has the key that seals the sessions of the pages. Empty is the server's own, in the data folder. SessionTime is how long
+	// a session lasts at most.
+	SessionKeyFile string
+	SessionTime    time.Duration
 	// Limits bound what is pushed, and MaxLog how many bytes of a pod's log are read.
 	Limits ingest.Limits
 	MaxLog int64
@@ -173,7 +178,11 @@ func (s *Server) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making the API: %w", err)
 	}
-	if s.api, err = listen(ctx, "the API", s.options.APIAddress, api, s.keys, log); err != nil {
+	pages, err := s.pages(api)
+	if err != nil {
+		return fmt.Errorf("making the pages: %w", err)
+	}
+	if s.api, err = listen(ctx, "the API", s.options.APIAddress, pages, s.keys, log); err != nil {
 		return err
 	}
 	web.SetLimits(s.api.server)

@@ -38,9 +38,12 @@ var Scheme = func() *k8sruntime.Scheme {
 	return scheme
 }()
 
+// Tests are what runs beside the API server: *testing.M, for one.
+type Tests interface{ Run() int }
+
 // Run starts the API server with the project's CRDs and the given companions, runs the tests and stops all again. It is
 // for TestMain.
-func Run(m *testing.M, companions ...Companion) int {
+func Run(m Tests, companions ...Companion) int {
 	root := repositoryRoot()
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets(root),
@@ -73,7 +76,7 @@ func Run(m *testing.M, companions ...Companion) int {
 // Companion starts a program beside the API server and returns what stops it.
 type Companion func(*envtest.Environment) (stop func(), err error)
 
-func withCompanions(m *testing.M, environment *envtest.Environment, companions []Companion) int {
+func withCompanions(m Tests, environment *envtest.Environment, companions []Companion) int {
 	if len(companions) == 0 {
 		return m.Run()
 	}

@@ -1,0 +1,84 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+
+	"github.com/testrun-dev/testrun/internal/web"
+)
+
+// maxDrawn is how many drawn rows are remembered, so that what many look at is drawn once.
+const maxDrawn = 2000
+
+// live passes on the API's events. A run comes with its row, as the list shows it.
+func (v *visit) live() error {
+	request, err := v.api.request(v.r.Context(), v.session.Token, "/events", v.r.URL.Query())
+	if err != nil {
+		return err
+	}
+	request.Header["Last-Event-Id"] = v.r.Header["Last-Event-Id"]
+	answer := &drawing{ResponseWriter: v.w, server: v.server}
+	v.api.handler.ServeHTTP(answer, request)
+	_, _ = answer.ResponseWriter.Write(answer.events.Bytes())
+	return nil
+}
+
+// drawing is an answer of the API, whose events are passed on as they are flushed.
+type drawing struct {
+	http.ResponseWriter
+	*server
+	events bytes.Buffer
+}
+
+func (d *drawing) Unwrap() http.ResponseWriter { return d.ResponseWriter }
+
+func (d *drawing) Write(part []byte) (int, error) { return d.events.Write(part) }
+
+// FlushError passes on the events that are whole.
+func (d *drawing) FlushError() error {
+	text := d.events.Bytes()
+	whole := bytes.LastIndex(text, []byte("\n\n")) + len("\n\n")
+	if whole < len("\n\n") {
+		return nil
+	}
+	for event := range bytes.SplitAfterSeq(text[:whole], []byte("\n\n")) {
+		if _, err := d.ResponseWriter.Write(d.withRow(event)); err != nil {
+			return err
+		}
+	}
+	d.events.Next(whole)
+	return http.NewResponseController(d.ResponseWriter).Flush()
+}
+
+// liveRun is what the script gets of a run.
+type liveRun struct {
+	UID   string `json:"uid"`
+	Phase string `json:"phase"`
+	Row   string `json:"row"`
+}
+
+// withRow replaces the data of an event that is a run.
+func (d *drawing) withRow(event []byte) []byte {
+	const data = "\ndata: "
+	head, text, ok := bytes.Cut(event, []byte(data))
+	if !ok || !bytes.HasPrefix(head, []byte("event: run")) {
+		return event
+	}
+	if known, ok := d.drawn.Get(string(text)); ok {
+		return append(append(bytes.Clone(head), data...), known.([]byte)...)
+	}
+	var run web.Event
+	if err := json.Unmarshal(text, &run); err != nil {
+		return event
+	}
+	row, err := d.views.part("run-row", runRow{run.Run, run.Progress})
+	if err != nil {
+		d.log.Error("A row cannot be drawn", "run", run.UID, "error", err)
+		return event
+	}
+	drawn, _ := json.Marshal(liveRun{run.UID, run.Phase, row})
+	drawn = append(drawn, "\n\n"...)
+	d.drawn.Add(string(text), drawn)
+	return append(append(bytes.Clone(head), data...), drawn...)
+}

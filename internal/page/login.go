@@ -1,0 +1,77 @@
+package page
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/testrun-dev/testrun/internal/web"
+)
+
+// loginView is the page that asks for a token.
+type loginView struct {
+	Next string
+	// Error says why the last try failed, Ended that a session has ended.
+	Error string
+	Ended bool
+}
+
+func (v *visit) showLogin() error {
+	return v.show(http.StatusOK, "login", "Log in", loginView{Next: localPath(v.r.FormValue("next")), Ended: v.r.FormValue("why") == "ended"})
+}
+
+// maxForm is how large a form may be.
+const maxForm = 1 << 20
+
+func (v *visit) login() error {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	token, next := strings.TrimSpace(v.r.PostFormValue("token")), localPath(v.r.PostFormValue("next"))
+	var me web.Me
+	err := v.api.get(v.r.Context(), token, "/me", nil, &me)
+	var refused *apiError
+	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+		return v.show(http.StatusUnauthorized, "login", "Log in", loginView{
+			Next: next, Error: "The cluster does not accept this token: it has expired, or it is not one for the API server.",
+		})
+	}
+	if err == nil {
+		err = v.sessions.begin(v.w, token, me.Username)
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, next, http.StatusSeeOther)
+	return nil
+}
+
+func (v *visit) logout() error {
+	v.sessions.end(v.w)
+	http.Redirect(v.w, v.r, "/login", http.StatusSeeOther)
+	return nil
+}
+
+// toLogin has whoever asks log in, and come back.
+func (v *visit) toLogin(why string) {
+	query := url.Values{}
+	if v.r.Method == http.MethodGet && v.r.URL.Path != "/" {
+		query.Set("next", v.r.URL.RequestURI())
+	}
+	if why != "" {
+		query.Set("why", why)
+	}
+	to := url.URL{Path: "/login", RawQuery: query.Encode()}
+	http.Redirect(v.w, v.r, to.String(), http.StatusSeeOther)
+}
+
+// localPath is the path if it is one of this server, and else the first page. A browser takes // and \ for the beginning of a host.
+func localPath(path string) string {
+	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\\\t\r\n") || strings.HasPrefix(path, "//") {
+		return "/"
+	}
+	parsed, err := url.Parse(path)
+	if err != nil || parsed.Host != "" || parsed.Scheme != "" {
+		return "/"
+	}
+	return path
+}

@@ -1,0 +1,124 @@
+// Package page is what people look at: pages of HTML that work as links and forms, and a small script that keeps them live. See docs/page.md.
+//
+// It has no rights of its own. What it shows it asks of the archive's JSON API, and what somebody does it asks of the API server, each with
+// the token of whoever looks. So there is one place that decides who may see what: package web.
+package page
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/lru"
+)
+
+// Options are what the pages need.
+type Options struct {
+	// API is the archive's JSON API.
+	API http.Handler
+	// Config reaches the API server. Its credentials are not used.
+	Config *rest.Config
+	// Key seals sessions: 32 bytes, the same for all replicas.
+	Key []byte
+	// SessionTime is how long a session lasts at most.
+	SessionTime time.Duration
+	Log         *slog.Logger
+}
+
+// New returns the pages. They answer every path but those of the API.
+func New(options Options) (http.Handler, error) {
+	sessions, err := newSessions(options.Key, options.SessionTime)
+	if err != nil {
+		return nil, err
+	}
+	views, err := parseViews()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{api: api{options.API}, sessions: sessions, views: views, log: options.Log, drawn: lru.New(maxDrawn)}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	return s.handler(), nil
+}
+
+type server struct {
+	api      api
+	sessions *sessions
+	views    *views
+	log      *slog.Logger
+	// drawn are rows, by the event that they are drawn for.
+	drawn *lru.Cache
+}
+
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", http.HandlerFunc(serveStatic))
+	mux.Handle("GET /login", s.open((*visit).showLogin))
+	mux.Handle("POST /login", s.open((*visit).login))
+	mux.Handle("POST /logout", s.open((*visit).logout))
+	mux.Handle("GET /{$}", s.known((*visit).runs))
+	mux.Handle("GET /live", s.known((*visit).live))
+	mux.Handle("/", s.known(func(*visit) error { return errNoPage }))
+	return secured(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// secured sets what keeps a browser from doing anything with a page but showing it.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		header.Set("Cross-Origin-Opener-Policy", "same-origin")
+		header.Set("Cross-Origin-Resource-Policy", "same-origin")
+		header.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		header.Set("Referrer-Policy", "same-origin")
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("X-Frame-Options", "DENY")
+		header.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// visit is one request of somebody.
+type visit struct {
+	*server
+	w http.ResponseWriter
+	r *http.Request
+	// session is empty for who has not logged in.
+	session session
+	// namespaces are those of which they may see runs.
+	namespaces namespaces
+}
+
+// open serves a page that needs no session.
+func (s *server) open(serve func(*visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{server: s, w: w, r: r}
+		v.session, _ = s.sessions.of(r)
+		if err := serve(v); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// known serves a page to who has logged in. Others log in first.
+func (s *server) known(serve func(*visit) error) http.Handler {
+	return s.open(func(v *visit) error {
+		if v.session.Token == "" {
+			v.toLogin("")
+			return nil
+		}
+		err := serve(v)
+		var refused *apiError
+		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+			v.sessions.end(v.w)
+			v.toLogin("ended")
+			return nil
+		}
+		return err
+	})
+}

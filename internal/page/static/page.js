@@ -1,0 +1,114 @@
+// Keeps pages live. Every page works without it.
+'use strict';
+(() => {
+	const $ = (selector, root = document) => root.querySelector(selector);
+	const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+	// Times: "2 min ago" in words, and the exact time in the reader's zone as the title. words.go says the same.
+	const unit = (ms) => {
+		const s = Math.floor(ms / 1000);
+		return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min` : s < 86400 ? `${Math.floor(s / 3600)} h` : `${Math.floor(s / 86400)} d`;
+	};
+	const both = (ms) => {
+		const s = Math.max(0, Math.floor(ms / 1000)), two = (n) => String(n).padStart(2, '0');
+		return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${Math.floor(s / 3600)} h ${two(Math.floor(s / 60) % 60)} min`;
+	};
+	const tick = () => {
+		for (const time of $$('time[datetime]')) {
+			const at = new Date(time.dateTime), passed = Date.now() - at;
+			const text = time.className === 'since' ? both(passed) : passed < 5000 ? 'just now' : unit(passed) + ' ago';
+			if (time.textContent !== text) time.textContent = text;
+			if (!time.dataset.zoned) { time.title = at.toLocaleString(); time.dataset.zoned = '1'; }
+		}
+	};
+	setInterval(tick, 1000);
+	tick();
+
+	// The title counts what is in progress.
+	const title = document.title;
+	const count = () => {
+		const n = $$('tr[data-phase=InProgress]').length;
+		document.title = n ? `(${n}) ${title}` : title;
+	};
+	count();
+
+	// Rows that change. Whoever is about to click a row finds it where it was: only what is new goes to the top.
+	const rowOf = (html) => {
+		const template = document.createElement('template');
+		template.innerHTML = html;
+		return template.content.firstElementChild;
+	};
+	const maxRows = 100;
+	const putRow = (run) => {
+		const rows = $('#rows'), old = document.getElementById('run-' + run.uid), row = rowOf(run.row);
+		if (old) {
+			const picked = $('input', old)?.checked, focus = old.contains(document.activeElement) ? document.activeElement : null;
+			const place = focus && [...old.querySelectorAll('a,input,button')].indexOf(focus);
+			row.classList.toggle('here', old.classList.contains('here'));
+			if (picked) $('input', row).checked = true;
+			old.replaceWith(row);
+			if (focus) row.querySelectorAll('a,input,button')[place]?.focus();
+		} else {
+			row.classList.add('new');
+			rows.prepend(row);
+			while (rows.rows.length > maxRows) rows.rows[rows.rows.length - 1].remove();
+		}
+		tick();
+		count();
+	};
+
+	// One stream of events for a tab, closed while nobody sees it. The browser comes back with the id of the last event.
+	const table = $('[data-live]');
+	if (table) {
+		let source, last = '';
+		const open = () => {
+			if (source || document.hidden) return;
+			const url = new URL(table.dataset.live, location);
+			if (last) url.searchParams.set('after', last);
+			source = new EventSource(url);
+			source.addEventListener('run', (event) => {
+				last = event.lastEventId;
+				document.dispatchEvent(new CustomEvent('run', { detail: JSON.parse(event.data) }));
+			});
+			source.addEventListener('reset', (event) => {
+				if (last) document.dispatchEvent(new CustomEvent('stale'));
+				last = event.lastEventId;
+			});
+			source.onerror = () => { if (source.readyState === EventSource.CLOSED) { source = null; setTimeout(open, 5000); } };
+		};
+		const close = () => { source?.close(); source = null; };
+		document.addEventListener('visibilitychange', () => document.hidden ? close() : open());
+		addEventListener('pagehide', close);
+		addEventListener('pageshow', open);
+		open();
+	}
+	document.addEventListener('run', (event) => { if ($('#rows')) putRow(event.detail); });
+	document.addEventListener('stale', () => location.reload());
+
+	// Text to copy.
+	for (const text of $$('pre.copy')) {
+		const button = document.createElement('button');
+		button.type = 'button';
+		button.className = 'copy';
+		button.textContent = 'Copy';
+		button.onclick = async () => { await navigator.clipboard.writeText(text.textContent); button.textContent = 'Copied'; };
+		text.after(button);
+	}
+
+	// Keys: j and k go down and up a list, Enter opens, / goes to the filter.
+	const rows = () => $$('tbody tr').filter((row) => $('a', row));
+	const go = (step) => {
+		const all = rows(), at = all.findIndex((row) => row.classList.contains('here'));
+		const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+		if (!next) return;
+		all[at]?.classList.remove('here');
+		next.classList.add('here');
+		$('td.what a, a', next)?.focus();
+	};
+	document.addEventListener('keydown', (event) => {
+		if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) return;
+		if (event.key === 'j') go(1);
+		else if (event.key === 'k') go(-1);
+		else if (event.key === '/') { const filter = $('.filters input, [type=search]'); if (filter) { event.preventDefault(); filter.focus(); } }
+	});
+})();
