@@ -100,7 +100,7 @@ func (s *server) open(serve func(*visit) error) http.Handler {
 		v := &visit{server: s, w: w, r: r}
 		v.session, _ = s.sessions.of(r)
 		if err := serve(v); err != nil {
-			v.fail(err)
+			v.fail(err) //nolint:contextcheck // it is that of the visit
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 
 // problem is why there is no page, in words for people: what is wrong, and what to do.
 type problem struct {
-	status      int
+	status       int
 	what, advice string
 }
 

@@ -39,7 +39,6 @@ type runRow struct {
 	Progress *web.Progress
 }
 
-
 func (v *visit) runs() error {
 	if err := v.lookAround(); err != nil {
 		return err

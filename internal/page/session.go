@@ -71,7 +71,7 @@ func (s *sessions) of(r *http.Request) (session, error) {
 	if err != nil {
 		return session{}, errNoSession
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value)
 	if err != nil {
 		return session{}, errNoSession
 	}

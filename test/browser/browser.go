@@ -50,7 +50,9 @@ func Look(width int64, dark bool) chromedp.Action[chromedp.Void] {
 }
 
 // Shot takes a picture of the whole page, as PNG.
-func Shot(ctx context.Context) ([]byte, error) { return chromedp.Run(ctx, chromedp.FullScreenshot(100)) }
+func Shot(ctx context.Context) ([]byte, error) {
+	return chromedp.Run(ctx, chromedp.FullScreenshot(100))
+}
 
 // LogIn logs in with a token.
 func LogIn(url, token string) chromedp.Action[chromedp.Void] {

@@ -42,7 +42,7 @@ func Start(ctx context.Context, config *rest.Config, folder string) (*Site, erro
 	if s.blobs, err = blobs.Open(ctx, "file:"+folder+"/blobs"); err != nil {
 		return nil, err
 	}
-	api, err := web.New(web.Options{Store: s.Store, Blobs: s.blobs, Config: config})
+	api, err := web.New(web.Options{Store: s.Store, Blobs: s.blobs, Config: config}) //nolint:contextcheck // each request has its own
 	if err != nil {
 		return nil, err
 	}
