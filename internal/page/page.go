@@ -37,7 +37,11 @@ func New(options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{api: api{options.API}, sessions: sessions, views: views, log: options.Log, drawn: lru.New(maxDrawn)}
+	kube, err := newKube(options.Config)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{api: api{options.API}, kube: kube, sessions: sessions, views: views, log: options.Log, drawn: lru.New(maxDrawn)}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -46,6 +50,7 @@ func New(options Options) (http.Handler, error) {
 
 type server struct {
 	api      api
+	kube     *kube
 	sessions *sessions
 	views    *views
 	log      *slog.Logger
