@@ -3,10 +3,10 @@
 package pusher
 
 import (
-	"compress/gzip"
 	"errors"
 	"io"
 
+	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,7 +28,7 @@ type memory struct {
 	free [][]byte
 	// total is how many blocks there are.
 	total int
-	// zip is the only compressor: each takes up half a MiB.
+	// zip is the only compressor.
 	zip *gzip.Writer
 }
 
@@ -51,7 +51,8 @@ func newMemory(sizes ...int) (*memory, [][]byte, error) {
 	for i, size := range sizes {
 		pieces[i], rest = rest[:0:size], rest[size:]
 	}
-	if m.zip, err = gzip.NewWriterLevel(io.Discard, gzip.BestSpeed); err != nil {
+	// It takes a quarter of the processor time of compress/gzip, and the result is 2 or 3 percent larger.
+	if m.zip, err = gzip.NewWriterLevel(io.Discard, gzip.StatelessCompression); err != nil {
 		return nil, nil, err
 	}
 	return m, pieces, nil
