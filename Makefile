@@ -59,7 +59,7 @@ run: ## Run the operator here, from source, against the current context's cluste
 	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
 
 .PHONY: test
-test: bin/tools/gotestsum envtest-binaries postgres ## Run the unit tests, and those against a real API server and a real PostgreSQL (RACE=1: with the race detector)
+test: bin/tools/gotestsum envtest-binaries postgres chromium axe ## Run the unit tests, and those against a real API server, a real PostgreSQL and a real browser (RACE=1: with the race detector)
 	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
 
@@ -122,6 +122,14 @@ bench-readers: ## Compare the readers of results with encoding/json and encoding
 
 FUZZTIME ?= 10m
 
+.PHONY: pages
+pages: envtest-binaries ## Serve the pages with made-up runs, to look at while you change them (ADDRESS=127.0.0.1:18444)
+	KUBEBUILDER_ASSETS=$(ASSETS) go run ./test/pages/serve -address=$(or $(ADDRESS),127.0.0.1:18444)
+
+.PHONY: pages-pictures
+pages-pictures: envtest-binaries chromium axe ## Look at every page in a browser: pictures of all into bin/pictures, and those of docs/page.md anew
+	KUBEBUILDER_ASSETS=$(ASSETS) go test ./test/browser -count=1 -timeout=30m -run='^TestEveryPage' -args -pictures=$(CURDIR)/bin/pictures -docs=$(CURDIR)/docs/pictures
+
 .PHONY: fuzz
 fuzz: ## Feed the readers of results, and the queues, with what nobody would write, for FUZZTIME each
 	for target in results:FuzzCut results:FuzzDecode results/tap:FuzzReader results/junit:FuzzRead results/gotest:FuzzReader admission:FuzzEngine; do \
@@ -139,6 +147,14 @@ envtest-binaries:
 .PHONY: postgres
 postgres:
 	hack/postgres.sh
+
+.PHONY: chromium
+chromium:
+	hack/chromium.sh
+
+.PHONY: axe
+axe:
+	hack/axe.sh
 
 .PHONY: build
 build: ## Build the operator, bin/manager, what runs a test's command, bin/runner, and the server, bin/server

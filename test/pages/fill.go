@@ -48,7 +48,7 @@ func (s *Site) fillRun(ctx context.Context, random *rand.Rand, m madeUp, n int, 
 	started := created.Add(time.Duration(2+random.IntN(20)) * time.Second)
 	finished := started.Add(time.Duration(40+random.IntN(50)) * time.Second)
 	run := archive.Run{
-		UID: fmt.Sprintf("%.4s0000-0000-4000-8000-%012d", sha256Of(m.test), n), Namespace: m.namespace, Name: fmt.Sprintf("%s-%05d", m.test, 17000+n*7), Test: m.test, Series: m.test,
+		UID: UIDOf(m.test, n), Namespace: m.namespace, Name: fmt.Sprintf("%s-%05d", m.test, 17000+n*7), Test: m.test, Series: m.test,
 		Labels: map[string]string{"branch": []string{"main", "main", "release"}[n%3], "commit": fmt.Sprintf("%07x", 0xabc123+n*7919)},
 		Phase:  "Finished", Verdict: "Passed", Reason: "TestPassed", ResourceVersion: fmt.Sprint(1000 + n),
 		Created: created, Started: started, Finished: finished, Counts: archive.Counts{Passed: int64(len(m.cases))},

@@ -1,0 +1,35 @@
+package pages
+
+import "fmt"
+
+// Page is a page of the made-up site.
+type Page struct {
+	// Name is that of its pictures.
+	Name string
+	// Path is where it is.
+	Path string
+	// User is who looks; empty for who has not logged in.
+	User string
+	// Missing says that there is no such page, which is what it has to say.
+	Missing bool
+	// Documented says that docs/page.md shows it.
+	Documented bool
+}
+
+// UIDOf is the UID of the nth made-up run of a Test, from its first one, which is 0.
+func UIDOf(test string, n int) string {
+	return fmt.Sprintf("%.4s0000-0000-4000-8000-%012d", sha256Of(test), n)
+}
+
+// List are all pages, each at least once. A test holds it against the routes.
+func List() []Page {
+	return []Page{
+		{Name: "login", Path: "/login"},
+		{Name: "login-ended", Path: "/login?why=ended&next=%2Fruns%2F1"},
+		{Name: "runs", Path: "/", User: Ada, Documented: true},
+		{Name: "runs-failed", Path: "/?namespace=shop&state=Failed&series=checkout", User: Ada},
+		{Name: "runs-none", Path: "/?label=branch%3Dnone", User: Ada},
+		{Name: "runs-empty", Path: "/", User: Eve},
+		{Name: "missing", Path: "/nothing-is-here", User: Ada, Missing: true},
+	}
+}
