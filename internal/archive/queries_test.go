@@ -2,11 +2,13 @@ package archive
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
@@ -82,6 +84,36 @@ func TestPagesHaveEveryRunOnceNewestFirst(t *testing.T) {
 				if !slices.Equal(got, want) {
 					t.Errorf("%s: the pages have %d runs and should have %d:\n%v\n%v", name, len(got), len(want), got, want)
 				}
+			}
+		})
+	}
+}
+
+func TestAListShowsWhyARunIsAsItIs(t *testing.T) {
+	for kind, opened := range both {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := opened(t)
+			long := strings.Repeat("ä", 2*MaxListedMessage)
+			short, endless := stateOf(1, 1), stateOf(2, 2)
+			short.Run.Message, endless.Run.Message = "Waits in the queue default", long
+			must(t, s.Apply(t.Context(), Batch{Runs: []RunState{short, endless, stateOf(3, 3)}}))
+			runs, _, err := s.Runs(t.Context(), Filter{Namespaces: []string{"default"}}, Page{})
+			must(t, err)
+			if len(runs) != 3 || runs[2].Message != short.Run.Message || runs[1].Message != long[:len("ä")*MaxListedMessage] {
+				t.Errorf("the list has %+v", runs)
+			}
+			if run := mustGet(s.Run(t.Context(), endless.Run.UID))(t); run.Message != long {
+				t.Errorf("the run has a message of %d bytes, not of %d", len(run.Message), len(long))
+			}
+			owner := ownerOf(1)
+			for owner.Attempt = 1; owner.Attempt <= 2; owner.Attempt++ {
+				must(t, s.SetProgress(t.Context(), []AttemptProgress{{owner, push.Progress{Done: int64(owner.Attempt), Total: 9}}}))
+			}
+			progress := mustGet(s.Progress(t.Context(), []string{uidOf(1), uidOf(3), "never"}))(t)
+			want := map[string]push.Progress{uidOf(1): {Done: 2, Total: 9}, uidOf(3): {}}
+			if !maps.Equal(progress, want) {
+				t.Errorf("the progress is %v, not %v", progress, want)
 			}
 		})
 	}
@@ -211,6 +243,10 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 			fillRuns(t, s, 300)
 			key := Page{}.args()
 			uid, stream := uidOf(1), []any{uidOf(1), 1, "output", ""}
+			uids := []any{uidOf(1), uidOf(2)}
+			if s.dialect == postgres {
+				uids = []any{[]string{uidOf(1), uidOf(2)}}
+			}
 			lists := map[string]struct {
 				statement string
 				args      []any
@@ -220,6 +256,7 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 				"audit":                 {listAudit, []any{"a", 1, 10}, "audit_namespace"},
 				"audit to drop":         {listOldAudit, []any{1, 10}, "audit_at"},
 				"changes":               {listChanges, []any{1, 10}, "changes_pkey|USING INTEGER PRIMARY KEY"},
+				"progress of runs":      {listProgress(s.dialect, 2), uids, "runs_uid_key|autoindex_runs"},
 				"live runs":             {listLive, []any{"", 10}, "runs_live"},
 				"unsettled attempts":    {listUnsettled, []any{10}, "attempts_unsettled"},
 				"cases":                 {listCases(s.dialect, nil), []any{1, 1, 1, 0, 10}, primaryKey},

@@ -7,18 +7,23 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/testrun-dev/testrun/internal/push"
 )
 
-// What lists show of a run. Its message and its labels are read with the run alone.
+// What lists show of a run. Of its message it is the beginning: MaxListedMessage characters. All of it, and the labels, are read with the run alone.
 const runColumns = `r.uid, r.namespace, r.name, r.test, r.series, r.phase, r.verdict, r.reason, r.flaky, r.pinned, r.created, r.started,
-	r.finished, r.deleted, r.passed, r.failed, r.errored, r.skipped, r.flaky_cases, r.resource_version`
+	r.finished, r.deleted, r.passed, r.failed, r.errored, r.skipped, r.flaky_cases, r.resource_version, substr(r.message, 1, 300) AS message`
+
+// MaxListedMessage is how many characters of its message a list has of a run.
+const MaxListedMessage = 300
 
 func scanListedRun(scan scanner, more ...any) (Run, error) {
 	var r Run
 	var created, started, finished, deleted int64
 	err := scan(append([]any{
 		&r.UID, &r.Namespace, &r.Name, &r.Test, &r.Series, &r.Phase, &r.Verdict, &r.Reason, &r.Flaky, &r.Pinned, &created, &started,
-		&finished, &deleted, &r.Counts.Passed, &r.Counts.Failed, &r.Counts.Errored, &r.Counts.Skipped, &r.Counts.Flaky, &r.ResourceVersion,
+		&finished, &deleted, &r.Counts.Passed, &r.Counts.Failed, &r.Counts.Errored, &r.Counts.Skipped, &r.Counts.Flaky, &r.ResourceVersion, &r.Message,
 	}, more...)...)
 	r.Created, r.Started, r.Finished, r.Deleted = timeOf(created), timeOf(started), timeOf(finished), timeOf(deleted)
 	return r, err
@@ -178,6 +183,39 @@ func (s *Store) oneRun(ctx context.Context, where string, args ...any) (Run, err
 		return err
 	})
 	return run, err
+}
+
+// Progress is how far the last attempts of runs are, by the UID of the run. Runs without an attempt are left out.
+func (s *Store) Progress(ctx context.Context, uids []string) (map[string]push.Progress, error) {
+	found := make(map[string]push.Progress, len(uids))
+	if len(uids) == 0 {
+		return found, nil
+	}
+	var args []any
+	if s.dialect == postgres {
+		args = []any{uids}
+	} else {
+		for _, uid := range uids {
+			args = append(args, uid)
+		}
+	}
+	err := s.list(ctx, listProgress(s.dialect, len(uids)), args, func(scan scanner) error {
+		var uid string
+		var p push.Progress
+		err := scan(&uid, &p.Done, &p.Failed, &p.Total)
+		found[uid] = p
+		return err
+	})
+	return found, err
+}
+
+func listProgress(in dialect, count int) string {
+	isOne := "= ANY ($1::text[])"
+	if in == sqlite {
+		isOne = "IN (?" + strings.Repeat(", ?", count-1) + ")"
+	}
+	return `SELECT r.uid, a.done, a.done_failed, a.total FROM runs r JOIN attempts a ON a.run_id = r.id
+		AND a.number = (SELECT max(m.number) FROM attempts m WHERE m.run_id = r.id) WHERE r.uid ` + isOne
 }
 
 // Object is the whole object of a run, in its last state: JSON, compressed with gzip.

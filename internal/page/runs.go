@@ -64,7 +64,7 @@ func (v *visit) runs() error {
 		return err
 	}
 	for _, run := range list.Items {
-		view.Rows = append(view.Rows, runRow{Run: run})
+		view.Rows = append(view.Rows, runRow{run.Run, run.Progress})
 	}
 	if list.Next != "" {
 		older := v.r.URL.Query()

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -117,6 +118,40 @@ func TestRunsAreSelected(t *testing.T) {
 		}
 		if got := w.get(token, "/api/v1/namespaces/"+namespace+"/runs?"+query); got.StatusCode != http.StatusBadRequest && got.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("%q is answered with %d %s", query, got.StatusCode, got.body)
+		}
+	}
+}
+
+func TestAListOfRunsShowsWhyTheyAreNotDone(t *testing.T) {
+	w := newWorld(t)
+	namespace := apiserver.Namespace(t)
+	token := viewer(t, namespace)
+	waiting, running, done := w.run(namespace, "waiting"), w.run(namespace, "running"), w.run(namespace, "done")
+	for state, phase := range map[*archive.RunState]string{&waiting: "Pending", &running: "InProgress"} {
+		state.Run.Phase, state.Run.Verdict, state.Run.Finished = phase, "", time.Time{}
+	}
+	waiting.Run.Message, waiting.Attempts = "Waits in the queue default", nil
+	w.keep(waiting, running, done)
+	for _, state := range []archive.RunState{running, done} {
+		progress := archive.AttemptProgress{Owner: owner(state.Run), Progress: push.Progress{Done: 3, Failed: 1, Total: 9}}
+		if err := w.store.SetProgress(t.Context(), []archive.AttemptProgress{progress}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, run := range read[RunList](w, token, "/api/v1/namespaces/"+namespace+"/runs").Items {
+		switch run.Name {
+		case "waiting":
+			if run.Message != waiting.Run.Message || run.Progress != nil {
+				t.Errorf("the run that waits is %+v", run)
+			}
+		case "running":
+			if run.Progress == nil || *run.Progress != (Progress{Done: 3, Failed: 1, Total: 9}) {
+				t.Errorf("the run in progress is %+v", run)
+			}
+		default:
+			if run.Message != "1 case failed" || run.Progress != nil {
+				t.Errorf("the run that has finished is %+v", run)
+			}
 		}
 	}
 }

@@ -33,9 +33,15 @@ type allRunsInput struct {
 	Selected
 }
 
+// ListedRun is a run in a list. Of its message it has the beginning, and none of its labels.
+type ListedRun struct {
+	Run
+	Progress *Progress `json:"progress,omitempty" doc:"How far the last attempt is, while the run has not finished."`
+}
+
 // RunList is a page of runs, the newest first.
 type RunList struct {
-	Items []Run `json:"items" nullable:"false"`
+	Items []ListedRun `json:"items" nullable:"false"`
 	Page
 }
 
@@ -111,21 +117,39 @@ func (s *server) runs(ctx context.Context, namespaces []string, input *Selected)
 		return nil, huma.Error400BadRequest("\"label\" is one KEY=VALUE.")
 	}
 	if !isText(input.Label) || !isText(input.Series) {
-		return &runsOutput{RunList{Items: []Run{}}}, nil
+		return &runsOutput{RunList{Items: []ListedRun{}}}, nil
 	}
 	filter := archive.Filter{Namespaces: namespaces, Series: input.Series, Verdict: input.Verdict, Phase: input.Phase, Label: input.Label}
 	runs, more, err := s.store.Runs(ctx, filter, archive.Page{After: after, Limit: input.Limit})
 	if err != nil {
 		return nil, err
 	}
-	output := &runsOutput{RunList{Items: make([]Run, 0, len(runs))}}
+	progress, err := s.progress(ctx, runs)
+	if err != nil {
+		return nil, err
+	}
+	output := &runsOutput{RunList{Items: make([]ListedRun, 0, len(runs))}}
 	for _, run := range runs {
-		output.Body.Items = append(output.Body.Items, runOf(run))
+		output.Body.Items = append(output.Body.Items, ListedRun{runOf(run), progressOf(progress[run.UID])})
 	}
 	if more && len(runs) > 0 {
 		output.Body.Next = runCursor(runs[len(runs)-1].Key())
 	}
 	return output, nil
+}
+
+// progress is how far those of the runs are that have not finished.
+func (s *server) progress(ctx context.Context, runs []archive.Run) (map[string]push.Progress, error) {
+	var uids []string
+	for _, run := range runs {
+		if run.Finished.IsZero() && run.Deleted.IsZero() {
+			uids = append(uids, run.UID)
+		}
+	}
+	if len(uids) == 0 {
+		return nil, nil
+	}
+	return s.store.Progress(ctx, uids)
 }
 
 type none struct{}

@@ -13,6 +13,7 @@ type Store interface {
 	Runs(ctx context.Context, filter archive.Filter, page archive.Page) (runs []archive.Run, more bool, err error)
 	Run(ctx context.Context, uid string) (archive.Run, error)
 	RunNamed(ctx context.Context, namespace, name string) (archive.Run, error)
+	Progress(ctx context.Context, uids []string) (map[string]push.Progress, error)
 	// Changes and LastChange say what has changed since a change.
 	Changes(ctx context.Context, after int64, limit int) ([]archive.Change, error)
 	LastChange(ctx context.Context) (int64, error)
