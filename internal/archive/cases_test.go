@@ -1,10 +1,13 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
@@ -73,6 +76,31 @@ func TestCasesMeanTheSameInAnyOrder(t *testing.T) {
 				}
 				expectSame(t, fmt.Sprint("round ", round), meaning(t, other), meaning(t, s))
 			}
+		})
+	}
+}
+
+func TestRunsThatBeginTheHistoryOfCasesAtOnceMissNothingOfEachOther(t *testing.T) {
+	for kind, opened := range both {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s, other := opened(t), opened(t)
+			for round := range 10 {
+				push := func(to *Store, n int, outcome results.Outcome) error {
+					var lines []CaseLine
+					for number := 1; number <= 20; number++ {
+						lines = append(lines, lineOf(number, 100*number, fmt.Sprintf("case %d of %d", number, round), outcome))
+					}
+					return to.AddCases(t.Context(), ownerOf(3*round+n), lines)
+				}
+				// The cases are known then, and have no history.
+				must(t, errors.Join(push(s, 0, results.Skipped), push(other, 0, results.Skipped)))
+				var group errgroup.Group
+				group.Go(func() error { return push(s, 1, results.Passed) })
+				group.Go(func() error { return push(s, 2, results.Failed) })
+				must(t, errors.Join(group.Wait(), push(other, 1, results.Passed), push(other, 2, results.Failed)))
+			}
+			expectSame(t, "at once", meaning(t, s), meaning(t, other))
 		})
 	}
 }

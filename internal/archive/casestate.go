@@ -74,6 +74,9 @@ func (tx *transaction) updateStates(ctx context.Context, namespace, series strin
 	if err != nil {
 		return err
 	}
+	if err := tx.beginStates(ctx, namespace, series, ids, states); err != nil {
+		return err
+	}
 	var anew []int64
 	for _, id := range ids {
 		state := states[id]
@@ -117,6 +120,35 @@ func (tx *transaction) lockStates(ctx context.Context, ids []int64) (map[int64]c
 		return err
 	})
 	return states, err
+}
+
+var emptyStates = bulk{
+	columns: "case_id bigint, namespace text, series text",
+	text: `INSERT INTO case_state (case_id, namespace, series, created, run_id, number, attempt, outcome, since_created, since_run_id, streak,
+			flips, heat)
+		SELECT x.case_id, x.namespace, x.series, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM {rows} WHERE true ON CONFLICT DO NOTHING`,
+}
+
+// beginStates makes the rows of states that there are none of, and locks them too: a row that is not there cannot be locked, and of two runs
+// that begin the history of a case at once, one would miss the other.
+func (tx *transaction) beginStates(ctx context.Context, namespace, series string, ids []int64, states map[int64]caseState) error {
+	var first []int64
+	var empty rows
+	for _, id := range ids {
+		if _, known := states[id]; !known {
+			first = append(first, id)
+			empty = append(empty, []any{id, namespace, series})
+		}
+	}
+	if len(first) == 0 {
+		return nil
+	}
+	if err := tx.run(ctx, emptyStates, empty, nil); err != nil {
+		return err
+	}
+	begun, err := tx.lockStates(ctx, first)
+	maps.Copy(states, begun)
+	return err
 }
 
 func rowsOf[T any](values []T) rows {
