@@ -128,6 +128,11 @@ type FlakyCase struct {
 // Key is the place of the case in the list.
 func (c *FlakyCase) Key() FlakyKey { return FlakyKey{c.Heat, c.ID} }
 
+// Recent is how often its outcome changed, where a change counts half as much after each week.
+func (c *FlakyCase) Recent(now time.Time) float64 {
+	return math.Exp2(c.Heat - float64(now.UnixMicro())/float64(halfLife.Microseconds()))
+}
+
 // FlakyKey is a place in the list of flaky cases. The zero key is before the first.
 type FlakyKey struct {
 	Heat float64

@@ -117,6 +117,30 @@ func ofNamespace[I, O any](s *server, api huma.API, path string, o operation, ha
 	})
 }
 
+// SomeNamespaces are the parameter of a list over several namespaces.
+type SomeNamespaces struct {
+	Namespace []string `query:"namespace" maxItems:"200" doc:"Only what is in these namespaces; several with commas between them. Without it you need the right to get testruns in all namespaces."`
+}
+
+// overNamespaces registers a list that a namespace has, too, for several namespaces.
+func overNamespaces[I, O any](s *server, api huma.API, o operation, namespaces func(*I) []string, handle func(context.Context, []string, *I) (*O, error)) {
+	o.errors = []int{http.StatusForbidden}
+	described := o.in(Root)
+	described.Tags = []string{"runs"}
+	huma.Register(api, described, func(ctx context.Context, input *I) (*O, error) {
+		asked := namespaces(input)
+		err := s.allowAll(ctx, asked, o.path)
+		if err != nil {
+			return nil, s.told(ctx, err)
+		}
+		if len(asked) == 0 {
+			asked = nil // all
+		}
+		output, err := handle(ctx, asked, input)
+		return output, s.told(ctx, err)
+	})
+}
+
 type (
 	runKey   struct{}
 	placeKey struct{}

@@ -36,7 +36,7 @@ var asked = map[string]struct{ query, right string }{
 }
 
 // elsewhere are the operations that have tables of their own: they are of no namespace, or ask with the caller's token.
-var elsewhere = []string{"list-all-runs", "create-run", "follow-runs", "follow-all-runs", "get-me", "list-namespaces"}
+var elsewhere = []string{"list-all-runs", "list-all-series", "list-all-flaky-cases", "create-run", "follow-runs", "follow-all-runs", "get-me", "list-namespaces"}
 
 // target is what a path is filled with.
 type target struct{ namespace, name, uid, series string }

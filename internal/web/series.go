@@ -65,20 +65,29 @@ type seriesPlace struct {
 	Series    string `json:"s"`
 }
 
+type allSeriesInput struct {
+	SomeNamespaces
+	Paged
+}
+
 func (s *server) registerSeries(api huma.API) {
+	overNamespaces(s, api, operation{
+		id: "list-all-series", path: "/series", summary: "The series of all namespaces", description: "By namespace and name.",
+	}, func(input *allSeriesInput) []string { return input.Namespace }, func(ctx context.Context, namespaces []string, input *allSeriesInput) (*seriesListOutput, error) {
+		return s.allSeries(ctx, namespaces, &input.Paged)
+	})
 	ofNamespace(s, api, inNamespace, operation{
 		id: "list-series", path: "/series", summary: "The series of a namespace", description: "Its Tests, and what else runs are compared within, by name.",
-	}, s.allSeries)
+	}, func(ctx context.Context, where place, input *Paged) (*seriesListOutput, error) {
+		return s.allSeries(ctx, []string{where.namespace}, input)
+	})
 	ofNamespace(s, api, inNamespace+"/series/{series}", operation{id: "get-series", summary: "A series", description: "A Test, for one."}, s.oneSeries)
 	ofNamespace(s, api, inNamespace+"/series/{series}", operation{
 		id: "get-trend", path: "/trend", summary: "The trend of a series", description: "A series by day, the oldest first. Days without a run are left out.",
 	}, s.trend)
-	ofNamespace(s, api, inNamespace, operation{
-		id: "list-flaky-cases", path: "/flaky", summary: "The flaky cases of a namespace", description: "Cases that change between passed and failed; those that did so most and most recently first.",
-	}, s.flaky)
 }
 
-func (s *server) allSeries(ctx context.Context, where place, input *Paged) (*seriesListOutput, error) {
+func (s *server) allSeries(ctx context.Context, namespaces []string, input *Paged) (*seriesListOutput, error) {
 	var place seriesPlace
 	if err := afterCursor(input.After, &place); err != nil {
 		return nil, err
@@ -86,7 +95,7 @@ func (s *server) allSeries(ctx context.Context, where place, input *Paged) (*ser
 	if !isText(place.Namespace) || !isText(place.Series) {
 		return nil, afterCursor("!", nil)
 	}
-	tests, more, err := s.store.Tests(ctx, archive.Filter{Namespace: where.namespace}, archive.SeriesKey(place), input.Limit)
+	tests, more, err := s.store.Tests(ctx, archive.Filter{Namespaces: namespaces}, archive.SeriesKey(place), input.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -163,68 +172,4 @@ func (s *server) caseTrend(ctx context.Context, where place, input *caseTrendInp
 	}
 	from, to := input.span()
 	return trendOf(s.store.CaseTrend(ctx, name, from, to))
-}
-
-// FlakyCase is a case that changes between passed and failed.
-type FlakyCase struct {
-	Series string   `json:"series"`
-	Suite  string   `json:"suite,omitempty"`
-	Name   string   `json:"name"`
-	Heat   float64  `json:"heat" doc:"How often it changed, where what is long ago counts less."`
-	Flips  int64    `json:"flips" doc:"How often it changed in all."`
-	Streak int64    `json:"streak" doc:"How many times in a row it has ended as it did last."`
-	Last   LastCase `json:"last" doc:"The newest run with it."`
-}
-
-// LastCase is how a case ended last.
-type LastCase struct {
-	UID     string    `json:"uid"`
-	Run     string    `json:"run"`
-	Outcome string    `json:"outcome"`
-	Created time.Time `json:"created"`
-}
-
-// FlakyList is a page of flaky cases.
-type FlakyList struct {
-	Items []FlakyCase `json:"items" nullable:"false"`
-	Page
-}
-
-type flakyOutput struct{ Body FlakyList }
-
-type flakyInput struct {
-	Series string `query:"series" maxLength:"253" doc:"Only cases of this series."`
-	Paged
-}
-
-type flakyPlace struct {
-	Heat float64 `json:"h"`
-	ID   int64   `json:"i"`
-}
-
-func (s *server) flaky(ctx context.Context, where place, input *flakyInput) (*flakyOutput, error) {
-	var place flakyPlace
-	if err := afterCursor(input.After, &place); err != nil {
-		return nil, err
-	}
-	if !isText(input.Series) {
-		return &flakyOutput{FlakyList{Items: []FlakyCase{}}}, nil
-	}
-	filter := archive.Filter{Namespace: where.namespace, Series: input.Series}
-	cases, more, err := s.store.Flaky(ctx, filter, archive.FlakyKey(place), input.Limit)
-	if err != nil {
-		return nil, err
-	}
-	output := &flakyOutput{FlakyList{Items: make([]FlakyCase, 0, len(cases))}}
-	for _, c := range cases {
-		output.Body.Items = append(output.Body.Items, FlakyCase{
-			Series: c.Series, Suite: c.Suite, Name: c.Name, Heat: c.Heat, Flips: c.Flips, Streak: c.Streak,
-			Last: LastCase{c.LastUID, c.LastRun, string(c.LastOutcome), c.LastCreated.UTC()},
-		})
-	}
-	if more && len(cases) > 0 {
-		last := cases[len(cases)-1]
-		output.Body.Next = cursor(flakyPlace{last.Heat, last.ID})
-	}
-	return output, nil
 }

@@ -123,6 +123,7 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.registerRuns(api)
 	s.registerCases(api)
 	s.registerSeries(api)
+	s.registerFlaky(api)
 	s.registerOutput(api)
 	s.registerArtifacts(api)
 	s.registerCreate(api)
