@@ -5,6 +5,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/lru"
+
+	"github.com/testrun-dev/testrun/internal/archive"
 )
 
 // Options are what the pages need.
@@ -20,6 +23,8 @@ type Options struct {
 	API http.Handler
 	// Config reaches the API server. Its credentials are not used.
 	Config *rest.Config
+	// Audit keeps what people do in the cluster by the pages. What they do by the API, that keeps itself.
+	Audit func(context.Context, archive.AuditEntry) error
 	// Key seals sessions: 32 bytes, the same for all replicas.
 	Key []byte
 	// SessionTime is how long a session lasts at most.
@@ -41,7 +46,7 @@ func New(options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{api: api{options.API}, kube: kube, sessions: sessions, views: views, log: options.Log, drawn: lru.New(maxDrawn)}
+	s := &server{api: api{options.API}, kube: kube, audit: options.Audit, sessions: sessions, views: views, log: options.Log, drawn: lru.New(maxDrawn)}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -51,6 +56,7 @@ func New(options Options) (http.Handler, error) {
 type server struct {
 	api      api
 	kube     *kube
+	audit    func(context.Context, archive.AuditEntry) error
 	sessions *sessions
 	views    *views
 	log      *slog.Logger
@@ -66,6 +72,8 @@ func (s *server) handler() http.Handler {
 	mux.Handle("POST /logout", s.open((*visit).logout))
 	mux.Handle("GET /{$}", s.known((*visit).runs))
 	mux.Handle("GET /live", s.known((*visit).live))
+	mux.Handle("POST /runs", s.known((*visit).actOnSeveral))
+	mux.Handle("POST /runs/{uid}/{action}", s.known((*visit).actOnOne))
 	mux.Handle("/", s.known(func(*visit) error { return errNoPage }))
 	return secured(http.NewCrossOriginProtection().Handler(mux))
 }

@@ -106,7 +106,7 @@ func (v *visit) rightsIn(namespace string) (Rights, error) {
 	return all[namespace], err
 }
 
-// rightsInEach are the rights in each of the namespaces.
+// rightsInEach are the rights in each of the namespaces. While the API server cannot be asked, nothing is offered: there is enough to see.
 func (v *visit) rightsInEach(namespaces ...string) (map[string]Rights, error) {
 	found := make([]Rights, len(namespaces))
 	var group errgroup.Group
@@ -115,7 +115,13 @@ func (v *visit) rightsInEach(namespaces ...string) (map[string]Rights, error) {
 		group.Go(func() (err error) { found[i].Create, err = v.may("create", testRuns, namespace); return err })
 		group.Go(func() (err error) { found[i].Change, err = v.may("patch", testRuns, namespace); return err })
 	}
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	var down *problem
+	switch {
+	case errors.As(err, &down):
+		v.log.ErrorContext(v.r.Context(), "The rights of whoever looks are not known, so that nothing is offered", "error", errors.Unwrap(err))
+		return nil, nil
+	case err != nil:
 		return nil, err
 	}
 	each := make(map[string]Rights, len(namespaces))

@@ -14,6 +14,8 @@ type runsView struct {
 	// Older is the address of the next page; empty on the last one. First says that this is the first page, which is live.
 	Older string
 	First bool
+	// Several is what may be done with those that are selected.
+	Several several
 	// Live is where to listen for changes.
 	Live string
 }
@@ -65,6 +67,10 @@ func (v *visit) runs() error {
 	}
 	for _, run := range list.Items {
 		view.Rows = append(view.Rows, runRow{run.Run, run.Progress})
+	}
+	var err error
+	if view.Several, err = v.severalOf(view.Rows); err != nil {
+		return err
 	}
 	if list.Next != "" {
 		older := v.r.URL.Query()

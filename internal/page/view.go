@@ -78,14 +78,16 @@ type frame struct {
 	Namespaces                 namespaces
 	// Path is that of the request, so that the namespace can be changed on the same page.
 	Path string
-	View any
+	// Notice says what somebody did on the page before; nil if there is nothing to say.
+	Notice *notice
+	View   any
 }
 
 // show answers with a page.
 func (v *visit) show(status int, name, title string, view any) error {
 	var page bytes.Buffer
 	err := v.views.pages[name].ExecuteTemplate(&page, "layout", frame{
-		Name: name, Title: title, Version: version, User: v.session.User, Namespaces: v.namespaces, Path: v.r.URL.Path, View: view,
+		Name: name, Title: title, Version: version, User: v.session.User, Namespaces: v.namespaces, Path: v.r.URL.Path, Notice: v.said(), View: view,
 	})
 	if err != nil {
 		return err

@@ -87,28 +87,88 @@
 
 	// Text to copy.
 	for (const text of $$('pre.copy')) {
-		const button = document.createElement('button');
+		const button = document.createElement('button'), around = document.createElement('div');
 		button.type = 'button';
 		button.className = 'copy';
 		button.textContent = 'Copy';
 		button.onclick = async () => { await navigator.clipboard.writeText(text.textContent); button.textContent = 'Copied'; };
-		text.after(button);
+		around.className = 'copied';
+		text.replaceWith(around);
+		around.append(text, button);
 	}
 
-	// Keys: j and k go down and up a list, Enter opens, / goes to the filter.
-	const rows = () => $$('tbody tr').filter((row) => $('a', row));
-	const go = (step) => {
-		const all = rows(), at = all.findIndex((row) => row.classList.contains('here'));
-		const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+	// What is done with selected runs: the bar floats while there are any, and says how many.
+	const several = $('#several');
+	const select = () => {
+		if (!several) return;
+		const n = $$('input[name=uid]:checked').length;
+		several.hidden = !n;
+		$('.selected', several).textContent = `${n} selected`;
+	};
+	several?.classList.add('floating');
+	select();
+	document.addEventListener('change', select);
+	document.addEventListener('run', select);
+	// A page that comes back from the browser's memory asks for something new.
+	addEventListener('pageshow', (event) => {
+		if (event.persisted) for (const key of $$('input[name=key]')) key.value = crypto.randomUUID();
+		select();
+	});
+
+	// Menus close when something else is wanted.
+	const closeMenus = (but) => { for (const menu of $$('details.menu[open], details.who[open]')) if (!menu.contains(but)) menu.open = false; };
+	document.addEventListener('click', (event) => closeMenus(event.target));
+	document.addEventListener('keydown', (event) => {
+		const menu = event.key === 'Escape' && event.target.closest?.('details.menu[open], details.who[open]');
+		if (menu) { menu.open = false; $('summary', menu).focus(); }
+	});
+
+	// Keys.
+	const keys = {
+		j: ['Go down the list', () => go(1)], k: ['Go up the list', () => go(-1)], Enter: ['Open what is chosen'],
+		x: ['Select a run', () => here() && $('input[name=uid]', here())?.click()],
+		f: ['Go to the failures', () => { const first = $('#failures a, #failures summary'); if (first) first.focus(); else go(1, true); }],
+		r: ['Rerun', () => {
+			const one = $('button[data-action=rerun]'), many = $('#several button[value=rerun]');
+			if (one) return one.click();
+			if (!many) return;
+			if (several.hidden) keys.x[1]();
+			if (!several.hidden) many.focus();
+		}],
+		'/': ['Search', () => $('.filters input, [type=search]')?.focus()], '?': ['Show these keys', () => help()],
+	};
+	const here = () => $('tbody tr.here');
+	const go = (step, failed) => {
+		const all = $$('tbody tr').filter((row) => $('a', row)), at = all.indexOf(here());
+		const fits = (row) => !failed || $('.state.failed, .state.error, .state.timedout', row);
+		const next = failed ? [...all.slice(at + 1), ...all.slice(0, at + 1)].find(fits) : all[Math.min(Math.max(at + step, 0), all.length - 1)];
 		if (!next) return;
-		all[at]?.classList.remove('here');
+		here()?.classList.remove('here');
 		next.classList.add('here');
-		$('td.what a, a', next)?.focus();
+		$('td.what a, a', next).focus();
+	};
+	const help = () => {
+		let dialog = $('#keys');
+		if (!dialog) {
+			dialog = document.createElement('dialog');
+			dialog.id = 'keys';
+			dialog.setAttribute('aria-labelledby', 'keys-title');
+			dialog.innerHTML = '<h2 id="keys-title">Keys</h2><dl></dl><form method="dialog"><button>Close</button></form>';
+			for (const [key, [does]] of Object.entries(keys)) {
+				const dt = document.createElement('dt'), dd = document.createElement('dd'), kbd = document.createElement('kbd');
+				kbd.textContent = key;
+				dd.textContent = does;
+				dt.append(kbd);
+				$('dl', dialog).append(dt, dd);
+			}
+			document.body.append(dialog);
+		}
+		dialog.showModal();
 	};
 	document.addEventListener('keydown', (event) => {
-		if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) return;
-		if (event.key === 'j') go(1);
-		else if (event.key === 'k') go(-1);
-		else if (event.key === '/') { const filter = $('.filters input, [type=search]'); if (filter) { event.preventDefault(); filter.focus(); } }
+		if (event.ctrlKey || event.metaKey || event.altKey || $('dialog[open]')) return;
+		if (event.target.matches('textarea, select, input:not([type=checkbox])')) return;
+		const does = keys[event.key]?.[1];
+		if (does) { event.preventDefault(); does(); }
 	});
 })();
