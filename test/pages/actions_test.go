@@ -59,7 +59,10 @@ func TestEachActionDoesWhatItSays(t *testing.T) {
 	}{
 		{"cancel", "is being cancelled.", func(run *v1alpha1.TestRun) bool { return *run.Spec.Cancel }},
 		{"pin", "is pinned: retention keeps it.", func(run *v1alpha1.TestRun) bool { return run.Annotations[v1alpha1.AnnotationPinned] == "true" }},
-		{"unpin", "is not pinned any more.", func(run *v1alpha1.TestRun) bool { _, pinned := run.Annotations[v1alpha1.AnnotationPinned]; return !pinned }},
+		{"unpin", "is not pinned any more.", func(run *v1alpha1.TestRun) bool {
+			_, pinned := run.Annotations[v1alpha1.AnnotationPinned]
+			return !pinned
+		}},
 		{"rerun", "A run was created that repeats", func(run *v1alpha1.TestRun) bool { return len(w.repeats(run)) == 1 }},
 	} {
 		t.Run(c.action, func(t *testing.T) {
@@ -226,7 +229,7 @@ func TestARunIsOpenedThatWasCreatedAndHeardOf(t *testing.T) {
 		for ctx.Err() == nil {
 			var list v1alpha1.TestRunList
 			if err := apiserver.Client.List(ctx, &list, client.InNamespace("shop"), client.MatchingFields{"spec.rerunOf.name": run.Name}); err == nil && len(list.Items) == 1 {
-				w.heard(&list.Items[0])
+				w.heard(&list.Items[0]) //nolint:contextcheck // its context is that of the test
 				return
 			}
 		}
@@ -262,4 +265,3 @@ func TestANoticeIsForOnePersonAndOnePage(t *testing.T) {
 		t.Error("ada is told nothing")
 	}
 }
-
