@@ -1,0 +1,115 @@
+package browser_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/testrun-dev/testrun/test/browser"
+	"github.com/testrun-dev/testrun/test/pages"
+)
+
+// focus is what has the focus.
+type focus struct {
+	Name          string
+	Skip, Nothing bool
+	// Seen says that it is in the window and marked, Back that it is before what had the focus last.
+	Seen, Back bool
+}
+
+const focused = `(() => {
+	const element = document.activeElement, style = getComputedStyle(element), box = element.getBoundingClientRect(), last = window.lastFocus;
+	window.lastFocus = element;
+	return {
+		Name: '<' + element.localName + '> "' + (element.textContent || element.getAttribute('aria-label') || element.name || '').trim().slice(0, 40) + '"',
+		Skip: element.matches('a.skip'), Nothing: element === document.body,
+		Seen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+		Back: Boolean(last && last !== element && last.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_PRECEDING),
+	};
+})()`
+
+// press presses keys, and tells what has the focus then.
+func press(ctx context.Context, t *testing.T, keys string) (now focus) {
+	t.Helper()
+	err := chromedp.Do(ctx, chromedp.KeyEvent(keys))
+	if err == nil {
+		now, err = chromedp.Run(ctx, chromedp.Evaluate[focus](focused))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return now
+}
+
+func TestEveryPageCanBeWalkedThroughWithTheTabKey(t *testing.T) {
+	const most = 500
+	for _, page := range pages.List() {
+		t.Run(page.Name, func(t *testing.T) {
+			tab := tabOf(t, page.User)
+			if err := chromedp.Do(tab, browser.Look(1280, false)); err != nil {
+				t.Fatal(err)
+			}
+			visit(tab, t, page)
+			start, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.activeElement === document.body`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range most {
+				now := press(tab, t, kb.Tab)
+				switch {
+				case now.Nothing && i > 0:
+					return
+				case i == 0 && start && !now.Skip:
+					t.Errorf("the first thing is %s, not the link that skips the navigation", now.Name)
+				case !now.Seen:
+					t.Errorf("nobody sees that %s has the focus", now.Name)
+				case now.Back:
+					t.Errorf("%s comes after what follows it on the page", now.Name)
+				}
+			}
+			t.Errorf("the focus does not leave the page within %d presses of Tab", most)
+		})
+	}
+}
+
+func TestTheSkipLinkLeadsToTheMainPart(t *testing.T) {
+	tab := tabOf(t, pages.Ada)
+	visit(tab, t, pages.Page{Path: "/"})
+	press(tab, t, kb.Tab)
+	press(tab, t, kb.Enter)
+	now := press(tab, t, kb.Tab)
+	within, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.activeElement.closest('main') !== null`))
+	if err != nil || !within {
+		t.Errorf("the next thing is %s, which is not in the main part: %v", now.Name, err)
+	}
+}
+
+func TestTheKeysOfTheListOfRunsDoWhatTheySay(t *testing.T) {
+	tab := tabOf(t, pages.Ada)
+	visit(tab, t, pages.Page{Path: "/?namespace=shop"})
+	names, err := chromedp.Run(tab, chromedp.Evaluate[[]string](`[...document.querySelectorAll('td.what > a')].map((link) => link.textContent)`))
+	if err != nil || len(names) < 3 {
+		t.Fatalf("the list has %d runs: %v", len(names), err)
+	}
+	for _, step := range []struct{ key, want string }{
+		{"j", names[0]}, {"k", names[0]}, {"j", names[1]}, {"j", names[2]}, {"k", names[1]},
+	} {
+		if now := press(tab, t, step.key); now.Name != fmt.Sprintf(`<a> "%s"`, step.want) {
+			t.Errorf("after %s, %s has the focus, not %s", step.key, now.Name, step.want)
+		}
+	}
+	if now := press(tab, t, "/"); now.Name[:7] != "<input>" {
+		t.Errorf("after /, %s has the focus, not the filter", now.Name)
+	}
+	visit(tab, t, pages.Page{Path: "/?namespace=shop"})
+	press(tab, t, "j")
+	if _, err := chromedp.RunResponse(tab, chromedp.KeyEvent(kb.Enter)); err != nil {
+		t.Fatal(err)
+	}
+	if path, err := chromedp.Run(tab, chromedp.Evaluate[string](`location.pathname`)); err != nil || path == "/" {
+		t.Errorf("after j and Enter the page is %s: %v", path, err)
+	}
+}
