@@ -48,6 +48,10 @@ help:
 demo: bin/tools/kustomize ## See it work: a cluster, the operator, the server, the samples (CLUSTER=local, current or kind)
 	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) SERVER_IMG=$(SERVER_IMG) hack/demo.sh up
 
+.PHONY: demo-page
+demo-page: ## Open the demo's page, and print a token to log in with
+	@CLUSTER=$(CLUSTER) hack/demo.sh page
+
 .PHONY: demo-down
 demo-down: bin/tools/kustomize ## Remove what the demo made
 	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) SERVER_IMG=$(SERVER_IMG) hack/demo.sh down
@@ -64,7 +68,7 @@ test: bin/tools/gotestsum envtest-binaries postgres chromium axe ## Run the unit
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
 
 .PHONY: test-e2e
-test-e2e: bin/tools/gotestsum cluster-deploy bin/images/test-tools.tar ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
+test-e2e: bin/tools/gotestsum chromium cluster-deploy bin/images/test-tools.tar ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
 	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
 	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
 

@@ -5,7 +5,7 @@
 #   CLUSTER=current  the cluster of your current kubectl context; IMG, RUNNER_IMG and SERVER_IMG name images that it can pull
 #   CLUSTER=kind     the kind cluster of your current kubectl context; needs docker
 #
-# Use it through `make demo` and `make demo-down`.
+# Use it through `make demo`, `make demo-page` and `make demo-down`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +14,11 @@ IMG=${IMG:-testrun.invalid/testrun:dev}
 RUNNER_IMG=${RUNNER_IMG:-testrun.invalid/runner:dev}
 SERVER_IMG=${SERVER_IMG:-testrun.invalid/server:dev}
 NAMESPACE=testrun-demo
+flag=
+[[ $CLUSTER == local ]] || flag=" CLUSTER=$CLUSTER"
+# Where make demo-page has the page.
+port=${PORT:-18443}
+page=https://localhost:$port
 
 say() { printf '\n==> %s\n' "$*"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
@@ -120,18 +125,54 @@ show_archive() {
 	kill "$forward"
 }
 
+# add_guest makes an account for people who try the page: it may do everything with tests and runs in the demo's namespace, and pause queues.
+add_guest() {
+	k create serviceaccount guest --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	k create rolebinding guest --clusterrole=edit --serviceaccount="$NAMESPACE:guest" --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+	kubectl create clusterrolebinding testrun-demo-guest --clusterrole=testrun-queue-editor --serviceaccount="$NAMESPACE:guest" \
+		--dry-run=client -o yaml | kubectl apply -f - >/dev/null
+}
+
+# show_page says where people look.
+show_page() {
+	add_guest
+	say 'The page'
+	cat <<-EOF
+		  make demo-page$flag                            # opens $page, and prints a token to log in with
+		  kubectl -n $NAMESPACE create token guest       # another token
+	EOF
+}
+
+# open_page leads to the page until it is interrupted.
+open_page() {
+	local forward
+	[[ $CLUSTER != local ]] || use_local_cluster
+	k get serviceaccount guest >/dev/null || fail 'there is no demo in this cluster: make demo'
+	kubectl -n testrun-system port-forward service/testrun-server "$port:443" >/dev/null &
+	forward=$!
+	# shellcheck disable=SC2064 # the number of the process is known now
+	trap "kill $forward 2>/dev/null || true" EXIT
+	until (exec 3<>"/dev/tcp/localhost/$port") 2>/dev/null; do
+		kill -0 "$forward" 2>/dev/null || fail "kubectl port-forward has ended: is port $port of this machine in use? PORT=18444 make demo-page takes another one"
+		sleep 0.2
+	done
+	say "$page"
+	echo 'The server has signed its certificate itself: your browser asks whether you trust it.'
+	echo 'Log in with this token. It is one of an account that may run tests in the namespace of the demo:'
+	printf '\n%s\n\n' "$(k create token guest --duration=12h)"
+	if [[ -n ${DISPLAY:-}${WAYLAND_DISPLAY:-} ]] && command -v xdg-open >/dev/null; then xdg-open "$page" || true; fi
+	echo 'Ctrl-C ends it.'
+	wait "$forward"
+}
+
 how_to_go_on() {
-	local flag=
 	say 'How to go on'
 	if [[ $CLUSTER == local ]]; then
 		echo "  eval \"\$(make -s cluster-env)\"                  # kubectl, and the way to this cluster, for your shell"
-	else
-		flag=" CLUSTER=$CLUSTER"
 	fi
 	cat <<-EOF
 		  kubectl config set-context --current --namespace=$NAMESPACE
 		  kubectl describe testrun $(run_with Error)        # why could it not be run?
-		  kubectl -n testrun-system port-forward service/testrun-server 18443:443    # then: https://localhost:18443/api/v1/openapi.json
 		  kubectl explain testrun.spec
 		  kubectl apply -f my-testrun.yaml               # your own: start from a copy of one in config/samples
 		  kubectl get testruns --watch
@@ -145,6 +186,7 @@ up() {
 	show_results
 	show_archive
 	how_to_go_on
+	show_page
 }
 
 down() {
@@ -153,6 +195,7 @@ down() {
 		return
 	fi
 	kubectl delete namespace "$NAMESPACE" --ignore-not-found
+	kubectl delete clusterrolebinding testrun-demo-guest --ignore-not-found
 	make undeploy CONFIG=config/archive-ephemeral
 }
 
@@ -163,6 +206,7 @@ esac
 
 case ${1:-} in
 up) up ;;
+page) open_page ;;
 down) down ;;
-*) fail 'usage: hack/demo.sh up|down' ;;
+*) fail 'usage: hack/demo.sh up|page|down' ;;
 esac

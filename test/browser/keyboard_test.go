@@ -97,7 +97,7 @@ func TestTheKeysOfTheListOfRunsDoWhatTheySay(t *testing.T) {
 	for _, step := range []struct{ key, want string }{
 		{"j", names[0]}, {"k", names[0]}, {"j", names[1]}, {"j", names[2]}, {"k", names[1]},
 	} {
-		if now := press(tab, t, step.key); now.Name != fmt.Sprintf(`<a> "%s"`, step.want) {
+		if now := press(tab, t, step.key); now.Name != fmt.Sprintf("<a> %q", step.want) {
 			t.Errorf("after %s, %s has the focus, not %s", step.key, now.Name, step.want)
 		}
 	}

@@ -11,7 +11,11 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/browser"
 	"github.com/testrun-dev/testrun/test/pages"
 )
@@ -172,4 +176,22 @@ func listed(pattern string) bool {
 		}
 	}
 	return false
+}
+
+func TestTheRunThatTheEmptyListTeachesIsOneThatTheClusterTakes(t *testing.T) {
+	tab := tabOf(t, pages.Eve)
+	visit(tab, t, pages.Page{Path: "/"})
+	command, err := chromedp.Run(tab, chromedp.Evaluate[string](`document.querySelector('pre.copy').textContent`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(command, "\n")
+	run := &v1alpha1.TestRun{}
+	if err := yaml.UnmarshalStrict([]byte(strings.TrimSuffix(text, "END")), run); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	run.Namespace = "shop"
+	if err := apiserver.Client.Create(t.Context(), run, client.DryRunAll, client.FieldValidation("Strict")); err != nil {
+		t.Error(err)
+	}
 }

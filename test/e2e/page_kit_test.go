@@ -1,0 +1,143 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strings"
+
+	"github.com/chromedp/chromedp"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/testrun-dev/testrun/test/browser"
+)
+
+// forwarded is where kubectl port-forward listens.
+var forwarded = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
+
+// forwardServer leads to the server as people are told to: by kubectl port-forward. It ends with the test.
+func (w *world) forwardServer() (url string) {
+	w.T.Helper()
+	forward := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+systemNamespace, "port-forward", "service/"+serverService, ":443")
+	output, err := forward.StdoutPipe()
+	w.Must(err)
+	w.Must(forward.Start())
+	w.T.Cleanup(func() {
+		_ = forward.Process.Kill()
+		_ = forward.Wait()
+	})
+	lines := bufio.NewScanner(output)
+	for lines.Scan() {
+		if match := forwarded.FindStringSubmatch(lines.Text()); match != nil {
+			go func() {
+				for lines.Scan() { // so that kubectl never waits for a reader
+				}
+			}()
+			return "https://" + match[1]
+		}
+	}
+	w.T.Fatal("kubectl port-forward has ended")
+	return ""
+}
+
+// tokenOf makes a ServiceAccount that has the role in the test's namespace, and returns a token of it.
+func (w *world) tokenOf(name, role string) string {
+	w.T.Helper()
+	w.Create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	subjects := []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: name}}
+	w.Create(&rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Subjects: subjects,
+		RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+	})
+	request, err := cluster.clientset.CoreV1().ServiceAccounts(w.Namespace).CreateToken(w.Ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	w.Must(err)
+	return request.Status.Token
+}
+
+// person looks at the pages in a tab of a browser.
+type person struct {
+	*world
+	tab context.Context //nolint:containedctx // chromedp's contexts are tabs
+	url string
+}
+
+// newPerson logs in with a token, in a tab of their own. Without scripts they reload to see what is new.
+func (w *world) newPerson(chromium context.Context, url, token string, scripts bool) *person {
+	w.T.Helper()
+	tab, stop, err := browser.Another(chromium)
+	w.Must(err)
+	w.T.Cleanup(stop)
+	p := &person{world: w, tab: tab, url: url}
+	if !scripts {
+		p.do(browser.WithoutScripts())
+	}
+	p.do(browser.Look(1280, false), browser.LogIn(url, token))
+	return p
+}
+
+func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.T.Helper()
+	if err := chromedp.Do(p.tab, steps...); err != nil {
+		p.T.Fatalf("%v, on the page %s", err, p.text())
+	}
+}
+
+func (p *person) opens(path string) {
+	p.T.Helper()
+	p.do(chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
+}
+
+// text is what the page says, in one line.
+func (p *person) text() string {
+	p.T.Helper()
+	text, err := chromedp.Run(p.tab, chromedp.Evaluate[string](`location.href + ": " + document.querySelector('main').innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// reads waits until the page says something; with reload it is loaded anew each time.
+func (p *person) reads(reload bool, words ...string) {
+	p.T.Helper()
+	var text string
+	p.WaitFor(fmt.Sprintf("the page says %q", words), func() bool {
+		if reload {
+			p.do(chromedp.Reload())
+		}
+		text = p.text()
+		for _, word := range words {
+			if !strings.Contains(text, word) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// recording keeps in which states the rows of a list were, in the order in which they are seen.
+const recording = `(() => {
+	window.seen = {};
+	const look = () => {
+		for (const row of document.querySelectorAll('#rows tr')) {
+			const name = row.querySelector('td.what a').textContent, state = row.querySelector('.state').textContent.trim();
+			const states = window.seen[name] ||= [];
+			if (states.at(-1) !== state) states.push(state);
+		}
+	};
+	look();
+	new MutationObserver(look).observe(document.querySelector('#rows'), { childList: true, subtree: true });
+})()`
+
+// statesOf are the states in which the row of a run was since the recording began. There are none after a reload.
+func (p *person) statesOf(run string) []string {
+	p.T.Helper()
+	states, err := chromedp.Run(p.tab, chromedp.Evaluate[[]string](fmt.Sprintf(`window.seen?.[%q] || []`, run)))
+	p.Must(err)
+	return states
+}
