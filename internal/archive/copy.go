@@ -44,6 +44,7 @@ var tables = []table{
 		"timed_out bigint, cancelled bigint, flaky bigint, duration bigint, durations bytea", 5000},
 	{"series", 2, "namespace text, series text, test text, last_created bigint, last_uid text, last_name text, last_verdict text", 5000},
 	{"audit", 1, "id bigint, at bigint, actor text, action text, result text, namespace text, name text, uid text", 5000},
+	{"ended_sessions", 1, "id text, ends bigint", 5000},
 	{"namespaces", 1, "namespace text, length bigint, size bigint, cases bigint, chunks bigint", 5000},
 }
 

@@ -26,6 +26,7 @@ func fillAll(t *testing.T, s *Store) {
 	addAll(t, s, "", chunkOf(ownerOf(1), output, "0123456789", 0, 10))
 	mustGet(s.SetEnd(t.Context(), ownerOf(1), push.End{Missing: []string{"x"}, Streams: []push.StreamEnd{endOf(output, "0123456789")}}))(t)
 	must(t, s.Apply(t.Context(), Batch{Cursor: "77"}))
+	must(t, s.EndSession(t.Context(), "session", epoch.Add(day)))
 	must(t, s.Audit(t.Context(), AuditEntry{User: "anna", Action: "create", Result: "created", Namespace: "default"}))
 	for _, table := range tables {
 		if !strings.Contains(dump(t, s), "\n"+table.name+" ") {

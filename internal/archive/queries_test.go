@@ -254,6 +254,7 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 			}{
 				"all runs":              {listAllRuns, append(key, 10), "runs_created"},
 				"audit":                 {listAudit, []any{"a", 1, 10}, "audit_namespace"},
+				"sessions to forget":    {listOverSessions, []any{1, 10}, "ended_sessions_ends"},
 				"audit to drop":         {listOldAudit, []any{1, 10}, "audit_at"},
 				"changes":               {listChanges, []any{1, 10}, "changes_pkey|USING INTEGER PRIMARY KEY"},
 				"progress of runs":      {listProgress(s.dialect, 2), uids, "runs_uid_key|autoindex_runs"},

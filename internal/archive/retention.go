@@ -58,8 +58,13 @@ func (s *Store) Expire(ctx context.Context, now time.Time, policy Policy, limit 
 	if err := e.dropRun(ctx, policy.Rows); err != nil {
 		return e.expired, false, err
 	}
-	if err := e.dropAudit(ctx, policy.Rows); err != nil {
-		return e.expired, false, err
+	for _, drop := range []func() error{
+		func() error { return e.dropAudit(ctx, policy.Rows) },
+		func() error { return e.dropSessions(ctx) },
+	} {
+		if err := drop(); err != nil {
+			return e.expired, false, err
+		}
 	}
 	err = e.dropDetails(ctx, policy.Rows)
 	return e.expired, e.more, err

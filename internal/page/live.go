@@ -2,8 +2,11 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"time"
 
 	"github.com/testrun-dev/testrun/internal/web"
 )
@@ -13,7 +16,10 @@ const maxDrawn = 2000
 
 // live passes on the API's events. A run comes with its row, as the list shows it.
 func (v *visit) live() error {
-	request, err := v.api.request(v.r.Context(), v.session.Token, "/events", v.r.URL.Query())
+	ctx, cancel := context.WithCancel(v.r.Context())
+	defer cancel()
+	go v.whileLive(ctx, cancel)
+	request, err := v.api.request(ctx, v.session.Token, "/events", v.r.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -22,6 +28,28 @@ func (v *visit) live() error {
 	v.api.handler.ServeHTTP(answer, request)
 	_, _ = answer.ResponseWriter.Write(answer.events.Bytes())
 	return nil
+}
+
+// sessionCheck is how often an answer without an end sees whether its session has ended.
+const sessionCheck = 10 * time.Second
+
+// whileLive calls end when the session has ended, unless the context ends before. A database that does not answer ends nothing.
+func (v *visit) whileLive(ctx context.Context, end func()) {
+	over := time.NewTimer(time.Unix(v.session.Ends, 0).Sub(v.sessions.now()))
+	defer over.Stop()
+	check := time.NewTicker(sessionCheck)
+	defer check.Stop()
+	for !errors.Is(v.sessions.live(ctx, v.session), errNoSession) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-over.C:
+			end()
+			return
+		case <-check.C:
+		}
+	}
+	end()
 }
 
 // drawing is an answer of the API, whose events are passed on as they are flushed.

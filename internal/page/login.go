@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/testrun-dev/testrun/internal/web"
 )
@@ -15,10 +16,17 @@ type loginView struct {
 	// Error says why the last try failed, Ended that a session has ended.
 	Error string
 	Ended bool
+	// Lasts is how long a session lasts at most.
+	Lasts time.Duration
 }
 
 func (v *visit) showLogin() error {
-	return v.show(http.StatusOK, "login", "Log in", loginView{Next: localPath(v.r.FormValue("next")), Ended: v.r.FormValue("why") == "ended"})
+	return v.askToLogIn(http.StatusOK, loginView{Next: localPath(v.r.FormValue("next")), Ended: v.r.FormValue("why") == "ended"})
+}
+
+func (v *visit) askToLogIn(status int, view loginView) error {
+	view.Lasts = v.sessions.time
+	return v.show(status, "login", "Log in", view)
 }
 
 // maxForm is how large a form may be.
@@ -31,7 +39,7 @@ func (v *visit) login() error {
 	err := v.api.get(v.r.Context(), token, "/me", nil, &me)
 	var refused *apiError
 	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
-		return v.show(http.StatusUnauthorized, "login", "Log in", loginView{
+		return v.askToLogIn(http.StatusUnauthorized, loginView{
 			Next: next, Error: "The cluster does not accept this token: it has expired, or it is not one for the API server.",
 		})
 	}
@@ -46,9 +54,19 @@ func (v *visit) login() error {
 }
 
 func (v *visit) logout() error {
-	v.sessions.end(v.w)
+	err := v.sessions.end(v.r.Context(), v.w, v.session)
+	if err != nil {
+		v.log.ErrorContext(v.r.Context(), "The end of a session cannot be stored", "user", v.session.User, "error", err)
+		v.session = session{}
+		return errNotEnded
+	}
 	http.Redirect(v.w, v.r, "/login", http.StatusSeeOther)
 	return nil
+}
+
+var errNotEnded = &problem{
+	http.StatusServiceUnavailable, "This browser has forgotten your session",
+	"But its end could not be stored: whoever has copied its cookie can use it until your token expires. Delete the token, or its ServiceAccount, if that may be.",
 }
 
 // toLogin has whoever asks log in, and come back.

@@ -29,12 +29,14 @@ type Options struct {
 	Key []byte
 	// SessionTime is how long a session lasts at most.
 	SessionTime time.Duration
-	Log         *slog.Logger
+	// Ended remembers sessions that have ended before their time.
+	Ended EndedSessions
+	Log   *slog.Logger
 }
 
 // New returns the pages. They answer every path but those of the API.
 func New(options Options) (http.Handler, error) {
-	sessions, err := newSessions(options.Key, options.SessionTime)
+	sessions, err := newSessions(options.Key, options.SessionTime, options.Ended)
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +113,14 @@ type visit struct {
 func (s *server) open(serve func(*visit) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{server: s, w: w, r: r}
-		v.session, _ = s.sessions.of(r)
-		if err := serve(v); err != nil {
+		var err error
+		if v.session, err = s.sessions.of(r); errors.Is(err, errNoSession) {
+			v.session, err = session{}, nil
+		}
+		if err == nil {
+			err = serve(v)
+		}
+		if err != nil {
 			v.fail(err) //nolint:contextcheck // it is that of the visit
 		}
 	})
@@ -128,7 +136,7 @@ func (s *server) known(serve func(*visit) error) http.Handler {
 		err := serve(v)
 		var refused *apiError
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
-			v.sessions.end(v.w)
+			setCookie(v.w, cookieName, "", time.Unix(1, 0)) // its token is worth nothing any more
 			v.toLogin("ended")
 			return nil
 		}

@@ -21,7 +21,9 @@ func (s *Server) pages(api http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := page.New(page.Options{API: api, Config: s.options.Config, Audit: s.store.Audit, Key: key, SessionTime: s.options.SessionTime, Log: s.options.Log})
+	pages, err := page.New(page.Options{
+		API: api, Config: s.options.Config, Audit: s.store.Audit, Key: key, SessionTime: s.options.SessionTime, Ended: s.store, Log: s.options.Log,
+	})
 	if err != nil {
 		return nil, err
 	}

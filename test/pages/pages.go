@@ -46,7 +46,7 @@ func Start(ctx context.Context, config *rest.Config, folder string) (*Site, erro
 	if err != nil {
 		return nil, err
 	}
-	pages, err := page.New(page.Options{API: api, Config: config, Audit: s.Store.Audit, Key: page.NewKey()})
+	pages, err := page.New(page.Options{API: api, Config: config, Audit: s.Store.Audit, Key: page.NewKey(), Ended: s.Store})
 	if err != nil {
 		return nil, err
 	}

@@ -268,6 +268,13 @@ CREATE TABLE audit (
 CREATE INDEX audit_namespace ON audit (namespace, id);
 CREATE INDEX audit_at ON audit (at, id);
 
+-- Sessions of the pages that have ended before their time, until ends.
+CREATE TABLE ended_sessions (
+	id TEXT PRIMARY KEY,
+	ends BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX ended_sessions_ends ON ended_sessions (ends, id);
+
 -- One row: all states up to this version are kept.
 CREATE TABLE cursor_of_watch (
 	id INTEGER PRIMARY KEY,
