@@ -195,6 +195,39 @@ func TestAHistoryHasEveryOutcomeOnceNewestFirst(t *testing.T) {
 	}
 }
 
+func TestADifferenceIsACaseThatEndedOtherwise(t *testing.T) {
+	for kind, opened := range both {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := opened(t)
+			must(t, s.AddCases(t.Context(), ownerOf(1), []CaseLine{
+				lineOf(1, 0, "same", results.Passed), lineOf(2, 1, "broken", results.Passed), lineOf(3, 2, "gone", results.Failed),
+				lineOf(4, 3, "twice", results.Failed), lineOf(5, 4, "twice", results.Passed),
+			}))
+			must(t, s.AddCases(t.Context(), ownerOf(2), []CaseLine{
+				lineOf(1, 0, "twice", results.Passed), lineOf(2, 1, "new", results.Failed), lineOf(3, 2, "broken", results.Errored), lineOf(4, 3, "same", results.Passed),
+			}))
+			for limit := 1; limit < 5; limit++ {
+				var got []string
+				query := CompareQuery{UID: uidOf(2), Attempt: 1, With: uidOf(1), WithAttempt: 1, Limit: limit}
+				for more := true; more; {
+					var page []Difference
+					var err error
+					page, more, err = s.Compare(t.Context(), query)
+					must(t, err)
+					for _, d := range page {
+						got = append(got, fmt.Sprintf("%s:%s-%s", d.Name, d.Was, d.Outcome))
+						query.Gone, query.After = d.Gone, d.Number
+					}
+				}
+				if want := "[new:-Failed broken:Passed-Errored gone:Failed-]"; fmt.Sprint(got) != want {
+					t.Errorf("with pages of %d, the differences are %v, not %s", limit, got, want)
+				}
+			}
+		})
+	}
+}
+
 func TestPagesHaveEverySeriesOnce(t *testing.T) {
 	for kind, opened := range both {
 		t.Run(kind, func(t *testing.T) {
@@ -262,6 +295,8 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 				"unsettled attempts":    {listUnsettled, []any{10}, "attempts_unsettled"},
 				"cases":                 {listCases(s.dialect, nil), []any{1, 1, 1, 0, 10}, primaryKey},
 				"failed cases":          {listCases(s.dialect, []results.Outcome{results.Failed}), []any{1, 1, 1, 0, 10}, "not_passed|outcome"},
+				"what has changed":      {listChanged, []any{1, 1, 1, 0, 10, 1, 2, 1}, primaryKey},
+				"what is gone":          {listGone, []any{1, 1, 1, 0, 10, 1, 2, 1}, primaryKey},
 				"history":               {listHistory, []any{1, 1, 1, 1, 1, 10}, "case_results_case|case_id"},
 				"flaky":                 {listFlaky(false), []any{"a", 1e9, 1, 10}, "case_state_heat"},
 				"flaky of a series":     {listFlaky(true), []any{"a", 1e9, 1, 10, "x"}, "case_state_series_heat"},

@@ -29,7 +29,10 @@ var asked = map[string]struct{ query, right string }{
 	"get-series":       {},
 	"get-trend":        {},
 	"list-flaky-cases": {},
+	"compare-run":      {query: "with={uid}"},
 	"get-output":       {right: toOutput},
+	"list-lines":       {right: toOutput},
+	"search-output":    {query: "q=ok", right: toOutput},
 	"list-artifacts":   {right: toArtifacts},
 	"list-audit":       {right: toAudit},
 	"get-artifact":     {query: "path=report/index.html", right: toArtifacts},
@@ -51,7 +54,7 @@ func (t target) fill(path string) string {
 // endpoint is an operation of the document.
 type endpoint struct{ id, path, query, right string }
 
-func (e endpoint) of(t target) string { return t.fill(e.path) + "?" + e.query }
+func (e endpoint) of(t target) string { return t.fill(e.path + "?" + e.query) }
 
 // endpoints are those of the document that are about a namespace.
 func endpoints(t *testing.T) []endpoint {

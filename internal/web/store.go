@@ -26,6 +26,7 @@ type Store interface {
 	Chunks(ctx context.Context, uid string, attempt int32, stream push.Stream, from int64, limit int) ([]archive.Chunk, error)
 
 	Cases(ctx context.Context, query archive.CaseQuery) (cases []archive.CaseResult, more bool, err error)
+	Compare(ctx context.Context, query archive.CompareQuery) (found []archive.Difference, more bool, err error)
 	CaseHistory(ctx context.Context, name archive.CaseName, after archive.HistoryKey, limit int) (outcomes []archive.CaseOutcome, more bool, err error)
 
 	Tests(ctx context.Context, filter archive.Filter, after archive.SeriesKey, limit int) (tests []archive.SeriesSummary, more bool, err error)

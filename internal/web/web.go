@@ -64,6 +64,7 @@ func New(options Options) (http.Handler, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.indexes = newLineIndexes()
 	s.changes = &changes{store: s.store, log: s.log}
 	return s.handler(), nil
 }
@@ -81,6 +82,8 @@ type server struct {
 	// listeners bounds who listens to events, and changes knows what they hear.
 	listeners *gate
 	changes   *changes
+	// indexes know where the lines of outputs begin.
+	indexes *lineIndexes
 }
 
 func (s *server) handler() http.Handler {
@@ -124,7 +127,9 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.registerCases(api)
 	s.registerSeries(api)
 	s.registerFlaky(api)
+	s.registerCompare(api)
 	s.registerOutput(api)
+	s.registerLines(api)
 	s.registerArtifacts(api)
 	s.registerCreate(api)
 	s.registerEvents(api)
