@@ -120,6 +120,12 @@ bench-scale: build envtest-binaries ## Measure the operator while finished runs 
 bench-archive: postgres ## Fill SQLite and PostgreSQL with CASES cases (10 million by default: an hour), and measure the archive; needs no cluster
 	go run ./test/archive $(if $(CASES),-cases=$(CASES))
 
+.PHONY: bench-pages
+bench-pages: build envtest-binaries chromium ## Measure the pages: 200 open ones while runs finish, and lists with CASES cases kept (1 million by default); needs no cluster
+	go run ./test/archive -databases=sqlite -cases=$(or $(CASES),1000000) -reads=1
+	KUBEBUILDER_ASSETS=$(ASSETS) go run ./test/pages/bench -cases=$(or $(CASES),1000000) \
+		-database=sqlite:$(CURDIR)/bin/bench-archive/$(or $(CASES),1000000).db
+
 .PHONY: bench-readers
 bench-readers: ## Compare the readers of results with encoding/json and encoding/xml, and the runner with cat and with nothing
 	go test -run='^$$' -bench=. -benchmem -benchtime=2s ./internal/results/... ./internal/supervise ./internal/runner/program

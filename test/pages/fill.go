@@ -63,7 +63,7 @@ func (s *Site) fillRun(ctx context.Context, random *rand.Rand, m madeUp, n int, 
 		code = 1
 	}
 	attempt.ExitCode = &code
-	if err := s.Keep(ctx, archive.RunState{Run: run, Attempts: []archive.Attempt{attempt}, Object: objectOf(run)}); err != nil {
+	if err := s.Keep(ctx, archive.RunState{Run: run, Attempts: []archive.Attempt{attempt}, Object: ObjectOf(run)}); err != nil {
 		return err
 	}
 	owner := OwnerOf(run)
@@ -142,7 +142,7 @@ func (s *Site) fillLive(ctx context.Context, now time.Time) error {
 				Created: run.Created, Started: run.Started, Finished: state.Run.Finished,
 			}}
 		}
-		state.Object = objectOf(state.Run)
+		state.Object = ObjectOf(state.Run)
 		if err := s.Keep(ctx, state); err != nil {
 			return err
 		}
@@ -156,8 +156,8 @@ func (s *Site) fillLive(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// objectOf is the TestRun, as it is kept.
-func objectOf(run archive.Run) []byte {
+// ObjectOf is the TestRun, as it is kept.
+func ObjectOf(run archive.Run) []byte {
 	text, err := json.Marshal(map[string]any{
 		"apiVersion": "testrun.dev/v1alpha1", "kind": "TestRun",
 		"metadata": map[string]any{"name": run.Name, "namespace": run.Namespace, "uid": run.UID, "labels": run.Labels},

@@ -162,7 +162,7 @@ func (w *world) heard(run *v1alpha1.TestRun) {
 		UID: string(run.UID), Namespace: run.Namespace, Name: run.Name, Series: run.GenerateName, Phase: phase, Verdict: string(run.Status.Verdict),
 		Pinned: run.Annotations[v1alpha1.AnnotationPinned] == "true", Created: run.CreationTimestamp.Time, ResourceVersion: run.ResourceVersion,
 	}
-	if err := w.site.Keep(w.Context(), archive.RunState{Run: kept, Object: objectOf(kept)}); err != nil {
+	if err := w.site.Keep(w.Context(), archive.RunState{Run: kept, Object: ObjectOf(kept)}); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -32,14 +32,20 @@ type Site struct {
 	blobs blobs.Blobs
 }
 
-// Start serves the pages of an archive in the folder. config reaches the API server.
-func Start(ctx context.Context, config *rest.Config, folder string) (*Site, error) {
-	s := &Site{}
-	var err error
-	if s.Store, err = archive.Open(ctx, "sqlite:"+folder+"/archive.db"); err != nil {
+// Open opens an archive, with its blobs in the folder. Nobody serves it.
+func Open(ctx context.Context, database, folder string) (s *Site, err error) {
+	s = &Site{}
+	if s.Store, err = archive.Open(ctx, database); err != nil {
 		return nil, err
 	}
-	if s.blobs, err = blobs.Open(ctx, "file:"+folder+"/blobs"); err != nil {
+	s.blobs, err = blobs.Open(ctx, "file:"+folder+"/blobs")
+	return s, err
+}
+
+// Start serves the pages of an archive in the folder. config reaches the API server.
+func Start(ctx context.Context, config *rest.Config, folder string) (*Site, error) {
+	s, err := Open(ctx, "sqlite:"+folder+"/archive.db", folder)
+	if err != nil {
 		return nil, err
 	}
 	api, err := web.New(web.Options{Store: s.Store, Blobs: s.blobs, Config: config}) //nolint:contextcheck // each request has its own
@@ -60,7 +66,9 @@ func Start(ctx context.Context, config *rest.Config, folder string) (*Site, erro
 
 // Close ends it.
 func (s *Site) Close() error {
-	s.Server.Close()
+	if s.Server != nil {
+		s.Server.Close()
+	}
 	return errors.Join(s.Store.Close(), s.blobs.Close())
 }
 
