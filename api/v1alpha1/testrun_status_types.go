@@ -86,6 +86,14 @@ type TestRunStatus struct {
 	// +kubebuilder:validation:Minimum=1
 	TestGeneration int64 `json:"testGeneration,omitempty"`
 
+	// queue is the name of the TestQueue in which the run waits, or in which it counts since it started. Unset while it is not known what
+	// the run executes.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Queue string `json:"queue,omitempty"`
+
 	// startTime is when the test's container first ran. Unset if it has not.
 	//
 	// +optional

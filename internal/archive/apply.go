@@ -157,15 +157,15 @@ func (a *applying) lockRuns(ctx context.Context, states map[string]RunState) (ma
 }
 
 var upsertRun = bulk{
-	columns: "uid text, namespace text, name text, test text, series text, phase text, verdict text, reason text, message text, " +
+	columns: "uid text, namespace text, name text, test text, series text, queue text, phase text, verdict text, reason text, message text, " +
 		"flaky smallint, pinned smallint, created bigint, started bigint, finished bigint, deleted bigint, passed bigint, failed bigint, " +
 		"errored bigint, skipped bigint, flaky_cases bigint, resource_version text, heard bigint, ended bigint",
-	text: `INSERT INTO runs (uid, namespace, name, test, series, phase, verdict, reason, message, flaky, pinned, created, started, finished,
+	text: `INSERT INTO runs (uid, namespace, name, test, series, queue, phase, verdict, reason, message, flaky, pinned, created, started, finished,
 			deleted, passed, failed, errored, skipped, flaky_cases, resource_version, heard, ended)
-		SELECT x.uid, x.namespace, x.name, x.test, x.series, x.phase, x.verdict, x.reason, x.message, x.flaky, x.pinned, x.created, x.started,
+		SELECT x.uid, x.namespace, x.name, x.test, x.series, x.queue, x.phase, x.verdict, x.reason, x.message, x.flaky, x.pinned, x.created, x.started,
 			x.finished, x.deleted, x.passed, x.failed, x.errored, x.skipped, x.flaky_cases, x.resource_version, x.heard, x.ended
 		FROM {rows} WHERE true
-		ON CONFLICT (uid) DO UPDATE SET test = excluded.test, series = excluded.series, phase = excluded.phase, verdict = excluded.verdict,
+		ON CONFLICT (uid) DO UPDATE SET test = excluded.test, series = excluded.series, queue = excluded.queue, phase = excluded.phase, verdict = excluded.verdict,
 			reason = excluded.reason, message = excluded.message, flaky = excluded.flaky, pinned = excluded.pinned,
 			started = excluded.started, finished = excluded.finished, deleted = excluded.deleted, passed = excluded.passed,
 			failed = excluded.failed, errored = excluded.errored, skipped = excluded.skipped, flaky_cases = excluded.flaky_cases,
@@ -179,7 +179,7 @@ func (a *applying) writeRuns(ctx context.Context) error {
 		run := &a.states[i].Run
 		a.tidy(run)
 		values = append(values, []any{
-			run.UID, run.Namespace, run.Name, run.Test, run.Series, run.Phase, run.Verdict, run.Reason, run.Message, bit(run.Flaky),
+			run.UID, run.Namespace, run.Name, run.Test, run.Series, run.Queue, run.Phase, run.Verdict, run.Reason, run.Message, bit(run.Flaky),
 			bit(run.Pinned), microseconds(run.Created), microseconds(run.Started), microseconds(run.Finished), microseconds(run.Deleted),
 			run.Counts.Passed, run.Counts.Failed, run.Counts.Errored, run.Counts.Skipped, run.Counts.Flaky, run.ResourceVersion, a.now,
 			endedOf(run),
@@ -197,7 +197,7 @@ func (a *applying) writeRuns(ctx context.Context) error {
 
 // tidy makes a run fit to be stored, and keeps what a later state may not take back.
 func (a *applying) tidy(run *Run) {
-	for _, text := range []*string{&run.Namespace, &run.Name, &run.Test, &run.Series, &run.Phase, &run.Verdict, &run.Reason} {
+	for _, text := range []*string{&run.Namespace, &run.Name, &run.Test, &run.Series, &run.Queue, &run.Phase, &run.Verdict, &run.Reason} {
 		*text = plain(*text)
 	}
 	run.Message = prose(run.Message)

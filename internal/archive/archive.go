@@ -17,6 +17,8 @@ type Run struct {
 	Namespace, Name string
 	// Test is the name of its Test; empty for a run with a definition of its own. Series is what the run is compared with: see SeriesOf.
 	Test, Series string
+	// Queue is the one in which it waits, or in which it counts since it started; empty if the status does not say.
+	Queue string
 	// Labels are read with a single run, not in lists. At most 64 are kept.
 	Labels map[string]string
 	// Phase, Verdict, Reason and Message are those of the status. Phase is empty while only a push has told of the run.
@@ -153,6 +155,10 @@ type HistoryKey struct {
 // Filter selects runs. Empty fields select all.
 type Filter struct {
 	Namespace, Series, Verdict, Phase string
+	// States are phases of runs that have not finished, and verdicts: those runs that are in one of them.
+	States []string
+	// Name is what names begin with. Queue selects the runs that wait or run in a queue now.
+	Name, Queue string
 	// Label is one "key=value".
 	Label string
 	// Namespaces are those that the reader may see; nil means all, and an empty list none.

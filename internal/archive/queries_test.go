@@ -21,6 +21,7 @@ func fillRuns(t *testing.T, s *Store, count int) []Run {
 		// Two runs are created in the same second each time.
 		state := stateOf(n/2*2, n+1, in([]string{"a", "b", "c"}[n%3], []string{"x", "y"}[n/3%2]), func(s *RunState) {
 			s.Run.UID = uidOf(n)
+			s.Run.Name, s.Run.Queue = fmt.Sprintf("run-%03d", n), []string{"default", "slow", ""}[n%7%3]
 			s.Run.Labels = map[string]string{"team": fmt.Sprint(n % 4), "all": "yes"}
 		})
 		if n%5 > 0 {
@@ -57,6 +58,11 @@ func TestPagesHaveEveryRunOnceNewestFirst(t *testing.T) {
 				"finished":            {Filter{Phase: "Finished", Namespaces: []string{"a", "b"}}, func(r Run) bool { return r.Phase == "Finished" && r.Namespace != "c" }},
 				"a label":             {Filter{Label: "team=3"}, func(r Run) bool { return r.Labels["team"] == "3" }},
 				"a label and verdict": {Filter{Label: "team=3", Verdict: "Error"}, func(r Run) bool { return r.Labels["team"] == "3" && r.Verdict == "Error" }},
+				"two states":          {Filter{States: []string{"Failed", "InProgress"}}, func(r Run) bool { return r.Verdict == "Failed" || r.Phase == "InProgress" }},
+				"passed, or waiting":  {Filter{States: []string{"Passed", "Pending"}, Series: "x"}, func(r Run) bool { return r.Series == "x" && r.Verdict == "Passed" }},
+				"a beginning":         {Filter{Name: "run-01"}, func(r Run) bool { return strings.HasPrefix(r.Name, "run-01") }},
+				"an empty name":       {Filter{Name: "%"}, func(Run) bool { return false }},
+				"in a queue":          {Filter{Queue: "slow"}, func(r Run) bool { return r.Queue == "slow" && r.Phase != "Finished" }},
 				"an unknown label":    {Filter{Label: "team=9"}, func(Run) bool { return false }},
 			} {
 				var want, got []string
@@ -267,6 +273,10 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 		"failed":             {Filter{Verdict: "Failed"}, "runs_not_passed"},
 		"failed of a series": {Filter{Verdict: "Failed", Series: "x"}, "runs_series_not_passed"},
 		"in progress":        {Filter{Phase: "InProgress"}, "runs_not_finished"},
+		"not finished":       {Filter{States: []string{"Pending", "InProgress"}}, "runs_not_finished"},
+		"failed or waiting":  {Filter{States: []string{"Pending", "Failed"}}, "runs_not_passed"},
+		"a name":             {Filter{Name: "run-01"}, "runs_name"},
+		"a queue":            {Filter{Queue: "slow"}, "runs_not_finished"},
 		"a label":            {Filter{Label: "team=1"}, "labels_label"},
 	}
 	for kind, opened := range both {
@@ -300,6 +310,8 @@ func TestEveryListIsReadFromAnIndex(t *testing.T) {
 				"history":               {listHistory, []any{1, 1, 1, 1, 1, 10}, "case_results_case|case_id"},
 				"flaky":                 {listFlaky(false), []any{"a", 1e9, 1, 10}, "case_state_heat"},
 				"flaky of a series":     {listFlaky(true), []any{"a", 1e9, 1, 10, "x"}, "case_state_series_heat"},
+				"times in queues":       {listQueueTimes, []any{"a", 1, 10}, "runs_namespace"},
+				"times of who waits":    {listQueueTimesBefore, []any{"a", 1, 10}, "runs_not_finished"},
 				"series":                {listSeries, []any{"a", "", 10}, primaryKey},
 				"a series":              {getSeries, []any{"a", "x", 1}, primaryKey},
 				"days":                  {listDays, []any{"a", "x", 1, 2, 10}, primaryKey},

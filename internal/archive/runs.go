@@ -7,12 +7,13 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/testrun-dev/testrun/internal/push"
 )
 
 // What lists show of a run. Of its message it is the beginning: MaxListedMessage characters. All of it, and the labels, are read with the run alone.
-const runColumns = `r.uid, r.namespace, r.name, r.test, r.series, r.phase, r.verdict, r.reason, r.flaky, r.pinned, r.created, r.started,
+const runColumns = `r.uid, r.namespace, r.name, r.test, r.series, r.queue, r.phase, r.verdict, r.reason, r.flaky, r.pinned, r.created, r.started,
 	r.finished, r.deleted, r.passed, r.failed, r.errored, r.skipped, r.flaky_cases, r.resource_version, substr(r.message, 1, 300) AS message`
 
 // MaxListedMessage is how many characters of its message a list has of a run.
@@ -22,7 +23,7 @@ func scanListedRun(scan scanner, more ...any) (Run, error) {
 	var r Run
 	var created, started, finished, deleted int64
 	err := scan(append([]any{
-		&r.UID, &r.Namespace, &r.Name, &r.Test, &r.Series, &r.Phase, &r.Verdict, &r.Reason, &r.Flaky, &r.Pinned, &created, &started,
+		&r.UID, &r.Namespace, &r.Name, &r.Test, &r.Series, &r.Queue, &r.Phase, &r.Verdict, &r.Reason, &r.Flaky, &r.Pinned, &created, &started,
 		&finished, &deleted, &r.Counts.Passed, &r.Counts.Failed, &r.Counts.Errored, &r.Counts.Skipped, &r.Counts.Flaky, &r.ResourceVersion, &r.Message,
 	}, more...)...)
 	r.Created, r.Started, r.Finished, r.Deleted = timeOf(created), timeOf(started), timeOf(finished), timeOf(deleted)
@@ -61,7 +62,7 @@ func (f *Filter) namespaces() (names []string, all bool) {
 
 // isByNamespace means that only an index that begins with the namespace finds the runs.
 func (f *Filter) isByNamespace() bool {
-	return f.Series != "" || f.Verdict != "" || f.Phase != "" || f.Label != ""
+	return f.Series != "" || f.Name != "" || f.Queue != "" || len(f.States) > 0 || f.Verdict != "" || f.Phase != "" || f.Label != ""
 }
 
 // args are the key after which the page begins.
@@ -126,14 +127,53 @@ func (f *Filter) statement(namespace string, args []any) (text string, all []any
 			where.WriteString(" AND r.phase <> 'Finished'") // An index has only those.
 		}
 	}
+	if f.Name != "" {
+		add("r.name >=", plain(f.Name))
+		add("r.name <", plain(f.Name)+string(unicode.MaxRune))
+	}
+	if f.Queue != "" {
+		add("r.queue =", plain(f.Queue))
+		where.WriteString(" AND r.phase <> 'Finished'")
+	}
+	args = f.oneOfStates(&where, args)
 	return fmt.Sprintf("SELECT %s FROM %s WHERE %s.namespace = %s AND (%[3]s.created, %[3]s.uid) < ($1, $2)%[5]s "+
 		"ORDER BY %[3]s.created DESC, %[3]s.uid DESC LIMIT $3", runColumns, table, key, namespace, where.String()), args
+}
+
+// oneOfStates adds the condition that a run is in one of the states.
+func (f *Filter) oneOfStates(where *strings.Builder, args []any) []any {
+	if len(f.States) == 0 {
+		return args
+	}
+	var of []string
+	for _, state := range f.States {
+		args = append(args, state)
+		column := "r.verdict"
+		if state == pending || state == inProgress {
+			column = "r.phase"
+		}
+		of = append(of, column+" = "+placeholder(len(args)-1))
+	}
+	where.WriteString(" AND (" + strings.Join(of, " OR ") + ")")
+	switch {
+	case !slices.ContainsFunc(f.States, func(state string) bool { return state != pending && state != inProgress }):
+		where.WriteString(" AND r.phase <> 'Finished'") // An index has only those.
+	case !slices.Contains(f.States, passed):
+		where.WriteString(" AND r.verdict <> 'Passed'")
+	}
+	return args
 }
 
 // What indexes know of runs.
 const (
 	passed   = "Passed"
 	finished = "Finished"
+)
+
+// Phases of runs that have not finished.
+const (
+	pending    = "Pending"
+	inProgress = "InProgress"
 )
 
 func (s *Store) listRuns(ctx context.Context, statement string, args []any) ([]Run, error) {

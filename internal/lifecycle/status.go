@@ -47,6 +47,7 @@ func NextStatus(seen Observation, plan Plan, applyErr error, now time.Time) v1al
 	if seen.Job != nil {
 		status.Test, status.TestGeneration = seen.Record.Test, seen.Record.TestGeneration
 	}
+	status.Queue = queueOf(seen, status)
 	if seen.Job != nil || refused != nil || isRecorded(seen.Run.Status) {
 		status.Attempts = withAttempt(status.Attempts, nextAttempt(seen, endOfAttempt(plan, to), now))
 	}
@@ -63,6 +64,17 @@ func NextStatus(seen Observation, plan Plan, applyErr error, now time.Time) v1al
 	setConditions(&status, seen.Run, to, now)
 	bound(&status)
 	return status
+}
+
+// queueOf is the queue in which the run waits, or counts; the one that is known while that cannot be told.
+func queueOf(seen Observation, status v1alpha1.TestRunStatus) string {
+	switch {
+	case seen.Job != nil:
+		return seen.Record.QueueingOf(seen.Run).Queue
+	case seen.Def != nil && len(status.Attempts) == 0: // the Test may change while the run waits
+		return seen.Def.Queueing.Queue
+	}
+	return status.Queue
 }
 
 func stateOfRefusal(refused *jobspec.Refusal) *State {

@@ -56,6 +56,29 @@ func TestATestThatRanIsKnownToHaveRunWhateverItsNodeForgets(t *testing.T) {
 	}
 }
 
+func TestTheStatusNamesTheQueueInWhichTheRunCounts(t *testing.T) {
+	in := func(queue string) func(*v1alpha1.TestRun) {
+		return func(run *v1alpha1.TestRun) { run.Spec.TestSpec.Queue = queue }
+	}
+	waits := aRun(in("slow")).storing(Plan{State: pending(v1alpha1.ReasonQueued, "")}, nil, 0)
+	if got := waits.Run.Status.Queue; got != "slow" {
+		t.Errorf("it waits in %q", got)
+	}
+	in("fast")(waits.Run)
+	waits.Asked = waits.Run.Spec
+	if got := waits.storing(Plan{State: pending(v1alpha1.ReasonQueued, "")}, nil, 0).Run.Status.Queue; got != "fast" {
+		t.Errorf("when the definition has changed it waits in %q", got)
+	}
+	runs := aRun(in("slow")).withPod(running).storing(Plan{State: inProgress(v1alpha1.ReasonRunning, "")}, nil, 0)
+	in("fast")(runs.Run)
+	if got := runs.storing(Plan{State: inProgress(v1alpha1.ReasonRunning, "")}, nil, 0).Run.Status.Queue; got != "slow" {
+		t.Errorf("it counts in %q", got)
+	}
+	if got := aRun().storing(Plan{State: pending(v1alpha1.ReasonQueued, "")}, nil, 0).Run.Status.Queue; got != v1alpha1.DefaultQueue {
+		t.Errorf("a run that names none waits in %q", got)
+	}
+}
+
 func TestPhasesNeverGoBack(t *testing.T) {
 	seen := aRun().withPod(running).storing(Plan{State: inProgress(v1alpha1.ReasonRunning, "")}, nil, 0)
 	if status := NextStatus(seen.look(), Plan{State: pending(v1alpha1.ReasonScheduling, "")}, nil, t0); status.Phase != v1alpha1.PhaseInProgress {

@@ -14,6 +14,7 @@ type Run struct {
 	Name      string            `json:"name"`
 	Test      string            `json:"test,omitempty" doc:"The name of its Test; none if the run defines its test itself."`
 	Series    string            `json:"series,omitempty" doc:"What the run is compared with: its Test, or its label testrun.dev/series, or its generateName."`
+	Queue     string            `json:"queue,omitempty" doc:"The queue in which it waits, or in which it counts since it started."`
 	Labels    map[string]string `json:"labels,omitempty"`
 	Phase     string            `json:"phase" doc:"Pending, InProgress or Finished."`
 	Verdict   string            `json:"verdict,omitempty" doc:"Passed, Failed, Error, TimedOut or Cancelled, once the run has finished."`
@@ -76,7 +77,7 @@ type Gap struct {
 
 func runOf(run archive.Run) Run {
 	return Run{
-		UID: run.UID, Namespace: run.Namespace, Name: run.Name, Test: run.Test, Series: run.Series, Labels: run.Labels,
+		UID: run.UID, Namespace: run.Namespace, Name: run.Name, Test: run.Test, Series: run.Series, Queue: run.Queue, Labels: run.Labels,
 		Phase: run.Phase, Verdict: run.Verdict, Reason: run.Reason, Message: run.Message, Flaky: run.Flaky, Pinned: run.Pinned,
 		Created: run.Created.UTC(), Started: at(run.Started), Finished: at(run.Finished), Deleted: at(run.Deleted), Cases: countsOf(run.Counts),
 	}

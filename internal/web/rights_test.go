@@ -39,7 +39,7 @@ var asked = map[string]struct{ query, right string }{
 }
 
 // elsewhere are the operations that have tables of their own: they are of no namespace, or ask with the caller's token.
-var elsewhere = []string{"list-all-runs", "list-all-series", "list-all-flaky-cases", "create-run", "follow-runs", "follow-all-runs", "get-me", "list-namespaces"}
+var elsewhere = []string{"list-all-runs", "list-all-series", "list-all-flaky-cases", "create-run", "get-queue-depth", "follow-runs", "follow-all-runs", "get-me", "list-namespaces"}
 
 // target is what a path is filled with.
 type target struct{ namespace, name, uid, series string }
@@ -200,6 +200,15 @@ func TestRunsOfAllNamespacesAreForThoseWhoMaySeeAllOfThem(t *testing.T) {
 	}
 	if got := read[RunList](w, one, "/api/v1/runs?namespace="+names[0]); len(got.Items) != 1 || got.Items[0].Name != "smoke" {
 		t.Errorf("who may see the runs of a namespace sees %+v", got)
+	}
+	if got := read[Depth](w, one, "/api/v1/queues/default/depth?namespace="+names[0]); len(got.Steps) != 288 || !got.Whole {
+		t.Errorf("the depth is %+v", got)
+	}
+	if got := w.get(one, "/api/v1/queues/default/depth"); got.StatusCode != http.StatusForbidden {
+		t.Errorf("the depth of all is answered with %d", got.StatusCode)
+	}
+	if got := w.get(one, "/api/v1/queues/default/depth?namespace="+names[1]); got.StatusCode != http.StatusNotFound {
+		t.Errorf("the depth elsewhere is answered with %d", got.StatusCode)
 	}
 	if got := w.get(one, "/api/v1/runs"); got.StatusCode != http.StatusForbidden || !strings.Contains(string(got.body), "Name yours") {
 		t.Errorf("who may see the runs of one namespace and asks for all is answered %d %s", got.StatusCode, got.body)

@@ -21,10 +21,13 @@ type Paged struct {
 
 // Selected are the parameters that select runs.
 type Selected struct {
-	Series  string `query:"series" maxLength:"253" doc:"Only runs of this series."`
-	Verdict string `query:"verdict" enum:"Passed,Failed,Error,TimedOut,Cancelled" doc:"Only runs that ended so."`
-	Phase   string `query:"phase" enum:"Pending,InProgress,Finished" doc:"Only runs that are there now."`
-	Label   string `query:"label" maxLength:"400" example:"team=shop" doc:"Only runs with this label, as KEY=VALUE."`
+	Series  string   `query:"series" maxLength:"253" doc:"Only runs of this series."`
+	Verdict string   `query:"verdict" enum:"Passed,Failed,Error,TimedOut,Cancelled" doc:"Only runs that ended so."`
+	Phase   string   `query:"phase" enum:"Pending,InProgress,Finished" doc:"Only runs that are there now."`
+	State   []string `query:"state" enum:"Pending,InProgress,Passed,Failed,Error,TimedOut,Cancelled" maxItems:"7" doc:"Only runs that are in one of these states: phases of runs that have not finished, and verdicts; several with commas between them."`
+	Name    string   `query:"name" maxLength:"253" doc:"Only runs whose names begin so."`
+	Queue   string   `query:"queue" maxLength:"253" doc:"Only runs that wait or run in this queue now."`
+	Label   string   `query:"label" maxLength:"400" example:"team=shop" doc:"Only runs with this label, as KEY=VALUE."`
 	Paged
 }
 
@@ -116,10 +119,13 @@ func (s *server) runs(ctx context.Context, namespaces []string, input *Selected)
 	if key, _, ok := strings.Cut(input.Label, "="); input.Label != "" && (!ok || key == "") {
 		return nil, huma.Error400BadRequest("\"label\" is one KEY=VALUE.")
 	}
-	if !isText(input.Label) || !isText(input.Series) {
+	if !isText(input.Label + input.Series + input.Name + input.Queue) {
 		return &runsOutput{RunList{Items: []ListedRun{}}}, nil
 	}
-	filter := archive.Filter{Namespaces: namespaces, Series: input.Series, Verdict: input.Verdict, Phase: input.Phase, Label: input.Label}
+	filter := archive.Filter{
+		Namespaces: namespaces, Series: input.Series, Verdict: input.Verdict, Phase: input.Phase, States: input.State, Label: input.Label,
+		Name: input.Name, Queue: input.Queue,
+	}
 	runs, more, err := s.store.Runs(ctx, filter, archive.Page{After: after, Limit: input.Limit})
 	if err != nil {
 		return nil, err

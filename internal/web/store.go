@@ -19,6 +19,7 @@ type Store interface {
 	LastChange(ctx context.Context) (int64, error)
 	Namespaces(ctx context.Context) ([]string, error)
 	Object(ctx context.Context, uid string) ([]byte, error)
+	QueueTimes(ctx context.Context, namespaces []string, since time.Time, most int) (times []archive.QueueTime, whole bool, err error)
 	Attempts(ctx context.Context, uid string) ([]archive.Attempt, error)
 
 	Stream(ctx context.Context, uid string, attempt int32, stream push.Stream) (archive.StreamState, error)

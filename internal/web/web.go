@@ -134,6 +134,7 @@ func (s *server) register(mux *http.ServeMux) *huma.OpenAPI {
 	s.registerCreate(api)
 	s.registerEvents(api)
 	s.registerAudit(api)
+	s.registerDepth(api)
 	s.registerMe(api)
 	return api.OpenAPI()
 }

@@ -51,7 +51,7 @@ func runOf(run *v1alpha1.TestRun) archive.Run {
 	kept := archive.Run{
 		UID: string(run.UID), Namespace: run.Namespace, Name: run.Name, Test: test,
 		Series: archive.SeriesOf(test, run.Labels, run.GenerateName, run.Name),
-		Labels: run.Labels, Phase: string(run.Status.Phase), Verdict: string(run.Status.Verdict),
+		Queue:  run.Status.Queue, Labels: run.Labels, Phase: string(run.Status.Phase), Verdict: string(run.Status.Verdict),
 		Flaky: run.Status.Flaky != nil && *run.Status.Flaky, Pinned: has && pinned != "false",
 		Created: run.CreationTimestamp.Time, Started: timeOf(run.Status.StartTime), Finished: timeOf(run.Status.FinishTime),
 		Counts:          countsOf(run.Status.Results),

@@ -9,6 +9,7 @@ CREATE TABLE runs (
 	name TEXT NOT NULL,
 	test TEXT NOT NULL DEFAULT '',
 	series TEXT NOT NULL,
+	queue TEXT NOT NULL DEFAULT '',
 	phase TEXT NOT NULL DEFAULT '',
 	verdict TEXT NOT NULL DEFAULT '',
 	reason TEXT NOT NULL DEFAULT '',
