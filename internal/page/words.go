@@ -14,7 +14,8 @@ import (
 var functions = template.FuncMap{
 	"state": stateOf, "took": tookOf, "ago": ago, "stamp": stamp, "duration": duration, "firstLine": firstLine, "count": count,
 	"seconds": func(seconds float64) string { return duration(time.Duration(seconds * float64(time.Second))) },
-	"join":    strings.Join,
+	"join":    strings.Join, "size": size, "caseURL": caseURL, "seriesURL": seriesURL, "long": isLong, "start": startOf,
+	"outcomes": func() []string { return []string{"Failed", "Errored", "Passed", "Skipped"} },
 }
 
 // state is how a run or a case stands: a word, and the name of its color and shape.
@@ -118,4 +119,23 @@ func count(n int64, word string) string {
 		return "1 " + word
 	}
 	return fmt.Sprintf("%d %ss", n, word)
+}
+
+// maxStart is how many lines and bytes of a message are shown before all of it is asked for.
+const (
+	maxStartLines = 12
+	maxStart      = 1200
+)
+
+func isLong(text string) bool { return startOf(text) != text }
+
+// startOf is the beginning of a text.
+func startOf(text string) string {
+	if lines := strings.SplitN(text, "\n", maxStartLines+1); len(lines) > maxStartLines {
+		text = strings.Join(lines[:maxStartLines], "\n")
+	}
+	if len(text) > maxStart {
+		text = strings.ToValidUTF8(text[:maxStart], "")
+	}
+	return text
 }

@@ -41,6 +41,9 @@ func (s *Site) Fill(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
+	if err := s.fillOdd(ctx, now); err != nil {
+		return err
+	}
 	return s.fillLive(ctx, now)
 }
 
@@ -139,7 +142,7 @@ func (s *Site) fillLive(ctx context.Context, now time.Time) error {
 			}
 			state.Attempts = []archive.Attempt{{
 				UID: run.UID, Number: 1, Job: run.Name + "-1", Pod: run.Name + "-1-q9z4v", Node: "node-a", Verdict: run.Verdict, Reason: run.Reason,
-				Created: run.Created, Started: run.Started, Finished: state.Run.Finished,
+				Created: state.Run.Created, Started: run.Started, Finished: state.Run.Finished,
 			}}
 		}
 		state.Object = ObjectOf(state.Run)

@@ -86,23 +86,27 @@ func OwnerOf(run archive.Run) archive.Owner {
 func (s *Site) KeepStream(ctx context.Context, owner archive.Owner, stream push.Stream, text string, cases ...archive.CaseLine) error {
 	const most = 1 << 20
 	for offset := 0; offset < len(text); offset += most {
-		part := text[offset:min(offset+most, len(text))]
-		blob := pack(part)
-		key := fmt.Sprintf("%s/%d/%s/%d-%s", owner.UID, owner.Attempt, stream.Kind, offset, sha256Of(stream.Path+part))
-		if err := s.blobs.Put(ctx, key, blob); err != nil {
-			return err
-		}
-		_, err := s.Store.AddChunk(ctx, archive.NewChunk{
-			Owner: owner, Stream: stream, Source: archive.FromRunner, Data: []byte(part), Cases: cases,
-			Chunk: archive.Chunk{Offset: int64(offset), Length: int64(len(part)), Key: key, Size: int64(len(blob))},
-		})
-		if err != nil {
+		if err := s.keepPart(ctx, owner, stream, int64(offset), text[offset:min(offset+most, len(text))], cases...); err != nil {
 			return err
 		}
 	}
 	_, err := s.Store.SetEnd(ctx, owner, push.End{Streams: []push.StreamEnd{{
 		Kind: stream.Kind, Path: stream.Path, Length: int64(len(text)), SHA256: sha256Of(text),
 	}}})
+	return err
+}
+
+// keepPart keeps a part of a stream of an attempt.
+func (s *Site) keepPart(ctx context.Context, owner archive.Owner, stream push.Stream, offset int64, part string, cases ...archive.CaseLine) error {
+	blob := pack(part)
+	key := fmt.Sprintf("%s/%d/%s/%d-%s", owner.UID, owner.Attempt, stream.Kind, offset, sha256Of(stream.Path+part))
+	if err := s.blobs.Put(ctx, key, blob); err != nil {
+		return err
+	}
+	_, err := s.Store.AddChunk(ctx, archive.NewChunk{
+		Owner: owner, Stream: stream, Source: archive.FromRunner, Data: []byte(part), Cases: cases,
+		Chunk: archive.Chunk{Offset: offset, Length: int64(len(part)), Key: key, Size: int64(len(blob))},
+	})
 	return err
 }
 

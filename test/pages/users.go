@@ -53,12 +53,17 @@ func AddUsers(ctx context.Context) (tokens map[string]string, err error) {
 	}
 	tokens = map[string]string{}
 	for _, user := range []string{Ada, Grace, Eve} {
-		request := &authenticationv1.TokenRequest{}
-		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "people", Name: user}}
-		err = errors.Join(err, apiserver.Client.SubResource("token").Create(ctx, account, request))
-		tokens[user] = request.Status.Token
+		token, tokenErr := tokenOf(ctx, user)
+		tokens[user], err = token, errors.Join(err, tokenErr)
 	}
 	return tokens, err
+}
+
+func tokenOf(ctx context.Context, user string) (string, error) {
+	request := &authenticationv1.TokenRequest{}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "people", Name: user}}
+	err := apiserver.Client.SubResource("token").Create(ctx, account, request)
+	return request.Status.Token, err
 }
 
 func namespaceOf(name string) client.Object {

@@ -21,6 +21,8 @@
 			if (!time.dataset.zoned) { time.title = at.toLocaleString(); time.dataset.zoned = '1'; }
 		}
 	};
+	// The parts of the page of a run, as the server wrote them.
+	const written = new Map($$('[data-part]').map((part) => [part.id, part.outerHTML]));
 	setInterval(tick, 1000);
 	tick();
 
@@ -171,4 +173,97 @@
 		const does = keys[event.key]?.[1];
 		if (does) { event.preventDefault(); does(); }
 	});
+
+	// The page of a run: when the run has changed, the parts that read otherwise now are replaced. Focus and what is folded out stay.
+	const run = $('[data-run]');
+	if (run) {
+		const ms = 300;
+		let busy = false, again = false;
+		const put = (part) => {
+			const old = document.getElementById(part.id), html = part.outerHTML;
+			if (written.get(part.id) === html) return;
+			written.set(part.id, html);
+			if (!old) { run.append(part); return; }
+			const controls = 'a,button,input,summary', at = old.contains(document.activeElement) ? $$(controls, old).indexOf(document.activeElement) : -1;
+			const open = $$('details', old).map((details) => details.open);
+			const fresh = document.importNode(part, true);
+			$$('details', fresh).forEach((details, i) => { details.open = open[i] ?? details.open; });
+			old.replaceWith(fresh);
+			if (at >= 0) $$(controls, fresh)[at]?.focus();
+		};
+		const refresh = async () => {
+			if (busy) { again = true; return; }
+			busy = true;
+			try {
+				const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+				if (answer.redirected) { location.reload(); return; }
+				if (answer.ok) {
+					const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+					$$('[data-part]', page).forEach(put);
+					document.title = page.title;
+					tick();
+				}
+			} catch { /* the next event tries again */ }
+			setTimeout(() => { busy = false; if (again) { again = false; refresh(); } }, ms);
+		};
+		document.addEventListener('run', (event) => { if (event.detail.uid === run.dataset.run) refresh(); });
+	}
+
+	// An output: a window onto all its lines, which are fetched as one scrolls. New lines come while the test runs.
+	const output = $('#output');
+	if (output) {
+		const step = 500, high = 20, most = 15e6, top = document.createElement('div'), body = document.createElement('div'), chunks = new Map();
+		const data = output.dataset, wanted = Number(data.line || 0), first = Number(data.first);
+		let total = Number(data.total), growing = 'growing' in data, drawn = '';
+		body.append(...output.childNodes);
+		output.append(top, body);
+		output.classList.add('window');
+		$('#pages').hidden = true;
+		// Browsers bound how high an element is: beyond that, a pixel stands for more.
+		const scale = () => Math.max(1, total * high / most);
+		const lineAt = () => Math.floor(output.scrollTop * scale() / high) + 1;
+		const fetchChunk = async (n) => {
+			const answer = await fetch(`?attempt=${data.attempt}&line=${n * step + 1}&part=lines`);
+			if (!answer.ok || answer.redirected) throw new Error('no lines');
+			total = Number(answer.headers.get('TestRun-Lines') ?? total);
+			growing = answer.headers.has('TestRun-Live');
+			return answer.text();
+		};
+		const load = (n) => {
+			if (!chunks.has(n)) {
+				if (chunks.size > 40) chunks.delete(chunks.keys().next().value);
+				chunks.set(n, fetchChunk(n).then((html) => { chunks.set(n, html); draw(); }, () => chunks.delete(n)));
+			}
+			return chunks.get(n);
+		};
+		const draw = (force) => {
+			top.style.height = Math.min(total * high, most) + 'px';
+			const line = lineAt(), n = Math.floor((line - 1) / step), near = (line - 1) % step < step / 2 ? n - 1 : n + 1;
+			const shown = [Math.min(n, near), Math.max(n, near)].filter((m) => m >= 0 && m * step < total);
+			const html = shown.map(load), key = shown.join() + html.map((text) => text.length);
+			if (html.some((text) => typeof text !== 'string')) return;
+			if (key !== drawn || force) {
+				body.innerHTML = html.join('');
+				document.getElementById('L' + wanted)?.classList.add('is');
+				drawn = key;
+			}
+			// The line at the top of the window stays there.
+			body.style.top = output.scrollTop - (output.scrollTop * scale() - shown[0] * step * high) + 'px';
+		};
+		const toLine = (line) => { output.scrollTop = (line - 1) * high / scale(); };
+		let waits = 0;
+		output.addEventListener('scroll', () => { cancelAnimationFrame(waits); waits = requestAnimationFrame(() => draw()); });
+		draw();
+		const hash = /^#L(\d+)$/.exec(location.hash), end = /[?&]end=/.test(location.search) || growing && !wanted;
+		if (hash || wanted) toLine(Math.max(1, Number(hash?.[1] ?? wanted) - 5));
+		else if (end) output.scrollTop = output.scrollHeight;
+		else toLine(first);
+		setInterval(async () => {
+			if (!growing || document.hidden) return;
+			const follows = output.scrollTop + output.clientHeight > output.scrollHeight - 3 * high, last = Math.floor(Math.max(0, total - 1) / step);
+			try { chunks.set(last, await fetchChunk(last)); } catch { return; }
+			draw();
+			if (follows) output.scrollTop = output.scrollHeight;
+		}, 1000);
+	}
 })();
