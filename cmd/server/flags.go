@@ -69,6 +69,7 @@ func parseServe(args []string, level *slog.LevelVar) (options server.Options, er
 	flags.StringVar(&options.NextPin, "tls-next-pin", "", "Pin of the key that will be used next: the SHA-256 of its SubjectPublicKeyInfo, in hex.")
 	flags.StringVar(&options.SessionKeyFile, "session-key", "", "File with 32 bytes that seal the sessions of the pages, the same for all replicas. Empty is one that the server makes once.")
 	flags.DurationVar(&options.SessionTime, "session-time", page.DefaultSessionTime, "How long somebody stays logged in at most.")
+	loginFlags(flags, &options.Login)
 	flags.BoolVar(&options.LeaderElect, "leader-elect", false, "Let one of several replicas watch at a time.")
 	flags.StringVar(&options.Namespace, "namespace", "", "Namespace of the ConfigMap and the Lease "+archivestatus.ConfigMap+"; needed outside a cluster only.")
 	flags.Int64Var(&options.MaxLog, "max-kubelet-log", 10<<20, "How many bytes are read of the log of a pod that has not pushed.")
@@ -86,6 +87,15 @@ func parseServe(args []string, level *slog.LevelVar) (options server.Options, er
 	}
 	err = check(&options)
 	return options, err
+}
+
+func loginFlags(flags *flag.FlagSet, login *server.Login) {
+	flags.StringVar(&login.PageURL, "page-url", "", "Where browsers find the pages, as in https://tests.example.com; needed with --oidc-issuer.")
+	flags.StringVar(&login.Issuer, "oidc-issuer", "", "OIDC provider through which people log in, which the API server trusts too. Empty is none.")
+	flags.StringVar(&login.ClientID, "oidc-client-id", "", "What the server is called at the provider.")
+	flags.StringVar(&login.ClientSecretFile, "oidc-client-secret-file", "", "File with the secret of that client. Empty is a client without one.")
+	flags.StringVar(&login.Scopes, "oidc-scopes", "profile,email", "What the provider is asked for beside openid, with commas between.")
+	flags.StringVar(&login.CAFile, "oidc-ca-file", "", "Certificates in PEM of who signs that of the provider. Empty are those of the system.")
 }
 
 func limitFlags(flags *flag.FlagSet, limits *ingest.Limits) {
@@ -109,6 +119,9 @@ func check(options *server.Options) error {
 	}
 	if options.SessionTime <= 0 {
 		return fmt.Errorf("%w: --session-time is a duration such as 12h, above 0", errUsage)
+	}
+	if err := options.Login.Check(); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if options.MaxLog < 0 {
 		return fmt.Errorf("%w: --max-kubelet-log is a number of bytes, 0 or more", errUsage)

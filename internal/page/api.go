@@ -53,8 +53,12 @@ func (a api) request(ctx context.Context, token, path string, query url.Values) 
 	}
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.RequestURI = target
+	request.RemoteAddr, _ = ctx.Value(clientKey{}).(string)
 	return request, nil
 }
+
+// clientKey finds the address of whoever looks: the API bounds how many tokens are tried from one.
+type clientKey struct{}
 
 // recorder keeps an answer.
 type recorder struct {

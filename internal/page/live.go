@@ -18,7 +18,10 @@ const maxDrawn = 2000
 func (v *visit) live() error {
 	ctx, cancel := context.WithCancel(v.r.Context())
 	defer cancel()
-	go v.whileLive(ctx, cancel)
+	if !v.session.Passed {
+		go v.whileLive(ctx, cancel)
+	}
+	v.leave()
 	request, err := v.api.request(ctx, v.session.Token, "/events", v.r.URL.Query())
 	if err != nil {
 		return err

@@ -18,33 +18,37 @@ type loginView struct {
 	Ended bool
 	// Lasts is how long a session lasts at most.
 	Lasts time.Duration
+	// Provider is the name of a provider through which one can log in, and ProviderPath leads there; empty if there is none.
+	Provider, ProviderPath string
 }
 
 func (v *visit) showLogin() error {
+	if v.session.Passed {
+		http.Redirect(v.w, v.r, localPath(v.r.FormValue("next")), http.StatusSeeOther)
+		return nil
+	}
 	return v.askToLogIn(http.StatusOK, loginView{Next: localPath(v.r.FormValue("next")), Ended: v.r.FormValue("why") == "ended"})
 }
 
 func (v *visit) askToLogIn(status int, view loginView) error {
 	view.Lasts = v.sessions.time
+	if v.provider != nil {
+		view.Provider, view.ProviderPath = v.provider.Name(), providerPath(view.Next)
+	}
 	return v.show(status, "login", "Log in", view)
 }
 
-// maxForm is how large a form may be.
-const maxForm = 1 << 20
-
 func (v *visit) login() error {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
 	token, next := strings.TrimSpace(v.r.PostFormValue("token")), localPath(v.r.PostFormValue("next"))
-	var me web.Me
-	err := v.api.get(v.r.Context(), token, "/me", nil, &me)
+	err := v.beginSession(token)
 	var refused *apiError
-	if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
+	if errors.As(err, &refused) && refused.Status == http.StatusTooManyRequests {
+		return v.askToLogIn(refused.Status, loginView{Next: next, Error: refused.Detail})
+	}
+	if isRefused(err) {
 		return v.askToLogIn(http.StatusUnauthorized, loginView{
 			Next: next, Error: "The cluster does not accept this token: it has expired, or it is not one for the API server.",
 		})
-	}
-	if err == nil {
-		err = v.sessions.begin(v.w, token, me.Username)
 	}
 	if err != nil {
 		return err
@@ -53,7 +57,20 @@ func (v *visit) login() error {
 	return nil
 }
 
+// beginSession begins a session of whose token it is.
+func (v *visit) beginSession(token string) error {
+	var me web.Me
+	if err := v.api.get(v.r.Context(), token, "/me", nil, &me); err != nil {
+		return err
+	}
+	return v.sessions.begin(v.w, token, me.Username)
+}
+
 func (v *visit) logout() error {
+	if v.session.Passed {
+		return errPassedLogout
+	}
+	setCookie(v.w, providerCookie, "", time.Unix(1, 0))
 	err := v.sessions.end(v.r.Context(), v.w, v.session)
 	if err != nil {
 		v.log.ErrorContext(v.r.Context(), "The end of a session cannot be stored", "user", v.session.User, "error", err)
@@ -71,6 +88,10 @@ var errNotEnded = &problem{
 
 // toLogin has whoever asks log in, and come back.
 func (v *visit) toLogin(why string) {
+	if v.again() {
+		http.Redirect(v.w, v.r, providerPath(v.r.URL.RequestURI()), http.StatusSeeOther)
+		return
+	}
 	query := url.Values{}
 	if v.r.Method == http.MethodGet && v.r.URL.Path != "/" {
 		query.Set("next", v.r.URL.RequestURI())

@@ -6,15 +6,16 @@ package page
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/lru"
 
 	"github.com/testrun-dev/testrun/internal/archive"
+	"github.com/testrun-dev/testrun/internal/web"
 )
 
 // Options are what the pages need.
@@ -31,7 +32,11 @@ type Options struct {
 	SessionTime time.Duration
 	// Ended remembers sessions that have ended before their time.
 	Ended EndedSessions
-	Log   *slog.Logger
+	// URL is where browsers find the pages; nil if nobody has said.
+	URL *url.URL
+	// OIDC is a provider through which people log in.
+	OIDC OIDC
+	Log  *slog.Logger
 }
 
 // New returns the pages. They answer every path but those of the API.
@@ -48,7 +53,14 @@ func New(options Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{api: api{options.API}, kube: kube, audit: options.Audit, sessions: sessions, views: views, log: options.Log, drawn: lru.New(maxDrawn)}
+	provider, err := newProvider(options.OIDC, options.URL)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		api: api{options.API}, kube: kube, audit: options.Audit, sessions: sessions, provider: provider, url: options.URL, views: views, log: options.Log,
+		drawn: lru.New(maxDrawn), pages: web.NewGate(maxPages, maxPagesOfUser),
+	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -60,8 +72,14 @@ type server struct {
 	kube     *kube
 	audit    func(context.Context, archive.AuditEntry) error
 	sessions *sessions
-	views    *views
-	log      *slog.Logger
+	// provider is that of logins; nil if there is none.
+	provider *provider
+	// url is where browsers find the pages; nil if nobody has said.
+	url   *url.URL
+	views *views
+	log   *slog.Logger
+	// pages bounds how many are made at once.
+	pages *web.Gate
 	// drawn are rows, by the event that they are drawn for.
 	drawn *lru.Cache
 }
@@ -70,6 +88,8 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.HandlerFunc(serveStatic))
 	mux.Handle("GET /login", s.open((*visit).showLogin))
+	mux.Handle("GET /login/provider", s.open((*visit).toProvider))
+	mux.Handle("GET "+callbackPath, s.open((*visit).fromProvider))
 	mux.Handle("POST /login", s.open((*visit).login))
 	mux.Handle("POST /logout", s.open((*visit).logout))
 	mux.Handle("GET /{$}", s.known((*visit).runs))
@@ -83,7 +103,7 @@ func (s *server) handler() http.Handler {
 	mux.Handle("POST /runs", s.known((*visit).actOnSeveral))
 	mux.Handle("POST /runs/{uid}/{action}", s.known((*visit).actOnOne))
 	mux.Handle("/", s.known(func(*visit) error { return errNoPage }))
-	return secured(http.NewCrossOriginProtection().Handler(mux))
+	return secured(s.ofOneOrigin(mux))
 }
 
 // secured sets what keeps a browser from doing anything with a page but showing it.
@@ -113,39 +133,6 @@ type visit struct {
 	session session
 	// namespaces are those of which they may see runs.
 	namespaces namespaces
-}
-
-// open serves a page that needs no session.
-func (s *server) open(serve func(*visit) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{server: s, w: w, r: r}
-		var err error
-		if v.session, err = s.sessions.of(r); errors.Is(err, errNoSession) {
-			v.session, err = session{}, nil
-		}
-		if err == nil {
-			err = serve(v)
-		}
-		if err != nil {
-			v.fail(err) //nolint:contextcheck // it is that of the visit
-		}
-	})
-}
-
-// known serves a page to who has logged in. Others log in first.
-func (s *server) known(serve func(*visit) error) http.Handler {
-	return s.open(func(v *visit) error {
-		if v.session.Token == "" {
-			v.toLogin("")
-			return nil
-		}
-		err := serve(v)
-		var refused *apiError
-		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
-			setCookie(v.w, cookieName, "", time.Unix(1, 0)) // its token is worth nothing any more
-			v.toLogin("ended")
-			return nil
-		}
-		return err
-	})
+	// leave says that the answer has a limit of its own, and is not one of the pages that are made at once.
+	leave func()
 }

@@ -47,6 +47,8 @@ type session struct {
 	User string `json:"u"`
 	// Ends is in seconds since 1970.
 	Ends int64 `json:"e"`
+	// Passed means that there is no session: a token came with the request.
+	Passed bool `json:"-"`
 }
 
 // sessions keeps sessions in cookies, which only the server can read and make.
@@ -129,7 +131,7 @@ func (s *sessions) begin(w http.ResponseWriter, token, user string) error {
 	if !ends.After(s.now()) {
 		return errExpired
 	}
-	value, err := s.sealed(cookieName, session{rand.Text(), token, user, ends.Unix()})
+	value, err := s.sealed(cookieName, session{ID: rand.Text(), Token: token, User: user, Ends: ends.Unix()})
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,9 @@ func parseViews() (*views, error) {
 // frame is what the layout shows around a page.
 type frame struct {
 	Name, Title, Version, User string
-	Namespaces                 namespaces
+	// Passed says that a proxy has logged the user in.
+	Passed     bool
+	Namespaces namespaces
 	// Path is that of the request, so that the namespace can be changed on the same page.
 	Path string
 	// Notice says what somebody did on the page before; nil if there is nothing to say.
@@ -87,7 +89,7 @@ type frame struct {
 func (v *visit) show(status int, name, title string, view any) error {
 	var page bytes.Buffer
 	err := v.views.pages[name].ExecuteTemplate(&page, "layout", frame{
-		Name: name, Title: title, Version: version, User: v.session.User, Namespaces: v.namespaces, Path: v.r.URL.Path, Notice: v.said(), View: view,
+		Name: name, Title: title, Version: version, User: v.session.User, Passed: v.session.Passed, Namespaces: v.namespaces, Path: v.r.URL.Path, Notice: v.said(), View: view,
 	})
 	if err != nil {
 		return err

@@ -21,7 +21,12 @@ func (s *Server) pages(api http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	provider, err := s.options.Login.provider()
+	if err != nil {
+		return nil, err
+	}
 	pages, err := page.New(page.Options{
+		URL: s.options.Login.url(), OIDC: provider,
 		API: api, Config: s.options.Config, Audit: s.store.Audit, Key: key, SessionTime: s.options.SessionTime, Ended: s.store, Log: s.options.Log,
 	})
 	if err != nil {

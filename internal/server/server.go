@@ -47,6 +47,8 @@ type Options struct {
 	// a session lasts at most.
 	SessionKeyFile string
 	SessionTime    time.Duration
+	// Login is how people log in, beside tokens.
+	Login Login
 	// Limits bound what is pushed, and MaxLog how many bytes of a pod's log are read.
 	Limits ingest.Limits
 	MaxLog int64

@@ -193,7 +193,7 @@ func (s *server) streamed(ctx context.Context, body func(context.Context, *http.
 	whole, _ := ctx.Value(wholeKey{}).(context.Context)
 	return &huma.StreamResponse{Body: func(answer huma.Context) {
 		r, w := humago.Unwrap(answer)
-		leave, ok := s.streams.enter(userOf(whole).Username)
+		leave, ok := s.streams.Enter(userOf(whole).Username)
 		if !ok {
 			unavailable(w, tooMany)
 			return

@@ -109,7 +109,7 @@ const tooManyListen = "Too many listen for events at once. Close some of your pa
 // listen answers with events until the client goes.
 func (s *server) listen(ctx context.Context, namespaces []string, input *Listening) (*huma.StreamResponse, error) {
 	whole, _ := ctx.Value(wholeKey{}).(context.Context)
-	leave, ok := s.listeners.enter(userOf(ctx).Username)
+	leave, ok := s.listeners.Enter(userOf(ctx).Username)
 	if !ok {
 		return nil, huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(tooManyListen), http.Header{"Retry-After": {"60"}})
 	}
@@ -202,7 +202,7 @@ func (s *server) sendText(ctx context.Context, w *patientWriter, l *listener, wr
 
 // mayStill says whether the token is good still, and the caller has the rights in all of the namespaces; everywhere, if there are none.
 func (s *server) mayStill(ctx context.Context, namespaces []string, rights ...string) bool {
-	who, err := s.identities.of(ctx, userOf(ctx).token)
+	who, err := s.identities.of(ctx, userOf(ctx).token, userOf(ctx).client)
 	if err != nil {
 		return false
 	}

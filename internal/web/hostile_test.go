@@ -137,10 +137,10 @@ func TestWithoutTheAPIServerNobodyIsLetIn(t *testing.T) {
 }
 
 func TestAUserCannotTakeAllTheRoom(t *testing.T) {
-	g := newGate(3, 2)
+	g := NewGate(3, 2)
 	enter := func(who string, want bool) (leave func()) {
 		t.Helper()
-		leave, ok := g.enter(who)
+		leave, ok := g.Enter(who)
 		if ok != want {
 			t.Errorf("%s is let in: %v", who, ok)
 		}

@@ -30,8 +30,8 @@ const (
 // user is who asks.
 type user struct {
 	authenticationv1.UserInfo
-	// token proves it.
-	token string
+	// token proves it, and came from client, an address.
+	token, client string
 }
 
 // key is the same for the same rights.
@@ -46,35 +46,43 @@ type identities struct {
 	good, bad *cache.LRUExpireCache
 	asking    singleflight.Group
 	slots     chan struct{}
+	tries     *tries
 }
 
 func newIdentities(reviews authenticationclient.TokenReviewInterface) *identities {
 	return &identities{
 		reviews: reviews, good: cache.NewLRUExpireCache(maxTokens), bad: cache.NewLRUExpireCache(maxTokens),
-		slots: make(chan struct{}, maxReviews),
+		slots: make(chan struct{}, maxReviews), tries: newTries(),
 	}
 }
 
 // errNotAuthenticated means that the API server does not know the token.
 var errNotAuthenticated = errors.New("the API server does not accept this token")
 
-// of says whose the token is.
-func (i *identities) of(ctx context.Context, token string) (user, error) {
+// of says whose the token is. client is the address that it comes from.
+func (i *identities) of(ctx context.Context, token, client string) (user, error) {
 	hash := sha256.Sum256([]byte(token))
 	if known, ok := i.good.Get(hash); ok {
-		return user{known.(authenticationv1.UserInfo), token}, nil
+		return user{known.(authenticationv1.UserInfo), token, client}, nil
 	}
 	if _, ok := i.bad.Get(hash); ok {
 		return user{}, errNotAuthenticated
+	}
+	tries := i.tries.of(client)
+	if tries.Tokens() < 1 {
+		return user{}, errTooManyTries
 	}
 	info, err, _ := i.asking.Do(string(hash[:]), func() (any, error) {
 		// Others wait for the same answer, and do not go when the first one does.
 		return i.ask(context.WithoutCancel(ctx), token, hash)
 	})
+	if errors.Is(err, errNotAuthenticated) {
+		tries.Allow()
+	}
 	if err != nil {
 		return user{}, err
 	}
-	return user{info.(authenticationv1.UserInfo), token}, nil
+	return user{info.(authenticationv1.UserInfo), token, client}, nil
 }
 
 func (i *identities) ask(ctx context.Context, token string, hash [sha256.Size]byte) (authenticationv1.UserInfo, error) {
@@ -105,17 +113,20 @@ const howToGetAToken = "Send one as \"Authorization: Bearer TOKEN\". `kubectl cr
 // authenticated lets requests through whose token is known.
 func (s *server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := bearer(r)
+		token, ok := Bearer(r)
 		if !ok {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			writeProblem(w, http.StatusUnauthorized, "This needs a token of the cluster. "+howToGetAToken)
 			return
 		}
-		who, err := s.identities.of(r.Context(), token)
+		who, err := s.identities.of(r.Context(), token, r.RemoteAddr)
 		switch {
 		case errors.Is(err, errNotAuthenticated):
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			writeProblem(w, http.StatusUnauthorized, "The API server does not accept this token: it has expired, or is not for the API server. "+howToGetAToken)
+		case errors.Is(err, errTooManyTries):
+			w.Header().Set("Retry-After", "10")
+			writeProblem(w, http.StatusTooManyRequests, "Too many tokens from your address were refused. Wait some seconds, and send one that is good.")
 		case err != nil:
 			s.log.ErrorContext(r.Context(), "A token cannot be checked", "error", err)
 			unavailable(w, "The API server cannot be asked whose the token is. Try again.")
@@ -132,7 +143,8 @@ func userOf(ctx context.Context) user {
 	return who
 }
 
-func bearer(r *http.Request) (string, bool) {
+// Bearer is the token that a request carries.
+func Bearer(r *http.Request) (string, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	token = strings.TrimSpace(token)
 	return token, strings.EqualFold(scheme, "Bearer") && token != "" && len(token) <= maxTokenLength

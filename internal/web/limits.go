@@ -30,8 +30,8 @@ func SetLimits(server *http.Server) {
 	server.MaxHeaderBytes = 32 << 10
 }
 
-// gate bounds how many pass it at once, in all and of each user.
-type gate struct {
+// Gate bounds how many pass it at once, in all and of each user.
+type Gate struct {
 	max, maxOfUser int
 
 	mutex  sync.Mutex
@@ -39,12 +39,13 @@ type gate struct {
 	ofUser map[string]int
 }
 
-func newGate(limit, limitOfUser int) *gate {
-	return &gate{max: limit, maxOfUser: limitOfUser, ofUser: map[string]int{}}
+// NewGate is a gate for so many in all, and of each user.
+func NewGate(limit, limitOfUser int) *Gate {
+	return &Gate{max: limit, maxOfUser: limitOfUser, ofUser: map[string]int{}}
 }
 
-// enter says whether there is room; leave has to be called then.
-func (g *gate) enter(who string) (leave func(), ok bool) {
+// Enter says whether there is room; leave has to be called then.
+func (g *Gate) Enter(who string) (leave func(), ok bool) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	if g.all >= g.max || g.ofUser[who] >= g.maxOfUser {
@@ -68,7 +69,7 @@ const tooMany = "Too many requests are answered at once. Try again in a second."
 // limited bounds how many requests are answered at once, and for how long each.
 func (s *server) limited(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := s.requests.enter(userOf(r.Context()).Username)
+		leave, ok := s.requests.Enter(userOf(r.Context()).Username)
 		if !ok {
 			unavailable(w, tooMany)
 			return

@@ -86,7 +86,7 @@ func (s *server) lines(ctx context.Context, run archive.Run, input *linesInput) 
 const maxSearched = 64 << 20
 
 func (s *server) search(ctx context.Context, run archive.Run, input *searchInput) (*linesOutput, error) {
-	leave, ok := s.streams.enter(userOf(ctx).Username)
+	leave, ok := s.streams.Enter(userOf(ctx).Username)
 	if !ok {
 		return nil, huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(tooMany), retrySoon)
 	}

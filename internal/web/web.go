@@ -57,9 +57,9 @@ func New(options Options) (http.Handler, error) {
 		identities: newIdentities(clients.AuthenticationV1().TokenReviews()),
 		rights:     newRights(clients.AuthorizationV1().SubjectAccessReviews()),
 		creator:    creator,
-		requests:   newGate(maxRequests, maxRequestsOfUser),
-		streams:    newGate(maxStreams, maxStreamsOfUser),
-		listeners:  newGate(maxListeners, maxListenersOfUser),
+		requests:   NewGate(maxRequests, maxRequestsOfUser),
+		streams:    NewGate(maxStreams, maxStreamsOfUser),
+		listeners:  NewGate(maxListeners, maxListenersOfUser),
 	}
 	if s.log == nil {
 		s.log = slog.Default()
@@ -78,9 +78,9 @@ type server struct {
 	rights     *rights
 	creator    *creator
 	// requests bounds those that are answered at once, and streams those of them that may take long.
-	requests, streams *gate
+	requests, streams *Gate
 	// listeners bounds who listens to events, and changes knows what they hear.
-	listeners *gate
+	listeners *Gate
 	changes   *changes
 	// indexes know where the lines of outputs begin.
 	indexes *lineIndexes

@@ -27,6 +27,9 @@ var (
 	Client client.WithWatch
 )
 
+// Arguments are further ones of the API server, by their names without dashes. They are set before Run.
+var Arguments = map[string]string{}
+
 // KubeConfig is the administrator's, for programs. It is set while Run runs the tests.
 var KubeConfig []byte
 
@@ -53,6 +56,9 @@ func Run(m Tests, companions ...Companion) int {
 	// Room for tests that fill etcd, beyond its default of 2 GiB.
 	environment.ControlPlane.Etcd = &envtest.Etcd{}
 	environment.ControlPlane.Etcd.Configure().Set("quota-backend-bytes", "8589934592")
+	for name, value := range Arguments {
+		environment.ControlPlane.GetAPIServer().Configure().Set(name, value)
+	}
 	config, err := environment.Start()
 	if err != nil {
 		_ = environment.Stop() // it may have started, and then not taken the CRDs

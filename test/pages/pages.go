@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -42,24 +43,30 @@ func Open(ctx context.Context, database, folder string) (s *Site, err error) {
 	return s, err
 }
 
-// Start serves the pages of an archive in the folder. config reaches the API server.
-func Start(ctx context.Context, config *rest.Config, folder string) (*Site, error) {
+// Start makes the pages of an archive in the folder, to be started. config reaches the API server. change changes how the pages are.
+func Start(ctx context.Context, config *rest.Config, folder string, change ...func(*page.Options)) (*Site, error) {
 	s, err := Open(ctx, "sqlite:"+folder+"/archive.db", folder)
 	if err != nil {
 		return nil, err
 	}
+	s.Server = httptest.NewUnstartedServer(nil)
 	api, err := web.New(web.Options{Store: s.Store, Blobs: s.blobs, Config: config}) //nolint:contextcheck // each request has its own
 	if err != nil {
 		return nil, err
 	}
-	pages, err := page.New(page.Options{API: api, Config: config, Audit: s.Store.Audit, Key: page.NewKey(), Ended: s.Store})
+	address := &url.URL{Scheme: "https", Host: s.Server.Listener.Addr().String()}
+	options := page.Options{URL: address, API: api, Config: config, Audit: s.Store.Audit, Key: page.NewKey(), Ended: s.Store}
+	for _, c := range change {
+		c(&options)
+	}
+	pages, err := page.New(options)
 	if err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
 	mux.Handle(web.Root+"/", api)
 	mux.Handle("/", pages)
-	s.Server = httptest.NewUnstartedServer(mux)
+	s.Server.Config.Handler = mux
 	web.SetLimits(s.Server.Config)
 	return s, nil
 }
