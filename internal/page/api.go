@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,13 +27,17 @@ func (e *apiError) Error() string { return fmt.Sprintf("%d: %s", e.Status, e.Det
 
 // get asks for a path below web.Root, and reads the answer.
 func (a api) get(ctx context.Context, token, path string, query url.Values, into any) error {
-	answer := &recorder{header: http.Header{}, status: http.StatusOK}
 	request, err := a.request(ctx, token, path, query)
 	if err != nil {
 		return err
 	}
+	return a.do(request, into)
+}
+
+func (a api) do(request *http.Request, into any) error {
+	answer := &recorder{header: http.Header{}, status: http.StatusOK}
 	a.handler.ServeHTTP(answer, request)
-	if answer.status != http.StatusOK {
+	if answer.status != http.StatusOK && answer.status != http.StatusCreated {
 		refused := &apiError{}
 		if err := json.Unmarshal(answer.body.Bytes(), refused); err != nil || refused.Status == 0 {
 			refused = &apiError{Status: answer.status, Detail: http.StatusText(answer.status)}
@@ -40,6 +45,23 @@ func (a api) get(ctx context.Context, token, path string, query url.Values, into
 		return refused
 	}
 	return json.Unmarshal(answer.body.Bytes(), into)
+}
+
+// create creates a run. Of several requests with the same key, one does.
+func (v *visit) create(namespace, key string, run web.NewRun) (created web.CreatedRun, err error) {
+	text, err := json.Marshal(run)
+	if err != nil {
+		return created, err
+	}
+	request, err := v.api.request(v.r.Context(), v.session.Token, "/namespaces/"+url.PathEscape(namespace)+"/runs", nil)
+	if err != nil {
+		return created, err
+	}
+	request.Method, request.Body, request.ContentLength = http.MethodPost, io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Idempotency-Key", key)
+	err = v.api.do(request, &created)
+	return created, err
 }
 
 func (a api) request(ctx context.Context, token, path string, query url.Values) (*http.Request, error) {

@@ -1,6 +1,8 @@
 package page
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -45,4 +47,13 @@ func pinLine(namespace, name string) string {
 
 func unpinLine(namespace, name string) string {
 	return kubectl(namespace, "annotate", "testrun", name, v1alpha1.AnnotationPinned+"-")
+}
+
+// quoted is the text for YAML, in one line.
+func quoted(text string) string {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(text) // text can be encoded
+	return strings.TrimSpace(line.String())
 }

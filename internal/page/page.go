@@ -102,6 +102,11 @@ func (s *server) handler() http.Handler {
 	mux.Handle("GET /namespaces/{namespace}/runs/{name}", s.known((*visit).runNamed))
 	mux.Handle("POST /runs", s.known((*visit).actOnSeveral))
 	mux.Handle("POST /runs/{uid}/{action}", s.known((*visit).actOnOne))
+	mux.Handle("GET /tests", s.known((*visit).tests))
+	mux.Handle("GET /namespaces/{namespace}/series/{series}", s.known((*visit).test))
+	mux.Handle("POST /namespaces/{namespace}/series/{series}", s.known((*visit).runTest))
+	mux.Handle("GET /namespaces/{namespace}/series/{series}/case", s.known((*visit).oneCase))
+	mux.Handle("GET /flaky", s.known((*visit).flaky))
 	mux.Handle("/", s.known(func(*visit) error { return errNoPage }))
 	return secured(s.ofOneOrigin(mux))
 }

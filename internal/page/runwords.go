@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"html/template"
-	"net/url"
 	"strings"
 	"time"
 
@@ -84,12 +83,12 @@ func size(bytes int64) string {
 
 // caseURL is the page of a case.
 func caseURL(run web.Run, suite, name string) string {
-	return "/namespaces/" + url.PathEscape(run.Namespace) + "/series/" + url.PathEscape(run.Series) + "/case?" + url.Values{"suite": {suite}, "name": {name}}.Encode()
+	return casePath(run.Namespace, run.Series, suite, name)
 }
 
 // seriesURL is the page of a series.
 func seriesURL(run web.Run) string {
-	return "/namespaces/" + url.PathEscape(run.Namespace) + "/series/" + url.PathEscape(run.Series)
+	return seriesPath(run.Namespace, run.Series)
 }
 
 // timelineOf draws when a run waited, and when its attempts started, ran and ended.

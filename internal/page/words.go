@@ -13,7 +13,7 @@ import (
 // functions are what templates may call.
 var functions = template.FuncMap{
 	"state": stateOf, "took": tookOf, "ago": ago, "stamp": stamp, "duration": duration, "firstLine": firstLine, "count": count,
-	"seconds": func(seconds float64) string { return duration(time.Duration(seconds * float64(time.Second))) },
+	"seconds": inSeconds,
 	"join":    strings.Join, "size": size, "caseURL": caseURL, "seriesURL": seriesURL, "long": isLong, "start": startOf,
 	"outcomes": func() []string { return []string{"Failed", "Errored", "Passed", "Skipped"} },
 }

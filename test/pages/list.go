@@ -43,6 +43,14 @@ func List() []Page {
 		{Name: "output-search", Path: "/runs/" + UIDOf("checkout", 59) + "/output?attempt=1&q=ok", User: Ada},
 		{Name: "output-holed", Path: "/runs/" + Holed + "/output", User: Ada},
 		{Name: "output-none", Path: "/runs/" + Waiting + "/output", User: Ada},
+		{Name: "tests", Path: "/tests", User: Ada, Documented: true},
+		{Name: "tests-empty", Path: "/tests", User: Eve},
+		{Name: "test", Path: "/namespaces/shop/series/checkout", User: Ada, Documented: true},
+		{Name: "test-of-another", Path: "/namespaces/shop/series/search", User: Grace},
+		{Name: "test-never-ran", Path: "/namespaces/shop/series/" + NeverRan, User: Ada},
+		{Name: "case", Path: "/namespaces/shop/series/checkout/case?suite=t%2Fdiscount.t&name=two+coupons+add+up", User: Ada, Documented: true},
+		{Name: "flaky", Path: "/flaky", User: Ada, Documented: true},
+		{Name: "flaky-empty", Path: "/flaky", User: Eve},
 		{Name: "missing", Path: "/nothing-is-here", User: Ada, Missing: true},
 	}
 }

@@ -23,6 +23,9 @@ const (
 	Eve   = "eve"   // may see nothing
 )
 
+// NeverRan is a Test in shop that has no params, and never ran.
+const NeverRan = "returns"
+
 // AddUsers makes the namespaces and Tests of the made-up runs, a queue, and the users, and returns their tokens.
 func AddUsers(ctx context.Context) (tokens map[string]string, err error) {
 	everything := rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"*"}}
@@ -46,6 +49,7 @@ func AddUsers(ctx context.Context) (tokens map[string]string, err error) {
 	for _, m := range series {
 		objects = append(objects, testOf(m))
 	}
+	objects = append(objects, &v1alpha1.Test{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: NeverRan}, Spec: builders.TestSpec("true")})
 	for _, object := range objects {
 		if err := apiserver.Client.Create(ctx, object); err != nil && !apierrors.IsAlreadyExists(err) {
 			return nil, err
@@ -86,6 +90,7 @@ func allowed(namespace, user string, rules ...rbacv1.PolicyRule) []client.Object
 // testOf is the Test of a made-up series, with a param of each kind.
 func testOf(m madeUp) client.Object {
 	spec := builders.TestSpec("prove -v t/")
+	spec.Description = "Everything that a customer of " + m.namespace + " does with " + m.test + "."
 	firefox, yes := "firefox", true
 	spec.Params = []v1alpha1.ParamSpec{
 		{Name: "BROWSER", Description: "The browser to test with.", Enum: []string{"chromium", "firefox", "webkit"}, Default: &firefox},

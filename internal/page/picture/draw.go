@@ -16,19 +16,20 @@ import (
 type drawing struct{ text strings.Builder }
 
 // open begins an element. The attributes are names and values in turn; one without a value is left out.
-func (d *drawing) open(element string, attributes ...string) { d.tag(element, ">", attributes) }
-
-// path draws a path. Its class says how it looks.
-func (d *drawing) path(class, path string) { d.tag("path", "/>", []string{"class", class, "d", path}) }
-
-func (d *drawing) tag(element, end string, attributes []string) {
+func (d *drawing) open(element string, attributes ...string) {
 	d.text.WriteString("<" + element)
 	for i := 0; i+1 < len(attributes); i += 2 {
 		if attributes[i+1] != "" {
 			d.text.WriteString(" " + attributes[i] + `="` + escaped(attributes[i+1]) + `"`)
 		}
 	}
-	d.text.WriteString(end)
+	d.text.WriteString(">")
+}
+
+// path draws a path. Its class says how it looks.
+// It is made of numbers, and as long as it has to be.
+func (d *drawing) path(class, path string) {
+	d.text.WriteString(`<path class="` + escaped(class) + `" d="` + html.EscapeString(path) + `"/>`)
 }
 
 func (d *drawing) close(element string) { d.text.WriteString("</" + element + ">") }

@@ -78,6 +78,24 @@ func TestPicturesAreAsTheirFilesSay(t *testing.T) {
 	}
 }
 
+func TestManyAreDrawnAndNoneIsCutOff(t *testing.T) {
+	var many []Mark
+	var points []Point
+	for i := range 400 {
+		many = append(many, Mark{Class: "passed"})
+		points = append(points, Point{hours(float64(i)), []float64{float64(i)}})
+	}
+	if got := strings.Count(string(Strip{Label: "x", Places: 400, Marks: many}.Draw()), "h5v14h-5z"); got != 400 {
+		t.Errorf("of 400 marks, %d are drawn", got)
+	}
+	if got := strings.Count(string(chart([]string{"p50"}, points...).Draw()), "L"); got < 399 {
+		t.Errorf("of 400 points, %d are joined", got)
+	}
+	if text := string(Strip{Label: strings.Repeat("ü", 100_000), Places: 1}.Draw()); len(text) > 2000 {
+		t.Errorf("a text makes a picture %d bytes long", len(text))
+	}
+}
+
 func TestPicturesHoldNothingButWhatPagesAllow(t *testing.T) {
 	elements := map[string]bool{}
 	for _, name := range strings.Fields("svg path g a title figure figcaption div span details summary table caption thead tbody tr th td") {
