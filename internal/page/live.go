@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -22,12 +23,17 @@ func (v *visit) live() error {
 		go v.whileLive(ctx, cancel)
 	}
 	v.leave()
-	request, err := v.api.request(ctx, v.session.Token, "/events", v.r.URL.Query())
+	query := v.r.URL.Query()
+	filter := filterOf(query)
+	for _, ours := range []string{"state", "name", "queue"} {
+		query.Del(ours)
+	}
+	request, err := v.api.request(ctx, v.session.Token, "/events", query)
 	if err != nil {
 		return err
 	}
 	request.Header["Last-Event-Id"] = v.r.Header["Last-Event-Id"]
-	answer := &drawing{ResponseWriter: v.w, server: v.server}
+	answer := &drawing{ResponseWriter: v.w, server: v.server, filter: filter}
 	v.api.handler.ServeHTTP(answer, request)
 	_, _ = answer.ResponseWriter.Write(answer.events.Bytes())
 	return nil
@@ -59,6 +65,7 @@ func (v *visit) whileLive(ctx context.Context, end func()) {
 type drawing struct {
 	http.ResponseWriter
 	*server
+	filter runsFilter
 	events bytes.Buffer
 }
 
@@ -87,6 +94,8 @@ type liveRun struct {
 	UID   string `json:"uid"`
 	Phase string `json:"phase"`
 	Row   string `json:"row"`
+	// New says that the list selects the run, so that it may be added.
+	New bool `json:"new"`
 }
 
 // withRow replaces the data of an event that is a run.
@@ -96,7 +105,8 @@ func (d *drawing) withRow(event []byte) []byte {
 	if !ok || !bytes.HasPrefix(head, []byte("event: run")) {
 		return event
 	}
-	if known, ok := d.drawn.Get(string(text)); ok {
+	key := fmt.Sprintf("%q %s", d.filter, text)
+	if known, ok := d.drawn.Get(key); ok {
 		return append(append(bytes.Clone(head), data...), known.([]byte)...)
 	}
 	var run web.Event
@@ -108,8 +118,8 @@ func (d *drawing) withRow(event []byte) []byte {
 		d.log.Error("A row cannot be drawn", "run", run.UID, "error", err)
 		return event
 	}
-	drawn, _ := json.Marshal(liveRun{run.UID, run.Phase, row})
+	drawn, _ := json.Marshal(liveRun{run.UID, run.Phase, row, d.filter.wants(run.Run)})
 	drawn = append(drawn, "\n\n"...)
-	d.drawn.Add(string(text), drawn)
+	d.drawn.Add(key, drawn)
 	return append(append(bytes.Clone(head), data...), drawn...)
 }

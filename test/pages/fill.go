@@ -51,7 +51,7 @@ func (s *Site) fillRun(ctx context.Context, random *rand.Rand, m madeUp, n int, 
 	started := created.Add(time.Duration(2+random.IntN(20)) * time.Second)
 	finished := started.Add(time.Duration(40+random.IntN(50)) * time.Second)
 	run := archive.Run{
-		UID: UIDOf(m.test, n), Namespace: m.namespace, Name: fmt.Sprintf("%s-%05d", m.test, 17000+n*7), Test: m.test, Series: m.test,
+		UID: UIDOf(m.test, n), Namespace: m.namespace, Name: fmt.Sprintf("%s-%05d", m.test, 17000+n*7), Test: m.test, Series: m.test, Queue: "default",
 		Labels: map[string]string{"branch": []string{"main", "main", "release"}[n%3], "commit": fmt.Sprintf("%07x", 0xabc123+n*7919)},
 		Phase:  "Finished", Verdict: "Passed", Reason: "TestPassed", ResourceVersion: fmt.Sprint(1000 + n),
 		Created: created, Started: started, Finished: finished, Counts: archive.Counts{Passed: int64(len(m.cases))},
@@ -128,11 +128,15 @@ func (s *Site) fillLive(ctx context.Context, now time.Time) error {
 		{Name: "import-b81", Namespace: "shop", Series: "import", Phase: "Finished", Verdict: "TimedOut", Reason: "RunTimeout", Message: "The test was stopped after 10m0s (timeouts.run)", Started: now.Add(-50 * time.Minute)},
 		{Name: "search-manual", Namespace: "shop", Test: "search", Series: "search", Phase: "Finished", Verdict: "Cancelled", Reason: "Cancelled", Message: "spec.cancel was set", Started: now.Add(-30 * time.Minute)},
 		{Name: "checkout-18431", Namespace: "shop", Test: "checkout", Series: "checkout", Phase: "InProgress", Reason: "Running", Started: now.Add(-34 * time.Second)},
-		{Name: "ledger-20004", Namespace: "payments", Test: "ledger", Series: "ledger", Phase: "Pending", Reason: "Queued", Message: "Waits in the queue default: position 1 of 2. 4 of 4 runs are running."},
-		{Name: "ledger-20005", Namespace: "payments", Test: "ledger", Series: "ledger", Phase: "Pending", Reason: "Queued", Message: "Waits in the queue default: position 2 of 2. 4 of 4 runs are running."},
+		{Name: "ledger-20004", Namespace: "payments", Test: "ledger", Series: "ledger", Phase: "Pending", Reason: "Queued", Message: "Waits in queue default: 4 of 4 runs run (maxRunning)"},
+		{Name: "ledger-20005", Namespace: "payments", Test: "ledger", Series: "ledger", Phase: "Pending", Reason: "Queued", Message: "Waits in queue default: 4 of 4 runs run (maxRunning)"},
+		{Name: "soak-3", Namespace: "shop", Series: "soak", Queue: "nightly", Phase: "Pending", Reason: "QueueSuspended", Message: "TestQueue nightly is suspended: no run of it starts until spec.suspend is taken back"},
 	} {
 		run.UID, run.ResourceVersion = fmt.Sprintf("00000000-0000-4000-8000-%012d", i), fmt.Sprint(9000+i)
 		run.Created = now.Add(-time.Hour).Add(time.Duration(i) * 10 * time.Minute)
+		if run.Queue == "" {
+			run.Queue = "default"
+		}
 		state := archive.RunState{Run: run}
 		if !run.Started.IsZero() {
 			if run.Phase == "Finished" {

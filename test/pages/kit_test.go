@@ -206,3 +206,5 @@ func (w *world) audited(run *v1alpha1.TestRun) []string {
 func inProgress(run *v1alpha1.TestRun) {
 	run.Status.Phase, run.Status.StartTime = v1alpha1.PhaseInProgress, &metav1.Time{Time: time.Now()}
 }
+
+func clientKey(name string) client.ObjectKey { return client.ObjectKey{Name: name} }

@@ -51,6 +51,12 @@ func List() []Page {
 		{Name: "case", Path: "/namespaces/shop/series/checkout/case?suite=t%2Fdiscount.t&name=two+coupons+add+up", User: Ada, Documented: true},
 		{Name: "flaky", Path: "/flaky", User: Ada, Documented: true},
 		{Name: "flaky-empty", Path: "/flaky", User: Eve},
+		{Name: "queues", Path: "/queues", User: Ada, Documented: true},
+		{Name: "queues-own", Path: "/queues", User: Grace},
+		{Name: "queues-empty", Path: "/queues", User: Eve},
+		{Name: "queue", Path: "/queues/default", User: Ada},
+		{Name: "queue-paused", Path: "/queues/nightly", User: Ada},
+		{Name: "queue-missing", Path: "/queues/no-such-queue", User: Ada, Missing: true},
 		{Name: "missing", Path: "/nothing-is-here", User: Ada, Missing: true},
 	}
 }

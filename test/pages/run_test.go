@@ -98,7 +98,7 @@ func TestTheRunPageShowsWhatFailedAndWhy(t *testing.T) {
 
 func TestTheRunPageSaysWhyARunWaitsAndHowFarItIs(t *testing.T) {
 	_, ada := filled(t)
-	ada.expect("/runs/"+Waiting, http.StatusOK, []string{"<title>Pending: ", "position 1 of 2", "data-live"}, "What failed")
+	ada.expect("/runs/"+Waiting, http.StatusOK, []string{"<title>Pending: ", "4 of 4 runs run", "data-live"}, "What failed")
 	ada.expect("/runs/"+Running, http.StatusOK, []string{"<title>In progress: ", `<progress max="10" value="6"`, `data-run="` + Running + `"`})
 	ada.expect("/runs/"+Waiting+"/output", http.StatusOK, []string{"has had no attempt yet"})
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"context"
 	"errors"
+	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -37,6 +38,11 @@ func AddUsers(ctx context.Context) (tokens map[string]string, err error) {
 		objects = append(objects, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "people", Name: user}})
 	}
 	objects = append(objects, &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: "default"}, Spec: v1alpha1.TestQueueSpec{MaxRunning: 4}})
+	suspended, priority := true, int32(5)
+	objects = append(objects, &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: "nightly"}, Spec: v1alpha1.TestQueueSpec{
+		MaxRunning: 2, MaxPending: 100, Suspend: &suspended, Priority: &priority, StartRate: v1alpha1.StartRate{Starts: 10},
+		Namespaces: []string{"shop", "payments"}, Weights: []v1alpha1.NamespaceWeight{{Namespace: "shop", Weight: 3}},
+	}})
 	objects = append(objects, allowed("shop", Ada, everything)...)
 	objects = append(objects, allowed("payments", Ada, everything)...)
 	objects = append(objects, allowed("shop", Grace, seeing)...)
@@ -55,6 +61,9 @@ func AddUsers(ctx context.Context) (tokens map[string]string, err error) {
 			return nil, err
 		}
 	}
+	if err := sayHowFull(ctx); err != nil {
+		return nil, err
+	}
 	tokens = map[string]string{}
 	for _, user := range []string{Ada, Grace, Eve} {
 		token, tokenErr := tokenOf(ctx, user)
@@ -68,6 +77,22 @@ func tokenOf(ctx context.Context, user string) (string, error) {
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "people", Name: user}}
 	err := apiserver.Client.SubResource("token").Create(ctx, account, request)
 	return request.Status.Token, err
+}
+
+// sayHowFull says what the operator says of the queues of the made-up runs.
+func sayHowFull(ctx context.Context) error {
+	for name, full := range map[string][2]int32{"default": {4, 2}, "nightly": {0, 1}} {
+		queue := &v1alpha1.TestQueue{}
+		if err := apiserver.Client.Get(ctx, client.ObjectKey{Name: name}, queue); err != nil {
+			return err
+		}
+		oldest := metav1.NewTime(time.Now().Add(-20 * time.Minute))
+		queue.Status = v1alpha1.TestQueueStatus{Running: &full[0], Pending: &full[1], OldestPending: &oldest}
+		if err := apiserver.Client.Status().Update(ctx, queue); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func namespaceOf(name string) client.Object {

@@ -175,3 +175,14 @@ func TestScalesEndAtGoodNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestALineOfManyPointsIsDrawnToItsEnd(t *testing.T) {
+	const points = 288
+	c := Chart{Label: "many", Lines: []string{"Waiting"}, Steps: true, Format: func(v float64) string { return fmt.Sprint(v) }, Top: CountTop, When: func(t time.Time) string { return t.Format("15:04") }}
+	for i := range points {
+		c.Points = append(c.Points, Point{time.Unix(int64(i)*300, 0), []float64{float64(i % 7)}})
+	}
+	if got := strings.Count(string(c.Draw()), "V"); got < 2*(points-1) {
+		t.Errorf("its line and its area have %d steps, not %d each", got, points-1)
+	}
+}

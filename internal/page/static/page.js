@@ -50,7 +50,7 @@
 			if (picked) $('input', row).checked = true;
 			old.replaceWith(row);
 			if (focus) row.querySelectorAll('a,input,button')[place]?.focus();
-		} else {
+		} else if (run.new) {
 			row.classList.add('new');
 			rows.prepend(row);
 			while (rows.rows.length > maxRows) rows.rows[rows.rows.length - 1].remove();
