@@ -86,7 +86,9 @@ func (v *visit) fillOutput(view *outputView, uid string) error {
 	}
 	query := url.Values{"attempt": attempt["attempt"], "limit": {strconv.Itoa(linesShown)}}
 	begin := view.Line
-	if !isPart && begin > 0 {
+	if isPart {
+		view.Line = 0 // the script knows which one it is
+	} else if begin > 0 {
 		begin = max(1, begin-linesAbove)
 	}
 	if begin > 0 || !view.Live && v.r.FormValue("end") == "" {

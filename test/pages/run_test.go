@@ -172,7 +172,7 @@ func TestALongOutputHasPagesWithoutTheScript(t *testing.T) {
 	ada.expect(path+"?end=1", http.StatusOK, []string{`id="L20000"`})
 	ada.expect(path+"?line=15000", http.StatusOK, []string{`id="L15000" class="line is"`})
 	ada.expect(path+"?line=99999", http.StatusOK, []string{"There is no such line"})
-	part := ada.expect(path+"?line=7001&part=lines", http.StatusOK, []string{`id="L7001"`, `id="L7500"`}, `id="L7000"`, "<html")
+	part := ada.expect(path+"?line=7001&part=lines", http.StatusOK, []string{`id="L7001"`, `id="L7500"`}, `id="L7000"`, `class="line is"`, "<html")
 	if strings.Count(part.text, "class=\"line") != 500 {
 		t.Error("a piece for the script has not 500 lines")
 	}

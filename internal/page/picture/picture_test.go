@@ -57,10 +57,16 @@ var pictures = map[string]template.HTML{
 		Label: "Waiting: 3 at most", Lines: []string{"waiting"}, Steps: true, From: hours(0), To: hours(4), Format: func(x float64) string { return fmt.Sprint(int(x)) }, Top: CountTop, When: when,
 		Points: []Point{{hours(0), []float64{0}}, {hours(1), []float64{3}}, {hours(3), []float64{1}}},
 	}.Draw(),
-	"spark":       Spark("12 s to 40 s", []float64{12, 40, 20}),
-	"spark-one":   Spark("12 s", []float64{12}),
-	"spark-empty": Spark("none", nil),
-	"spark-huge":  Spark(hostile, []float64{math.Inf(1), 1, math.NaN(), -1}),
+	"timeline": Timeline("When shop-1 waited and ran", []Lane{
+		{"Queued", []Span{{"queued", "Queued", hours(0), hours(1), "1 h"}}},
+		{"Attempt 1", []Span{{"starting", "Starting", hours(1), hours(1.1), "6 min"}, {"failed", "Running", hours(1.1), hours(4), "3 h"}}},
+	}),
+	"timeline-instant": Timeline("at once", []Lane{{"Queued", []Span{{"queued", "Queued", noon, noon, "0 s"}}}}),
+	"timeline-hostile": Timeline(hostile, []Lane{{hostile, []Span{{hostile, hostile, hours(1), hours(0), hostile}}}}),
+	"spark":            Spark("12 s to 40 s", []float64{12, 40, 20}),
+	"spark-one":        Spark("12 s", []float64{12}),
+	"spark-empty":      Spark("none", nil),
+	"spark-huge":       Spark(hostile, []float64{math.Inf(1), 1, math.NaN(), -1}),
 }
 
 func TestPicturesAreAsTheirFilesSay(t *testing.T) {

@@ -253,6 +253,8 @@
 		const toLine = (line) => { output.scrollTop = (line - 1) * high / scale(); };
 		let waits = 0;
 		output.addEventListener('scroll', () => { cancelAnimationFrame(waits); waits = requestAnimationFrame(() => draw()); });
+		const fit = () => { output.style.height = total * high < innerHeight / 2 ? (total + 1) * high + 'px' : ''; };
+		fit();
 		draw();
 		const hash = /^#L(\d+)$/.exec(location.hash), end = /[?&]end=/.test(location.search) || growing && !wanted;
 		if (hash || wanted) toLine(Math.max(1, Number(hash?.[1] ?? wanted) - 5));
@@ -262,6 +264,7 @@
 			if (!growing || document.hidden) return;
 			const follows = output.scrollTop + output.clientHeight > output.scrollHeight - 3 * high, last = Math.floor(Math.max(0, total - 1) / step);
 			try { chunks.set(last, await fetchChunk(last)); } catch { return; }
+			fit();
 			draw();
 			if (follows) output.scrollTop = output.scrollHeight;
 		}, 1000);
