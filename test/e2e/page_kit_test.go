@@ -89,7 +89,30 @@ func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
 
 func (p *person) opens(path string) {
 	p.T.Helper()
-	p.do(chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
+	var err error
+	p.WaitFor("the page "+path+" opens", func() bool {
+		err = chromedp.Do(p.tab, chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
+		return !networkChanged(err)
+	})
+	p.Must(err)
+}
+
+// networkChanged says that Chromium gave up a request because the machine got another network interface: each pod of the local cluster is one.
+func networkChanged(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "ERR_NETWORK_CHANGED")
+}
+
+// clicks clicks the first link or button below the element that has this text, and waits for the page that follows.
+func (p *person) clicks(within, text string) {
+	p.T.Helper()
+	xpath := fmt.Sprintf(`//%s//*[self::a or self::button][normalize-space()=%q]`, within, text)
+	p.WaitFor(fmt.Sprintf("the page has %q to click", text), func() bool {
+		nodes, err := chromedp.Run(p.tab, chromedp.Nodes(chromedp.Search(xpath), chromedp.AtLeast(0)))
+		return err == nil && len(nodes) > 0
+	})
+	if _, err := chromedp.RunResponse(p.tab, chromedp.Click(chromedp.Search(xpath), chromedp.NodeVisible)); err != nil && !networkChanged(err) {
+		p.T.Fatalf("clicking %q: %v, on the page %s", text, err, p.text())
+	}
 }
 
 // text is what the page says, in one line.
@@ -108,7 +131,9 @@ func (p *person) reads(reload bool, words ...string) {
 	var text string
 	p.WaitFor(fmt.Sprintf("the page says %q", words), func() bool {
 		if reload {
-			p.do(chromedp.Reload())
+			if err := chromedp.Do(p.tab, chromedp.Reload()); !networkChanged(err) {
+				p.Must(err)
+			}
 		}
 		text = p.text()
 		for _, word := range words {
