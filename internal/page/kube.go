@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/rest"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -63,8 +64,11 @@ func clientOf(base *rest.Config, group schema.GroupVersion) (*rest.RESTClient, e
 	return rest.RESTClientFor(config)
 }
 
-// fetchObject reads an object of the cluster.
+// fetchObject reads an object of the cluster. There is none with a name that Kubernetes does not allow.
 func (v *visit) fetchObject(into any, resource, namespace, name string) error {
+	if len(validation.IsDNS1123Subdomain(name)) > 0 {
+		return asTheClusterSays(apierrors.NewNotFound(v1alpha1.GroupVersion.WithResource(resource).GroupResource(), name))
+	}
 	return v.ask(v.kube.objects.Get().NamespaceIfScoped(namespace, namespace != "").Resource(resource).Name(name), into)
 }
 

@@ -212,7 +212,7 @@
 	// An output: a window onto all its lines, which are fetched as one scrolls. New lines come while the test runs.
 	const output = $('#output');
 	if (output) {
-		const step = 500, high = 20, most = 15e6, top = document.createElement('div'), body = document.createElement('div'), chunks = new Map();
+		const step = 500, high = 24, most = 15e6, top = document.createElement('div'), body = document.createElement('div'), chunks = new Map();
 		const data = output.dataset, wanted = Number(data.line || 0), first = Number(data.first);
 		let total = Number(data.total), growing = 'growing' in data, drawn = '';
 		body.append(...output.childNodes);
