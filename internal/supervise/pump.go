@@ -112,11 +112,15 @@ func (p *pumps) run(ready chan<- struct{}) {
 	p.rest()
 }
 
-// await waits. It returns true when there is something to pass on, and false when finish has been called.
+// await waits. It returns true when there is something to pass on, and false when finish has been called. A signal wakes it too: one that
+// comes after its write was passed on has to be forgotten before the next write, or it would be taken for that one's.
 func (p *pumps) await() bool {
 	fds := []unix.PollFd{{Fd: int32(p.over), Events: unix.POLLIN}} //nolint:gosec // file descriptors
 	for _, pipe := range p.pipes {
 		fds = append(fds, unix.PollFd{Fd: int32(pipe.out), Events: unix.POLLIN}) //nolint:gosec // file descriptors
+	}
+	if p.writes >= 0 {
+		fds = append(fds, unix.PollFd{Fd: int32(p.writes), Events: unix.POLLIN}) //nolint:gosec // a file descriptor
 	}
 	for {
 		if n, err := unix.Poll(fds, -1); n > 0 && err == nil {
