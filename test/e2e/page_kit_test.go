@@ -76,7 +76,8 @@ func (w *world) newPerson(chromium context.Context, url, token string, scripts b
 	if !scripts {
 		p.do(browser.WithoutScripts())
 	}
-	p.do(browser.Look(1280, false), browser.LogIn(url, token))
+	p.do(browser.Look(1280, false))
+	p.insists("somebody logs in", browser.LogIn(url, token))
 	return p
 }
 
@@ -89,9 +90,15 @@ func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
 
 func (p *person) opens(path string) {
 	p.T.Helper()
+	p.insists("the page "+path+" opens", chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
+}
+
+// insists does the steps again for as long as Chromium gives them up.
+func (p *person) insists(what string, steps ...chromedp.Action[chromedp.Void]) {
+	p.T.Helper()
 	var err error
-	p.WaitFor("the page "+path+" opens", func() bool {
-		err = chromedp.Do(p.tab, chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.WaitFor(what, func() bool {
+		err = chromedp.Do(p.tab, steps...)
 		return !networkChanged(err)
 	})
 	p.Must(err)
@@ -110,7 +117,11 @@ func (p *person) clicks(within, text string) {
 		nodes, err := chromedp.Run(p.tab, chromedp.Nodes(chromedp.Search(xpath), chromedp.AtLeast(0)))
 		return err == nil && len(nodes) > 0
 	})
-	if _, err := chromedp.RunResponse(p.tab, chromedp.Click(chromedp.Search(xpath), chromedp.NodeVisible)); err != nil && !networkChanged(err) {
+	_, err := chromedp.RunResponse(p.tab, chromedp.Click(chromedp.Search(xpath), chromedp.NodeVisible))
+	switch {
+	case networkChanged(err):
+		p.insists("the page that follows opens", chromedp.Reload())
+	case err != nil:
 		p.T.Fatalf("clicking %q: %v, on the page %s", text, err, p.text())
 	}
 }

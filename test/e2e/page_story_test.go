@@ -36,7 +36,7 @@ type story struct {
 
 func newStory(t *testing.T, scripts bool) *story {
 	t.Helper()
-	w := newWorld(t)
+	w := newSerialWorld(t)
 	url, chromium := w.forwardServer(), startChromium(t)
 	good := "good"
 	w.Create(builders.Test("shop", builders.TestSpec(pays, v1alpha1.ParamSpec{Name: "RESULT", Enum: []string{"good", "bad"}, Default: &good})))

@@ -13,6 +13,8 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
+// The tests of pages run by themselves, since the pods of others disturb Chromium: see networkChanged.
+
 // startChromium starts a browser for a test.
 func startChromium(t *testing.T) context.Context {
 	t.Helper()
@@ -25,7 +27,7 @@ func startChromium(t *testing.T) context.Context {
 }
 
 func TestAListOfRunsFollowsARunWithoutAReload(t *testing.T) {
-	w := newWorld(t)
+	w := newSerialWorld(t)
 	url, chromium := w.forwardServer(), startChromium(t)
 	w.Create(builders.TestRun("before").Running(builders.TestSpec("echo 1..1; echo ok 1")).Build())
 	w.WaitForPassed("before")
@@ -42,7 +44,7 @@ func TestAListOfRunsFollowsARunWithoutAReload(t *testing.T) {
 }
 
 func TestEachPersonSeesTheRunsOfTheirOwnNamespaces(t *testing.T) {
-	w := newWorld(t)
+	w := newSerialWorld(t)
 	other := newSerialWorld(t)
 	url, chromium := w.forwardServer(), startChromium(t)
 	for name, in := range map[string]*world{"mine": w, "theirs": other} {
