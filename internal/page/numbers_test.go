@@ -106,3 +106,17 @@ func TestTheDaysOfAHeatMapEndToday(t *testing.T) {
 		t.Errorf("the week is %+v", got)
 	}
 }
+
+func TestARunOfNoSecondTookUnderOne(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	later := at.Add(61 * time.Second)
+	for want, run := range map[string]web.Run{
+		"":           {},
+		"under 1 s":  {Started: &at, Finished: &at},
+		"1 min 01 s": {Started: &at, Finished: &later},
+	} {
+		if got := tookOf(run); got != want {
+			t.Errorf("it took %q, not %q", got, want)
+		}
+	}
+}

@@ -51,11 +51,13 @@ func stateOf(what any) state {
 	return states["Pending"]
 }
 
-// tookOf is how long a run took, or has taken so far; empty before it has started.
+// tookOf is how long a run took, or has taken so far; empty before it has started. Kubernetes knows whole seconds only.
 func tookOf(run web.Run) string {
 	switch {
 	case run.Started == nil:
 		return ""
+	case run.Finished != nil && run.Finished.Sub(*run.Started) < time.Second:
+		return "under 1 s"
 	case run.Finished != nil:
 		return duration(run.Finished.Sub(*run.Started))
 	case run.Deleted != nil:
