@@ -1,8 +1,6 @@
 package page
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -55,47 +53,23 @@ func (v *visit) say(path string, what notice) error {
 	for i, reason := range what.Reasons {
 		what.Reasons[i] = cut(reason, maxReason)
 	}
-	value, err := v.sessions.sealNotice(what)
-	for ; err == nil && len(value) > maxCookie && len(what.Reasons) > 0; value, err = v.sessions.sealNotice(what) {
+	value, err := v.sessions.sealed(noticeCookie, what)
+	for ; err == nil && len(value) > maxCookie && len(what.Reasons) > 0; value, err = v.sessions.sealed(noticeCookie, what) {
 		what.Reasons = what.Reasons[:len(what.Reasons)-1]
 	}
 	if err == nil {
-		setNotice(v.w, value, v.sessions.now().Add(noticeTime))
+		setCookie(v.w, noticeCookie, value, v.sessions.now().Add(noticeTime))
 	}
 	return err
 }
 
-func setNotice(w http.ResponseWriter, value string, ends time.Time) {
-	http.SetCookie(w, &http.Cookie{
-		Name: noticeCookie, Value: value, Path: "/", Expires: ends, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	})
-}
-
-func (s *sessions) sealNotice(what notice) (string, error) {
-	text, err := json.Marshal(what)
-	return base64.RawURLEncoding.EncodeToString(s.seal.Seal(nil, nil, text, []byte(noticeCookie))), err
-}
-
-func (s *sessions) openNotice(r *http.Request) (found notice, ok bool) {
-	cookie, err := r.Cookie(noticeCookie)
-	if err != nil {
-		return found, false
-	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(cookie.Value)
-	if err != nil {
-		return found, false
-	}
-	text, err := s.seal.Open(nil, nil, sealed, []byte(noticeCookie))
-	return found, err == nil && json.Unmarshal(text, &found) == nil
-}
-
 // said is the notice that is for this page, if there is one. It is shown once.
 func (v *visit) said() *notice {
-	found, ok := v.sessions.openNotice(v.r)
-	if !ok || found.Path != v.r.URL.Path || found.User != v.session.User {
+	var found notice
+	if !v.sessions.open(v.r, noticeCookie, &found) || found.Path != v.r.URL.Path || found.User != v.session.User {
 		return nil
 	}
-	setNotice(v.w, "", time.Unix(1, 0))
+	setCookie(v.w, noticeCookie, "", time.Unix(1, 0))
 	if v.sessions.now().Unix() >= found.Ends {
 		return nil
 	}

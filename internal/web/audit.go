@@ -57,7 +57,7 @@ func resultOf(err error) string {
 type AuditEntry struct {
 	Time      time.Time `json:"time"`
 	User      string    `json:"user"`
-	Action    string    `json:"action" doc:"What was asked for: create."`
+	Action    string    `json:"action" doc:"What was asked for: create, or what the pages offer, as rerun, cancel, pin, unpin, pause and resume."`
 	Namespace string    `json:"namespace"`
 	Run       string    `json:"run,omitempty" doc:"The name of the run that it was about, if there is one."`
 	UID       string    `json:"uid,omitempty"`
