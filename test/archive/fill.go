@@ -43,7 +43,8 @@ func newWorld(ctx context.Context, store *archive.Store, cases int) *world {
 func uid(n int) string { return fmt.Sprintf("4a1f2c3d-0000-4000-8000-%012d", n) }
 
 func (w *world) created(n int) time.Time {
-	return w.now.Add(-daysBack * 24 * time.Hour).Add(time.Duration(n) * daysBack * 24 * time.Hour / time.Duration(w.runs)).Truncate(time.Second)
+	each := daysBack * 24 * time.Hour / time.Duration(w.runs) // n times all of it is more nanoseconds than there are
+	return w.now.Add(-daysBack * 24 * time.Hour).Add(time.Duration(n) * each).Truncate(time.Second)
 }
 
 func namespaceOf(n int) string { return fmt.Sprintf("team-%d", n%namespaces) }
