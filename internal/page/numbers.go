@@ -130,25 +130,49 @@ func stripOf(runs []web.Run, places int, links bool) template.HTML {
 // day says a time of a picture, in UTC.
 func day(at time.Time) string { return at.UTC().Format("2 Jan 15:04") }
 
-// durationsOf shows how long runs took, by day.
-func durationsOf(days []web.Day) template.HTML {
-	chart := picture.Chart{
-		Lines: []string{"p50: half of the runs took no longer", "p95: 95 of 100 took no longer"}, Format: onAxis, Top: picture.SecondsTop,
-		When: func(at time.Time) string { return at.Format("2 Jan") },
-	}
+// byDay shows values of days. values returns nil for a day that has none; label says the values of the last day in words.
+func byDay(chart picture.Chart, days []web.Day, values func(web.Day) []float64, label func(day string, values []float64) string) template.HTML {
+	chart.When = func(at time.Time) string { return at.Format("2 Jan") }
 	for _, d := range days {
 		at, err := time.Parse(time.DateOnly, d.Day)
-		if err != nil || d.P50 <= 0 {
-			continue
+		if of := values(d); err == nil && of != nil {
+			chart.Points = append(chart.Points, picture.Point{At: at, Values: of})
 		}
-		chart.Points = append(chart.Points, picture.Point{At: at, Values: []float64{d.P50, d.P95}})
 	}
 	if len(chart.Points) == 0 {
 		return ""
 	}
 	last := chart.Points[len(chart.Points)-1]
-	chart.Label = fmt.Sprintf("How long runs took, by day. On %s p50 was %s, and p95 %s", chart.When(last.At), inSeconds(last.Values[0]), inSeconds(last.Values[1]))
+	chart.Label = label(chart.When(last.At), last.Values)
 	return chart.Draw()
+}
+
+// durationsOf shows how long runs took, by day.
+func durationsOf(days []web.Day) template.HTML {
+	chart := picture.Chart{Lines: []string{"p50: half of the runs took no longer", "p95: 95 of 100 took no longer"}, Format: onAxis, Top: picture.SecondsTop}
+	return byDay(chart, days, func(d web.Day) []float64 {
+		if d.P50 <= 0 {
+			return nil
+		}
+		return []float64{d.P50, d.P95}
+	}, func(day string, values []float64) string {
+		return fmt.Sprintf("How long runs took, by day. On %s p50 was %s, and p95 %s", day, inSeconds(values[0]), inSeconds(values[1]))
+	})
+}
+
+// passRatesOf shows how many of 100 runs that were not cancelled have passed, by day.
+func passRatesOf(days []web.Day) template.HTML {
+	chart := picture.Chart{
+		Lines: []string{"Passed"}, Format: func(rate float64) string { return fmt.Sprintf("%.0f %%", rate) }, Top: func(float64) float64 { return 100 },
+	}
+	return byDay(chart, days, func(d web.Day) []float64 {
+		if d.Runs <= d.Cancelled {
+			return nil
+		}
+		return []float64{100 * float64(d.Passed) / float64(d.Runs-d.Cancelled)}
+	}, func(day string, values []float64) string {
+		return fmt.Sprintf("How many of the runs passed, by day. On %s it was %s", day, chart.Format(values[0]))
+	})
 }
 
 // heatDays are the last so many days of a case, also those without a run.

@@ -112,6 +112,31 @@ func (v *visit) runsInQueues(queue string) (web.RunList, error) {
 	return list, err
 }
 
+// turn is how many of the runs of a queue that they may see have waited longer than a run, and how many run.
+type turn struct {
+	Queue           string
+	Before, Running int64
+}
+
+// turnOf counts who is in the queue of a run that waits; nil if it does not wait in one. The queue itself also looks at priorities and fair
+// shares, and at runs that they may not see.
+func (v *visit) turnOf(run web.Run) (*turn, error) {
+	if run.Phase != "Pending" || run.Queue == "" || run.Deleted != nil {
+		return nil, nil
+	}
+	list, err := v.runsInQueues(run.Queue)
+	found := &turn{Queue: run.Queue}
+	for _, other := range list.Items {
+		switch {
+		case other.Phase != "Pending":
+			found.Running++
+		case other.UID != run.UID && other.Created.Before(run.Created):
+			found.Before++
+		}
+	}
+	return found, err
+}
+
 func (q *queueView) add(run web.ListedRun) {
 	q.Runs = append(q.Runs, runRow{run.Run, run.Progress})
 	if run.Phase == "Pending" {

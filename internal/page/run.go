@@ -50,6 +50,8 @@ type runView struct {
 	// Object is the TestRun as YAML.
 	Object   string
 	Timeline template.HTML
+	// Turn is how many others are in its queue while it waits; nil if it does not wait in one.
+	Turn *turn
 	// Live is where to listen for changes; empty if none will come.
 	Live string
 }
@@ -84,6 +86,9 @@ func (v *visit) run() error {
 		if err := v.attempt(&view); err != nil {
 			return err
 		}
+	}
+	if view.Turn, err = v.turnOf(run); err != nil {
+		return err
 	}
 	view.conclude()
 	view.Timeline = timelineOf(view.Details, time.Now())

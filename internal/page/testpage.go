@@ -15,10 +15,12 @@ type testView struct {
 	Namespace, Series, Path string
 	Form                    runForm
 	// Known says that it has runs. Last is its newest run that has ended.
-	Known   bool
-	Last    web.LastRun
-	Recent  web.Rates
-	Rate    string
+	Known  bool
+	Last   web.LastRun
+	Recent web.Rates
+	Rate   string
+	// Rates are how many runs passed each day, P50P95 how long they took.
+	Rates   template.HTML
 	P50P95  template.HTML
 	Strip   template.HTML
 	Rows    []runRow
@@ -83,7 +85,7 @@ func (v *visit) showTest(status int, namespace, name string, form runForm) error
 func (v *visit) addTrend(view *testView) error {
 	var trend web.Trend
 	err := v.get(&trend, url.Values{"days": {trendDays}}, "/namespaces/%s/series/%s/trend", view.Namespace, view.Series)
-	view.P50P95 = durationsOf(trend.Items)
+	view.Rates, view.P50P95 = passRatesOf(trend.Items), durationsOf(trend.Items)
 	return err
 }
 

@@ -15,16 +15,28 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/push"
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/pages"
 )
 
 // hostile is what becomes an element, a script or an attribute wherever it is not escaped.
 const hostile = `"'><img src=x onerror=window.hurt=1><script>window.hurt=1</script></textarea></title><svg onload=window.hurt=1>{{.}}` + "\x1b]8;;javascript:hurt\x07\x00\u202e"
+
+// plain is hostile without what the API server refuses.
+var plain = strings.ToValidUTF8(strings.Map(func(r rune) rune {
+	if r < ' ' {
+		return -1
+	}
+	return r
+}, hostile), "")
 
 // hurt counts what a hostile text has made of a page.
 const hurt = `(window.hurt ? 1 : 0) + document.querySelectorAll('[onerror],[onload],img[src="x"],script:not([src]),a[href^="javascript:" i]').length`
@@ -56,7 +68,26 @@ func hostileSite(t *testing.T) (s *pages.Site, uid string) {
 		must(t, s.KeepStream(t.Context(), owner, push.Stream{Kind: push.Artifact, Path: name},
 			`<svg xmlns="http://www.w3.org/2000/svg" onload="window.hurt=1"><script>window.hurt=1</script></svg>`))
 	}
+	addHostileObjects(t)
 	return s, run.UID
+}
+
+// addHostileObjects adds a Test with a form, and a run that waits, of which everything that the API server takes is hostile.
+func addHostileObjects(t *testing.T) {
+	t.Helper()
+	note := map[string]string{"testrun.example/note": plain}
+	spec := builders.TestSpec(plain,
+		v1alpha1.ParamSpec{Name: "FREE", Description: plain, Default: &plain},
+		v1alpha1.ParamSpec{Name: "CHOICE", Description: plain, Enum: []string{plain, plain + "2"}, Required: new(true)})
+	test := builders.Test("hostile", spec)
+	test.Namespace, test.Annotations = "shop", note
+	run := builders.TestRun("hostile").In("shop").Of("hostile").Param("FREE", plain).Param("CHOICE", plain).Build()
+	run.Annotations = note
+	queue := &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: "hostile", Annotations: note}}
+	for _, object := range []client.Object{test, run, queue} {
+		must(t, apiserver.Client.Create(t.Context(), object))
+		t.Cleanup(func() { must(t, apiserver.Client.Delete(context.Background(), object)) })
+	}
 }
 
 func must(t *testing.T, err error) {
@@ -198,7 +229,7 @@ func TestNoStoredTextBecomesAScript(t *testing.T) {
 	ada.crawl(look)
 	evil := url.QueryEscape(hostile)
 	for _, path := range []string{
-		"/runs/" + uid, "/?series=" + evil, "/?label=" + evil, "/?namespace=" + evil, "/?state=" + evil, "/?after=" + evil, "/login?why=" + evil + "&next=/" + evil,
+		"/runs/" + uid, "/namespaces/shop/series/hostile", "/queues/hostile", "/?series=" + evil, "/?label=" + evil, "/?namespace=" + evil, "/?state=" + evil, "/?after=" + evil, "/login?why=" + evil + "&next=/" + evil,
 		"/nothing/" + url.PathEscape(hostile), "/static/" + evil, "/flaky?namespace=" + evil, "/tests?namespace=" + evil, "/queues/" + evil,
 	} {
 		got, text := ada.do(http.MethodGet, path, nil)

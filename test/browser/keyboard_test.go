@@ -3,6 +3,8 @@ package browser_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -104,6 +106,10 @@ func TestTheKeysOfTheListOfRunsDoWhatTheySay(t *testing.T) {
 	if now := press(tab, t, "/"); now.Name[:7] != "<input>" {
 		t.Errorf("after /, %s has the focus, not the filter", now.Name)
 	}
+}
+
+func TestEnterOpensTheRunThatIsChosen(t *testing.T) {
+	tab := tabOf(t, pages.Ada)
 	visit(tab, t, pages.Page{Path: "/?namespace=shop"})
 	press(tab, t, "j")
 	if _, err := chromedp.RunResponse(tab, chromedp.KeyEvent(kb.Enter)); err != nil {
@@ -111,5 +117,64 @@ func TestTheKeysOfTheListOfRunsDoWhatTheySay(t *testing.T) {
 	}
 	if path, err := chromedp.Run(tab, chromedp.Evaluate[string](`location.pathname`)); err != nil || path == "/" {
 		t.Errorf("after j and Enter the page is %s: %v", path, err)
+	}
+}
+
+func TestKeysSelectRunsAndLeadToWhatIsDoneWithThem(t *testing.T) {
+	tab := tabOf(t, pages.Ada)
+	visit(tab, t, pages.Page{Path: "/?namespace=shop"})
+	const bar = `document.querySelector('#several').hidden ? 'hidden' : document.querySelector('#several .selected').textContent`
+	for _, step := range []struct{ keys, bar, focus string }{
+		{"x", "hidden", ""}, // nothing is chosen yet
+		{"jx", "1 selected", ""},
+		{"jx", "2 selected", ""},
+		{"x", "1 selected", ""},
+		{"x", "2 selected", ""},
+		{"r", "2 selected", `<button> "Rerun"`},
+	} {
+		now := press(tab, t, step.keys)
+		if said, err := chromedp.Run(tab, chromedp.Evaluate[string](bar)); err != nil || said != step.bar {
+			t.Errorf("after %s the bar is %q, not %q: %v", step.keys, said, step.bar, err)
+		}
+		if step.focus != "" && now.Name != step.focus {
+			t.Errorf("after %s, %s has the focus, not %s", step.keys, now.Name, step.focus)
+		}
+	}
+}
+
+func TestTheKeyFLeadsToWhatFailed(t *testing.T) {
+	tab := tabOf(t, pages.Ada)
+	visit(tab, t, pages.Page{Path: "/?namespace=shop"})
+	const state = `document.activeElement.closest('tr')?.querySelector('.state')?.textContent.trim() ?? 'nothing'`
+	for range 2 {
+		press(tab, t, "f")
+		if said, err := chromedp.Run(tab, chromedp.Evaluate[string](state)); err != nil || !slices.Contains([]string{"Failed", "Error", "Timed out"}, said) {
+			t.Errorf("f leads to a row that says %s: %v", said, err)
+		}
+	}
+	visit(tab, t, pages.Page{Path: "/runs/" + pages.UIDOf("checkout", 59)})
+	press(tab, t, "f")
+	if within, err := chromedp.Run(tab, chromedp.Evaluate[bool](`document.activeElement.closest('#failures') !== null`)); err != nil || !within {
+		t.Errorf("f does not lead to the failures of a run: %v", err)
+	}
+}
+
+func TestTheQuestionMarkTellsTheKeys(t *testing.T) {
+	tab := tabOf(t, pages.Ada)
+	visit(tab, t, pages.Page{Path: "/"})
+	const told = `document.querySelector('dialog[open]')?.innerText ?? ''`
+	press(tab, t, "?")
+	text, err := chromedp.Run(tab, chromedp.Evaluate[string](told))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"j", "k", "Enter", "x", "f", "r", "/", "?"} {
+		if !slices.Contains(strings.Fields(text), key) {
+			t.Errorf("the dialog does not tell of the key %s: %q", key, text)
+		}
+	}
+	press(tab, t, kb.Escape)
+	if text, err := chromedp.Run(tab, chromedp.Evaluate[string](told)); err != nil || text != "" {
+		t.Errorf("Escape does not close the dialog: %v", err)
 	}
 }

@@ -119,7 +119,7 @@ func see(tab context.Context, t *testing.T, page pages.Page, look look) {
 		}
 		keep(t, *pictures, fmt.Sprintf("%s-%s.png", page.Name, look), picture)
 	}
-	if *docs != "" && page.Documented && look.width == documented {
+	if *docs != "" && page.Documented && look.width == documented && (page.InDark || !look.dark) {
 		picture, err := browser.Window(tab)
 		if err != nil {
 			t.Fatal(err)

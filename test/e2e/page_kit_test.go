@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/test/browser"
 )
@@ -57,6 +58,17 @@ func (w *world) tokenOf(name, role string) string {
 	request, err := cluster.clientset.CoreV1().ServiceAccounts(w.Namespace).CreateToken(w.Ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	w.Must(err)
 	return request.Status.Token
+}
+
+// letKeepQueues lets a ServiceAccount of the test's namespace pause and resume queues.
+func (w *world) letKeepQueues(name string) {
+	w.T.Helper()
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "testrun-queue-editor"},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.Namespace, Name: name}},
+	}
+	w.Must(w.Client.Create(w.Ctx, binding))
+	w.T.Cleanup(func() { w.Must(client.IgnoreNotFound(w.Client.Delete(context.Background(), binding))) })
 }
 
 // person looks at the pages in a tab of a browser.

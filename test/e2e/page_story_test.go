@@ -1,11 +1,13 @@
 package e2e
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -22,11 +24,14 @@ func TestPeopleRunTestsWatchThemAndFindOutWhyTheyFailed(t *testing.T) {
 			run := s.runATest()
 			s.watch(run)
 			s.findOutWhy(run)
+			s.rerun(run)
+			s.cancel()
+			s.pauseAQueue()
 		})
 	}
 }
 
-// story is somebody who may do everything in a namespace.
+// story is somebody who may do everything in a namespace, and pause queues.
 type story struct {
 	*person
 	scripts bool
@@ -41,6 +46,7 @@ func newStory(t *testing.T, scripts bool) *story {
 	good := "good"
 	w.Create(builders.Test("shop", builders.TestSpec(pays, v1alpha1.ParamSpec{Name: "RESULT", Enum: []string{"good", "bad"}, Default: &good})))
 	token := w.tokenOf("ada", "edit")
+	w.letKeepQueues("ada")
 	s := &story{person: w.newPerson(chromium, url, token, scripts), scripts: scripts, list: w.newPerson(chromium, url, token, scripts)}
 	w.Create(builders.TestRun("first").Running(builders.TestSpec("echo 1..1; echo ok 1")).Build())
 	s.list.opens("/?namespace=" + w.Namespace)
@@ -59,19 +65,19 @@ func (s *story) runATest() (run string) {
 	s.do(chromedp.SetValue(chromedp.CSS(`select[name="param-RESULT"]`), "bad"))
 	s.clicks("main", "Run")
 	s.WaitFor("a run of the Test exists", func() bool {
-		run = s.newestOf("shop", "first")
+		run = s.theOne(func(spec *v1alpha1.TestRunSpec) bool { return spec.TestRef != nil && spec.TestRef.Name == "shop" })
 		return run != ""
 	})
 	return run
 }
 
-// newestOf is a run of the Test that is none of those.
-func (s *story) newestOf(test string, known ...string) string {
+// theOne is the run of the namespace that is so; none if there is none yet.
+func (s *story) theOne(isIt func(spec *v1alpha1.TestRunSpec) bool) string {
 	s.T.Helper()
 	runs := &v1alpha1.TestRunList{}
 	s.Must(s.Client.List(s.Ctx, runs, client.InNamespace(s.Namespace)))
 	for i := range runs.Items {
-		if ref := runs.Items[i].Spec.TestRef; ref != nil && ref.Name == test && !slices.Contains(known, runs.Items[i].Name) {
+		if isIt(&runs.Items[i].Spec) {
 			return runs.Items[i].Name
 		}
 	}
@@ -114,4 +120,43 @@ func (s *story) openRun(run string, words ...string) {
 		return true
 	})
 	s.reads(!s.scripts, words...)
+}
+
+// rerun repeats the run from its page, which then shows the new one.
+func (s *story) rerun(run string) {
+	s.T.Helper()
+	s.openRun(run, "What failed")
+	s.clicks("main", "Rerun")
+	var again string
+	s.WaitFor("a run that repeats it exists", func() bool {
+		again = s.theOne(func(spec *v1alpha1.TestRunSpec) bool { return spec.RerunOf != nil && spec.RerunOf.Name == run })
+		return again != ""
+	})
+	s.openRun(again, "What failed", "pays", "RESULT", "bad")
+}
+
+// cancel ends a run that would not end by itself.
+func (s *story) cancel() {
+	s.T.Helper()
+	s.Create(builders.TestRun("endless").Running(builders.TestSpec("trap 'exit 1' TERM; while :; do sleep 1; done")).Build())
+	s.WaitForInProgress("endless")
+	s.openRun("endless", "In progress")
+	s.clicks("main", "Cancel")
+	s.openRun("endless", "Cancelled")
+	s.WaitForFinished("endless", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+}
+
+// pauseAQueue pauses a queue, sees on the page of a run why it waits, and resumes it.
+func (s *story) pauseAQueue() {
+	s.T.Helper()
+	queue := &v1alpha1.TestQueue{ObjectMeta: metav1.ObjectMeta{Name: s.Namespace}, Spec: v1alpha1.TestQueueSpec{MaxRunning: 1}}
+	s.Must(s.Client.Create(s.Ctx, queue))
+	s.T.Cleanup(func() { _ = s.Client.Delete(context.Background(), queue) })
+	s.opens("/queues/" + queue.Name)
+	s.clicks("main", "Pause "+queue.Name)
+	s.Create(builders.TestRun("waiting").Running(builders.TestSpec("echo 1..1; echo ok 1")).Waiting(queue.Name).Build())
+	s.openRun("waiting", "Pending", "suspended")
+	s.opens("/queues/" + queue.Name)
+	s.clicks("main", "Resume "+queue.Name)
+	s.openRun("waiting", "Passed")
 }

@@ -12,8 +12,8 @@ type Page struct {
 	User string
 	// Missing says that there is no such page, which is what it has to say.
 	Missing bool
-	// Documented says that docs/page.md shows it.
-	Documented bool
+	// Documented says that docs/page.md shows it, and InDark that it shows it in dark colors, too.
+	Documented, InDark bool
 }
 
 // UIDOf is the UID of the nth made-up run of a Test, from its first one, which is 0.
@@ -26,7 +26,7 @@ func List() []Page {
 	return []Page{
 		{Name: "login", Path: "/login"},
 		{Name: "login-ended", Path: "/login?why=ended&next=%2Fruns%2F1"},
-		{Name: "runs", Path: "/", User: Ada, Documented: true},
+		{Name: "runs", Path: "/", User: Ada, Documented: true, InDark: true},
 		{Name: "runs-failed", Path: "/?namespace=shop&state=Failed&series=checkout", User: Ada},
 		{Name: "runs-none", Path: "/?label=branch%3Dnone", User: Ada},
 		{Name: "runs-empty", Path: "/", User: Eve},
@@ -43,7 +43,7 @@ func List() []Page {
 		{Name: "output-search", Path: "/runs/" + UIDOf("checkout", 59) + "/output?attempt=1&q=ok", User: Ada},
 		{Name: "output-holed", Path: "/runs/" + Holed + "/output", User: Ada},
 		{Name: "output-none", Path: "/runs/" + Waiting + "/output", User: Ada},
-		{Name: "tests", Path: "/tests", User: Ada, Documented: true},
+		{Name: "tests", Path: "/tests", User: Ada},
 		{Name: "tests-empty", Path: "/tests", User: Eve},
 		{Name: "test", Path: "/namespaces/shop/series/checkout", User: Ada, Documented: true},
 		{Name: "test-of-another", Path: "/namespaces/shop/series/search", User: Grace},

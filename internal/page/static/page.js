@@ -221,7 +221,7 @@
 		$('#pages').hidden = true;
 		// Browsers bound how high an element is: beyond that, a pixel stands for more.
 		const scale = () => Math.max(1, total * high / most);
-		const lineAt = () => Math.floor(output.scrollTop * scale() / high) + 1;
+		const lineAt = () => Math.min(Math.floor(output.scrollTop * scale() / high) + 1, Math.max(total, 1));
 		const fetchChunk = async (n) => {
 			const answer = await fetch(`?attempt=${data.attempt}&line=${n * step + 1}&part=lines`);
 			if (!answer.ok || answer.redirected) throw new Error('no lines');
@@ -232,7 +232,7 @@
 		const load = (n) => {
 			if (!chunks.has(n)) {
 				if (chunks.size > 40) chunks.delete(chunks.keys().next().value);
-				chunks.set(n, fetchChunk(n).then((html) => { chunks.set(n, html); draw(); }, () => chunks.delete(n)));
+				chunks.set(n, fetchChunk(n).then((html) => { chunks.set(n, html); draw(); }, () => { chunks.delete(n); setTimeout(draw, 2000); }));
 			}
 			return chunks.get(n);
 		};

@@ -40,11 +40,17 @@ func (b *bench) crowd(ctx context.Context, result *report) error {
 		return err
 	}
 	defer screen.close()
+	people := make([]*http.Client, b.Users)
+	for i := range people {
+		if people[i], err = b.logIn(ctx, i); err != nil {
+			return err
+		}
+	}
 	listening, leave := context.WithCancel(ctx)
 	group, groupCtx := errgroup.WithContext(listening)
 	c.joined.Add(b.Listeners)
 	for i := range b.Listeners {
-		group.Go(func() error { return c.listen(groupCtx, i%b.Users) })
+		group.Go(func() error { return c.listen(groupCtx, people[i%b.Users]) })
 	}
 	c.joined.Wait()
 	if result.Crowd.MemoryQuiet, _, err = b.server.memory(); err != nil {
@@ -72,13 +78,9 @@ func (b *bench) crowd(ctx context.Context, result *report) error {
 }
 
 // listen hears what changes as the script of a page does.
-func (c *crowd) listen(ctx context.Context, user int) (err error) {
+func (c *crowd) listen(ctx context.Context, people *http.Client) (err error) {
 	joined := sync.OnceFunc(c.joined.Done)
 	defer joined()
-	people, err := c.logIn(ctx, user)
-	if err != nil {
-		return err
-	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.server.url+"/live?namespace="+namespace, http.NoBody)
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func (s settings) run(ctx context.Context) error {
 		return err
 	}
 	defer b.server.stop()
-	for _, step := range []func(context.Context, *report) error{b.firstPage, b.crowd} {
+	for _, step := range []func(context.Context, *report) error{b.firstPage, b.longOutput, b.crowd} {
 		if err := step(ctx, &result); err != nil {
 			return err
 		}

@@ -37,6 +37,9 @@ type report struct {
 		Bytes                     int64
 		FirstByte, Whole, Painted quantiles
 	} `json:"firstPage"`
+	Output struct {
+		FirstVisit, End, Search, SearchInVain, Scroll quantiles
+	} `json:"output"`
 	Crowd struct {
 		Runs                    int
 		RunsSecond, Processors  float64
@@ -59,6 +62,12 @@ func (r *report) print(w io.Writer) {
 	both("  first byte, p50; p99", r.FirstPage.FirstByte)
 	both("  whole, p50; p99", r.FirstPage.Whole)
 	both("  painted in a browser, p50; p99", r.FirstPage.Painted)
+	line("an output of many lines", "%d", r.Settings.Lines)
+	both("  its end, when nobody has looked at it", r.Output.FirstVisit)
+	both("  its end, p50; p99", r.Output.End)
+	both("  a text of its last line, found, p50; p99", r.Output.Search)
+	both("  a text that it does not have, p50; p99", r.Output.SearchInVain)
+	both("  from its begin to its end, drawn in a browser, p50; p99", r.Output.Scroll)
 	line("open pages; runs finishing a second", "%d; %.1f", r.Settings.Listeners, r.Crowd.RunsSecond)
 	line("  memory of the server before; most", "%.0f; %.0f MiB", mebibytes(r.Crowd.MemoryQuiet), mebibytes(r.Crowd.MemoryPeak))
 	line("  processors that the server takes", "%.2f", r.Crowd.Processors)
