@@ -1,0 +1,103 @@
+package kubectl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/testrun-dev/testrun/internal/kubectl/remote"
+)
+
+func (a *app) uiCommand() *cobra.Command {
+	var port uint16
+	var noBrowser, showToken bool
+	command := &cobra.Command{
+		Use: "ui [RUN]", Short: "Open the page of all runs, or of one",
+		Long: `Open the page of the server: of all runs of the namespace, or of one run.
+
+Without --archive it is reached through the cluster, at a port of this machine, until Ctrl-C. The page asks for a token;
+--show-token prints that of your kubeconfig, and nothing else.`,
+		Example: "  kubectl testrun ui\n  kubectl testrun ui checkout-x7k2p\n  kubectl testrun ui --show-token",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("%s takes the name of one run, or none. %[1]s --help shows examples", cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: first(a.completeRuns(nil)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.cluster()
+			if err != nil {
+				return err
+			}
+			if showToken {
+				token, err := remote.Token(c.rest)
+				if err == nil {
+					fmt.Fprintln(a.Out, token)
+				}
+				return err
+			}
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return c.ui(cmd.Context(), name, port, !noBrowser)
+		},
+	}
+	command.Flags().Uint16Var(&port, "port", 0, "Port of this machine at which the page is reached; any if left out")
+	command.Flags().BoolVar(&noBrowser, "no-browser", false, "Print the address, and open no browser")
+	command.Flags().BoolVar(&showToken, "show-token", false, "Print the token of your kubeconfig, to log in with")
+	return command
+}
+
+// ui says where the page is, and leads there until ctx ends.
+func (c *cluster) ui(ctx context.Context, name string, port uint16, browser bool) error {
+	if c.archive == "none" {
+		return usage("the page is the server's: leave out --archive=none")
+	}
+	where := c.where()
+	where.Port = port
+	base, _, err := remote.LeadToServer(ctx, c.remote(), where)
+	if err != nil {
+		var missing *remote.NotInstalledError
+		if errors.As(err, &missing) {
+			return fmt.Errorf("there is no page: %w. docs/archive.md says how to install the server", err)
+		}
+		return err
+	}
+	address := remote.PageOf(base, c.namespace, name)
+	fmt.Fprintln(c.Out, address)
+	if _, ok := terminal(c.Out); ok && browser {
+		open(ctx, address)
+	}
+	if c.archive != "" {
+		return nil
+	}
+	c.note("Log in with a token: kubectl testrun ui --show-token prints yours. The server has made its certificate itself, so your browser asks about it.\n" +
+		"The address works until Ctrl-C.")
+	<-ctx.Done()
+	return &exit{ExitInterrupted, nil}
+}
+
+// open opens the address in a browser, if there is one.
+func open(ctx context.Context, address string) {
+	program, args := "xdg-open", []string{address}
+	switch runtime.GOOS {
+	case "darwin":
+		program = "open"
+	case "windows":
+		program, args = "rundll32", []string{"url.dll,FileProtocolHandler", address}
+	default:
+		if os.Getenv("DISPLAY")+os.Getenv("WAYLAND_DISPLAY") == "" {
+			return
+		}
+	}
+	if found, err := exec.LookPath(program); err == nil {
+		_ = exec.CommandContext(ctx, found, args...).Start() // the address is printed, too
+	}
+}

@@ -1,0 +1,201 @@
+package kubectl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/kubectl/show"
+)
+
+// codes are the exit codes of the verdicts.
+var codes = map[v1alpha1.Verdict]int{
+	v1alpha1.VerdictPassed: ExitPassed, v1alpha1.VerdictFailed: ExitFailed, v1alpha1.VerdictError: ExitError,
+	v1alpha1.VerdictTimedOut: ExitTimedOut, v1alpha1.VerdictCancelled: ExitCancelled,
+}
+
+// gravest orders verdicts: the exit code of several runs is that of the first of these that one of them has.
+var gravest = []v1alpha1.Verdict{
+	v1alpha1.VerdictFailed, v1alpha1.VerdictTimedOut, v1alpha1.VerdictError, v1alpha1.VerdictCancelled, v1alpha1.VerdictPassed,
+}
+
+// verdictOf ends the plugin with the gravest verdict of the runs.
+func verdictOf(runs []show.Run) error {
+	for _, verdict := range gravest {
+		for _, run := range runs {
+			if run.Status.Verdict == verdict && verdict != v1alpha1.VerdictPassed {
+				return &exit{codes[verdict], nil}
+			}
+		}
+	}
+	return nil
+}
+
+func (a *app) waitCommand() *cobra.Command {
+	var timeout time.Duration
+	var labels string
+	command := &cobra.Command{
+		Use:   "wait RUN... | -l SELECTOR",
+		Short: "Wait until runs have finished; the exit code is the verdict",
+		Long: `Wait until runs have finished. The exit code is the verdict: 0 passed, 1 failed, 2 error, 3 timed out, 4 cancelled.
+
+Of several runs it is the gravest: failed, then timed out, error, cancelled, passed. Other codes are no verdict: 10 the
+command line is wrong, 11 it could not be done, 12 --timeout is over and a run has not finished, 130 interrupted. A run that
+has finished and is gone from the cluster is found in the archive.`,
+		Example: "  kubectl testrun wait smoke-x7k2p\n  kubectl testrun wait -l commit=4f2a9c1 --timeout=30m",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if (len(args) > 0) == (labels != "") {
+				return usage("%s takes the names of runs, or -l with labels. %[1]s --help shows examples", cmd.CommandPath())
+			}
+			return nil
+		},
+		ValidArgsFunction: a.completeRuns(isLive),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.cluster()
+			if err != nil {
+				return err
+			}
+			runs, err := c.waitFor(cmd.Context(), selection{namespace: c.namespace, names: args, labels: labels}, timeout)
+			if err != nil {
+				return err
+			}
+			return verdictOf(runs)
+		},
+	}
+	command.Flags().DurationVar(&timeout, "timeout", 0, "How long to wait at most, such as 30m; 0 for as long as it takes")
+	command.Flags().StringVarP(&labels, "selector", "l", "", "Wait for the runs with these labels, those that are there now")
+	return command
+}
+
+// waitFor waits until all of the runs have finished, and says how each is.
+func (c *cluster) waitFor(ctx context.Context, s selection, timeout time.Duration) ([]show.Run, error) {
+	wanted, err := c.wanted(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	w := &waiting{cluster: c, runs: wanted, said: map[string]string{}}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	if !w.take(nil) {
+		err = w.wait(ctx, s)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, &exit{ExitStillRuns, fmt.Errorf("%s after %s: %s. kubectl testrun why RUN says what it waits for",
+			count(len(w.unfinished()), "run")+" did not finish", timeout, listed(w.unfinished()))}
+	}
+	return w.runs, err
+}
+
+// wanted are the runs that are to be waited for.
+func (c *cluster) wanted(ctx context.Context, s selection) ([]show.Run, error) {
+	if len(s.names) == 0 {
+		runs, err := c.runs(ctx, s)
+		if err == nil && len(runs) == 0 {
+			err = fmt.Errorf("no run in namespace %s has the labels %s: kubectl get testruns --show-labels shows them", s.namespace, s.labels)
+		}
+		return runs, err
+	}
+	var runs []show.Run
+	for _, name := range s.names {
+		run, err := c.run(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	return runs, nil
+}
+
+// waiting is what is known of runs that are waited for.
+type waiting struct {
+	*cluster
+	runs []show.Run
+	// said is what was said of each run last.
+	said map[string]string
+}
+
+// wait follows the runs until all have finished.
+func (w *waiting) wait(ctx context.Context, s selection) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	again := make(chan struct{})
+	go func() { // a run about which nobody says anything is looked at too
+		defer close(again)
+		w.complain(ctx, w.unfinished())
+	}()
+	err := w.follow(ctx, selection{namespace: s.namespace, names: s.names, labels: s.labels}, func(f *followed) error {
+		if w.take(f) {
+			return errEnough
+		}
+		for _, run := range w.runs {
+			if run.Gone != nil && !show.IsFinished(run.TestRun) {
+				return fmt.Errorf("run %s was deleted before it had finished: nobody knows how it would have ended", run.Name)
+			}
+		}
+		return nil
+	})
+	stop()
+	<-again
+	return err
+}
+
+// complain says that no operator seems to be there, if none has looked at a run for too long.
+func (w *waiting) complain(ctx context.Context, names []string) {
+	for len(names) > 0 {
+		for _, name := range names {
+			run := &v1alpha1.TestRun{}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(show.Patience):
+			}
+			if err := w.get(ctx, run, testRuns, w.namespace, name); err == nil && show.Unseen(run, w.now()) {
+				w.note("%s waits, and %s", name, show.NoOperator)
+				return
+			}
+		}
+	}
+}
+
+// take takes what is known now, says what is new, and whether all have finished.
+func (w *waiting) take(f *followed) bool {
+	all := true
+	for i := range w.runs {
+		if f != nil {
+			now, ok := f.runs[w.runs[i].UID]
+			if ok {
+				w.runs[i] = now
+			} else if w.runs[i].Gone == nil { // it was deleted before the list was read
+				w.runs[i].Gone = new(w.now())
+			}
+		}
+		run := w.runs[i]
+		brief := show.State(run.TestRun) + show.Reason(run.TestRun)
+		if w.said[run.Name] != brief {
+			w.said[run.Name] = brief
+			out := w.ErrOut
+			if show.IsFinished(run.TestRun) {
+				out = w.Out
+			}
+			fmt.Fprintln(out, w.app.look().Brief(run, w.now()))
+		}
+		all = all && show.IsFinished(run.TestRun)
+	}
+	return all
+}
+
+func (w *waiting) unfinished() (names []string) {
+	for _, run := range w.runs {
+		if !show.IsFinished(run.TestRun) {
+			names = append(names, run.Name)
+		}
+	}
+	return names
+}
