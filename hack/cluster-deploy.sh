@@ -10,8 +10,7 @@ deployments() {
 	kubectl -n testrun-system get deployments -o name 2>/dev/null || true
 }
 
-# shellcheck disable=SC2046,SC2086 # a word for each image
-go run -C hack/cluster . load-image $(printf 'bin/images/%s.tar ' $IMAGES)
+go run -C hack/cluster . load-image "$PWD"/bin/images/{testrun,runner,server,perl}.tar
 
 # The images keep their names, so what runs already has to be told to use the new ones.
 before=$(deployments)
