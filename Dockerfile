@@ -1,4 +1,4 @@
-# The three images: docker build --target manager . and so on with runner and server.
+# The four images: docker build --target manager . and so on with runner, server and jobtable.
 #
 # The build runs on the builder's own platform and cross-compiles, so that no emulation is needed:
 # docker buildx build --platform linux/amd64,linux/arm64 .
@@ -16,7 +16,7 @@ ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/manager ./cmd/runner ./cmd/server
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ ./cmd/manager ./cmd/runner ./cmd/server ./cmd/jobtable
 
 # What reads the results of a test, in the test's own pod: one static program, which needs nothing beside it.
 FROM scratch AS runner
@@ -29,6 +29,12 @@ FROM scratch AS server
 COPY --from=build /out/server /server
 USER 65532:65532
 ENTRYPOINT ["/server"]
+
+# What makes the rows of an application's job table into runs.
+FROM scratch AS jobtable
+COPY --from=build /out/jobtable /jobtable
+USER 65532:65532
+ENTRYPOINT ["/jobtable"]
 
 # The operator needs nothing beside it either: the API server's certificate comes with its ServiceAccount.
 FROM scratch AS manager

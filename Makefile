@@ -12,6 +12,12 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMG ?= testrun.invalid/testrun:dev
 RUNNER_IMG ?= testrun.invalid/runner:dev
 SERVER_IMG ?= testrun.invalid/server:dev
+<<<<<<< HEAD
+=======
+JOBTABLE_IMG ?= testrun.invalid/jobtable:dev
+# The programs that run in a cluster. Each has an image; that of the manager is called testrun here, and manager in a release.
+PROGRAMS := manager runner server jobtable
+>>>>>>> 586a6f0 (Make the rows of an application's job table into runs)
 # What `make deploy` applies: config/default, the operator, or config/archive, the operator and the server.
 CONFIG ?= config/default
 CLUSTER ?= local
@@ -24,7 +30,8 @@ export GOFLAGS
 
 LOCAL_CLUSTER := go run -C hack/cluster .
 RENDER = bin/tools/kustomize build $(CONFIG) | sed -e 's|testrun.invalid/testrun:dev|$(IMG)|' \
-	-e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|' -e 's|testrun.invalid/server:dev|$(SERVER_IMG)|'
+	-e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|' -e 's|testrun.invalid/server:dev|$(SERVER_IMG)|' \
+	-e 's|testrun.invalid/jobtable:dev|$(JOBTABLE_IMG)|'
 IN_LOCAL_CLUSTER := KUBECONFIG=$(CURDIR)/.cluster/kubeconfig PATH=$(CURDIR)/bin/k8s:$$PATH
 GO_TEST := $(CURDIR)/bin/tools/gotestsum --format=pkgname-and-test-fails --format-hide-empty-pkg --
 # Where the tests find an API server: in the folder that KUBEBUILDER_ASSETS names, or else in bin/k8s, where it is built.
@@ -63,7 +70,11 @@ run: ## Run the operator here, from source, against the current context's cluste
 	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
 
 .PHONY: test
+<<<<<<< HEAD
 test: bin/tools/gotestsum envtest-binaries postgres chromium axe ## Run the unit tests, and those against a real API server, a real PostgreSQL and a real browser (RACE=1: with the race detector)
+=======
+test: bin/tools/gotestsum bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-binaries postgres mariadb chromium axe ## Run the unit tests, and those against a real API server, real databases and a real browser (RACE=1: with the race detector)
+>>>>>>> 586a6f0 (Make the rows of an application's job table into runs)
 	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
 
@@ -87,7 +98,11 @@ test-faults: envtest-binaries ## Try each fault at each point of each scenario, 
 
 .PHONY: archive-faults
 archive-faults: envtest-binaries postgres ## Try each fault of the archive at each point, on SQLite and PostgreSQL (RUN=regexp: only those tests)
-	KUBEBUILDER_ASSETS=$(ASSETS) hack/archive-faults.sh '$(RUN)'
+	KUBEBUILDER_ASSETS=$(ASSETS) hack/points.sh 'faults of the archive' '$(RUN)' internal/archive internal/runner internal/server test/server
+
+.PHONY: jobtable-faults
+jobtable-faults: envtest-binaries postgres mariadb ## Have something strike at each call of a job table's program, on PostgreSQL and MariaDB (RUN=regexp: only those tests)
+	KUBEBUILDER_ASSETS=$(ASSETS) hack/points.sh 'faults of job tables' '$(RUN)' internal/jobtable
 
 SEED ?= 0
 
@@ -162,6 +177,10 @@ envtest-binaries:
 postgres:
 	hack/postgres.sh
 
+.PHONY: mariadb
+mariadb:
+	hack/mariadb.sh
+
 .PHONY: chromium
 chromium:
 	hack/chromium.sh
@@ -171,8 +190,13 @@ axe:
 	hack/axe.sh
 
 .PHONY: build
+<<<<<<< HEAD
 build: ## Build the operator (bin/manager), what runs a test's command (bin/runner), the server (bin/server) and the plugin (bin/kubectl-testrun)
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/manager ./cmd/runner ./cmd/server ./cmd/kubectl-testrun
+=======
+build: ## Build the operator, bin/manager, what runs a test's command, bin/runner, the server, bin/server, and what follows job tables, bin/jobtable
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+>>>>>>> 586a6f0 (Make the rows of an application's job table into runs)
 
 .PHONY: generate
 generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API references
@@ -272,17 +296,20 @@ bin/images/test-tools.tar:
 	$(LOCAL_CLUSTER) image debian --name testrun.invalid/test-tools:dev --output $(CURDIR)/$@ perl dash coreutils python3-pytest golang-go
 
 .PHONY: docker-build
-docker-build: ## Build the images IMG, RUNNER_IMG and SERVER_IMG with Docker
+docker-build: ## Build the images IMG, RUNNER_IMG, SERVER_IMG and JOBTABLE_IMG with Docker
 	docker build --build-arg VERSION=$(VERSION) --target manager --tag $(IMG) .
 	docker build --target runner --tag $(RUNNER_IMG) .
 	docker build --build-arg VERSION=$(VERSION) --target server --tag $(SERVER_IMG) .
+	docker build --build-arg VERSION=$(VERSION) --target jobtable --tag $(JOBTABLE_IMG) .
 
 .PHONY: docker-buildx
-docker-buildx: ## Build the images IMG and RUNNER_IMG, and SERVER_IMG if you name it, for amd64 and arm64, and push them
+docker-buildx: ## Build the images IMG and RUNNER_IMG, and SERVER_IMG and JOBTABLE_IMG if you name them, for amd64 and arm64, and push them
 	docker buildx build --build-arg VERSION=$(VERSION) --target manager --platform linux/amd64,linux/arm64 --tag $(IMG) --push .
 	docker buildx build --target runner --platform linux/amd64,linux/arm64 --tag $(RUNNER_IMG) --push .
 	$(if $(filter testrun.invalid/%,$(SERVER_IMG)),,docker buildx build --build-arg VERSION=$(VERSION) --target server \
 		--platform linux/amd64,linux/arm64 --tag $(SERVER_IMG) --push .)
+	$(if $(filter testrun.invalid/%,$(JOBTABLE_IMG)),,docker buildx build --build-arg VERSION=$(VERSION) --target jobtable \
+		--platform linux/amd64,linux/arm64 --tag $(JOBTABLE_IMG) --push .)
 
 .PHONY: install-yaml
 install-yaml: bin/tools/kustomize ## Write all that `make deploy` applies into one file: bin/install.yaml

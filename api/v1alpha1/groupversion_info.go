@@ -22,7 +22,7 @@ var (
 )
 
 func addKnownTypes(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Test{}, &TestList{}, &TestRun{}, &TestRunList{}, &TestQueue{}, &TestQueueList{})
+	scheme.AddKnownTypes(GroupVersion, &Test{}, &TestList{}, &TestRun{}, &TestRunList{}, &TestQueue{}, &TestQueueList{}, &JobTable{}, &JobTableList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }

@@ -41,8 +41,9 @@ var hostileValues = []string{
 // trusted are places of the status, which RBAC leaves to the operator alone, where a schema cannot or does not say all that
 // Go asks for.
 var trusted = map[string]string{
-	"status.attempts.[].createTime": "format date-time lets any list through, and 10:00:00z: an old mistake of the API server",
-	"status.oldestPending":          "the same",
+	"status.attempts.[].createTime":           "format date-time lets any list through, and 10:00:00z: an old mistake of the API server",
+	"status.oldestPending":                    "the same",
+	"status.conditions.[].lastTransitionTime": "the same",
 }
 
 // What the schema accepts, Go must be able to decode. The test asks the API server: it puts each hostile value into one
@@ -50,8 +51,12 @@ var trusted = map[string]string{
 func TestWhatTheSchemaAcceptsGoCanDecode(t *testing.T) {
 	types := map[string]reflect.Type{
 		"Test": reflect.TypeFor[v1alpha1.Test](), "TestRun": reflect.TypeFor[v1alpha1.TestRun](), "TestQueue": reflect.TypeFor[v1alpha1.TestQueue](),
+		"JobTable": reflect.TypeFor[v1alpha1.JobTable](),
 	}
-	stored := map[string]map[string]any{"TestRun": stored(t, "TestRun", ref("")), "TestQueue": stored(t, "TestQueue", "{}")}
+	stored := map[string]map[string]any{"TestRun": stored(t, "TestRun", ref("")), "TestQueue": stored(t, "TestQueue", "{}"), "JobTable": stored(t, "JobTable", jobTable)}
+	stored["JobTable"]["status"] = map[string]any{"conditions": []any{map[string]any{
+		"type": "Ready", "status": "True", "reason": "Working", "message": "All is well", "lastTransitionTime": "2026-01-31T10:00:00Z",
+	}}}
 	for kind, crd := range crds(t) {
 		root := *schema(crd)
 		sorts := map[string][][]string{}
@@ -145,6 +150,11 @@ func baseObject(kind string, path []string, stored map[string]any) map[string]an
 		base["spec"] = definition
 	case kind == "TestQueue":
 		base["spec"] = map[string]any{}
+	case kind == "JobTable":
+		base["spec"] = map[string]any{
+			"database": "shop", "table": "job", "columns": map[string]any{"id": "id", "status": "status"},
+			"run": map[string]any{"testRef": map[string]any{"name": "unit"}},
+		}
 	case len(path) > 1 && path[1] == "testSpec":
 		base["spec"] = map[string]any{"testSpec": definition}
 	default:

@@ -66,9 +66,10 @@ func create(t *testing.T, obj *unstructured.Unstructured) []string {
 }
 
 const (
-	runNameTooLong   = `<nil>: Invalid value: the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63`
-	queueNameTooLong = `<nil>: Invalid value: the name of a TestQueue is at most 63 characters long: it becomes a label of the metrics`
-	testNameTooLong  = `<nil>: Invalid value: the name of a Test is at most 63 characters long: it becomes the label testrun.dev/test`
+	runNameTooLong      = `<nil>: Invalid value: the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63`
+	queueNameTooLong    = `<nil>: Invalid value: the name of a TestQueue is at most 63 characters long: it becomes a label of the metrics`
+	jobTableNameTooLong = `<nil>: Invalid value: the name of a JobTable is at most 63 characters long: it becomes the label testrun.dev/job-table`
+	testNameTooLong     = `<nil>: Invalid value: the name of a Test is at most 63 characters long: it becomes the label testrun.dev/test`
 )
 
 func TestANameMustLeaveRoomForWhatIsMadeOfIt(t *testing.T) {
@@ -87,12 +88,14 @@ func TestANameMustLeaveRoomForWhatIsMadeOfIt(t *testing.T) {
 		{"a Test's name one too long", "Test", strings.Repeat("a", 64), "", []string{testNameTooLong}},
 		{"the longest name of a TestQueue", "TestQueue", strings.Repeat("a", 63), "", nil},
 		{"a TestQueue's name one too long", "TestQueue", strings.Repeat("a", 64), "", []string{queueNameTooLong}},
+		{"the longest name of a JobTable", "JobTable", strings.Repeat("a", 63), "", nil},
+		{"a JobTable's name one too long", "JobTable", strings.Repeat("a", 64), "", []string{jobTableNameTooLong}},
 		// Kubernetes cuts a generated name at 63 characters.
 		{"any generateName of a Test", "Test", "", strings.Repeat("a", 200), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			spec := map[string]string{"TestRun": "{testRef: {name: unit}}", "Test": "{POD}", "TestQueue": "{}"}[c.kind]
+			spec := map[string]string{"TestRun": "{testRef: {name: unit}}", "Test": "{POD}", "TestQueue": "{}", "JobTable": jobTable}[c.kind]
 			obj := object(t, c.kind, spec)
 			obj.SetName(c.objectName)
 			obj.SetGenerateName(c.generateName)
@@ -172,6 +175,13 @@ func expectedSentences() []string {
 		add("TestQueue", c.want)
 	}
 	add("TestQueue", queueNameTooLong)
+	for _, c := range jobTableRefusals {
+		add("JobTable", c.want)
+	}
+	for _, sentence := range jobTableChanges {
+		add("JobTable", sentence)
+	}
+	add("JobTable", jobTableNameTooLong)
 	for _, c := range changes {
 		add("TestRun", c.want)
 	}

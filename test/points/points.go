@@ -1,4 +1,4 @@
-// Package points counts at how many points of the archive faults were tried, over all packages: see `make test-archive-faults`.
+// Package points counts at how many points faults were tried, over all packages: see `make archive-faults` and `make jobtable-faults`.
 package points
 
 import (

@@ -1,0 +1,334 @@
+package jobtable
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/utils/ptr"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+)
+
+func TestACancelledRowCancelsItsRun(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		for range 3 {
+			w.exec(insertRow, 1)
+		}
+		w.exec("UPDATE job SET status = 'cancelled' WHERE id = 1")
+		w.follow(seedJobTable())
+		w.look()
+		w.expectEnd("1", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "before its test ran")
+		w.start("2")
+		w.exec("UPDATE job SET status = 'cancelled' WHERE id IN (2, 3)")
+		w.look()
+		for _, id := range []string{"2", "3"} {
+			if cancel := w.runOf(id).Spec.Cancel; cancel == nil || !*cancel {
+				t.Errorf("the run of row %s is not cancelled", id)
+			}
+		}
+		w.finish("2", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+		w.finish("3", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed) // it had ended just before
+		w.look()
+		w.expectEnd("2", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
+		w.expectEnd("3", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		if len(w.runs()) != 2 {
+			t.Errorf("there are %d runs, want 2", len(w.runs()))
+		}
+	})
+}
+
+func TestARunIsPinnedUntilItsRowHasSaidForAWhileThatItFinished(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		now := time.Now()
+		w.r.Now = func() time.Time { return now }
+		w.exec(insertRow, 1)
+		w.follow(seedJobTable())
+		isPinned := func() bool { return w.runOf("1").Annotations[v1alpha1.AnnotationPinned] != "" }
+		w.look()
+		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		if !isPinned() {
+			t.Fatal("the run is not pinned while its row is pending")
+		}
+		w.look()
+		w.look()
+		w.expectRow("1", "finished")
+		if !isPinned() {
+			t.Error("the run is pinned no more right after its row has ended")
+		}
+		now = now.Add(holdTime + time.Second)
+		w.look()
+		if isPinned() || w.runOf("1").Labels[v1alpha1.LabelOpenRow] != "" {
+			t.Error("the run is still pinned")
+		}
+		w.look()
+		w.expectRow("1", "finished")
+	})
+}
+
+func TestAWordOfSomebodyElseIsLeft(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.exec(insertRow, 1)
+		w.follow(seedJobTable())
+		w.look()
+		w.start("1")
+		w.exec("UPDATE job SET status = 'on hold'")
+		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		w.look()
+		w.look()
+		w.expectRow("1", "on hold")
+		if len(w.events.Events) != 1 || !strings.Contains(<-w.events.Events, eventForeignWord) {
+			t.Error("there is not one event about it")
+		}
+	})
+}
+
+func TestARowThatIsDeletedCancelsItsRun(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.exec(insertRow, 1)
+		w.follow(seedJobTable())
+		w.look()
+		w.exec("DELETE FROM job")
+		w.look()
+		if cancel := w.runOf("1").Spec.Cancel; cancel == nil || !*cancel {
+			t.Error("the run goes on")
+		}
+	})
+}
+
+// A table that is emptied may begin to count anew.
+func TestAnIDThatIsUsedAgainIsAnotherRow(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.exec("INSERT INTO job (id, test_id, created) VALUES (1, 1, '2026-01-31 10:00:00')")
+		w.follow(seedJobTable())
+		w.look()
+		first := w.runOf("1")
+		w.exec("DELETE FROM job")
+		w.exec("INSERT INTO job (id, test_id, created) VALUES (1, 2, '2026-01-31 11:00:00')")
+		must(t, finish(w.Ctx, w.Client, first, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, time.Now()))
+		w.look()
+		w.expectRow("1", "pending")
+		must(t, w.Client.Delete(w.Ctx, first))
+		if second := w.runOf("1"); second.Name == first.Name {
+			t.Error("the second row has the name of the first one's run")
+		}
+	})
+}
+
+// Sequences do not wait for transactions: a row with a lower id may appear after one with a higher id.
+func TestARowThatIsCommittedLateIsFound(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.follow(seedJobTable())
+		slow, err := w.sql.BeginTx(w.Ctx, nil)
+		must(t, err)
+		_, err = slow.ExecContext(w.Ctx, "INSERT INTO job (test_id) VALUES (1)")
+		must(t, err)
+		rolledBack, err := w.sql.BeginTx(w.Ctx, nil)
+		must(t, err)
+		_, err = rolledBack.ExecContext(w.Ctx, "INSERT INTO job (test_id) VALUES (2)")
+		must(t, err)
+		w.exec(insertRow, 3)
+		w.look()
+		if got := len(w.runs()); got != 1 {
+			t.Fatalf("there are %d runs before the commit, want 1", got)
+		}
+		must(t, slow.Commit())
+		must(t, rolledBack.Rollback())
+		w.look()
+		if got := len(w.runs()); got != 2 {
+			t.Errorf("there are %d runs, want 2", got)
+		}
+		w.runOf("1")
+	})
+}
+
+func TestMoreRowsThanMayRunWaitInTheTable(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD type varchar(20)")
+		const many = 450 // more than two pages
+		for n := range many {
+			test := "unit"
+			if n < 220 {
+				test = "NOT A TEST" // more than a page of bad rows stands in front
+			}
+			w.exec("INSERT INTO job (test_id, type) VALUES (?, ?)", n, test)
+		}
+		table := seedJobTable()
+		table.Spec.Run.TestRef.Name = "$(type)"
+		table.Spec.MaxRuns = 230
+		w.follow(table)
+		w.look()
+		w.expectReady(v1alpha1.ReasonWorking)
+		if got := w.one("SELECT count(*) FROM job WHERE status = 'finished'"); got != "220" {
+			t.Errorf("%s bad rows have ended, want 220: %+v", got, w.status())
+		}
+		ended := 0
+		for range 6 {
+			w.look()
+			runs := w.runs()
+			if open := len(runs) - ended; open > 230 {
+				t.Fatalf("%d runs are open, want at most 230", open)
+			}
+			ended = len(runs)
+			for _, run := range runs {
+				if run.Status.Phase != v1alpha1.PhaseFinished {
+					must(t, finish(w.Ctx, w.Client, &run, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, time.Now()))
+				}
+			}
+		}
+		if got := w.one("SELECT count(*) FROM job WHERE status = 'finished'"); got != fmt.Sprint(many) {
+			t.Errorf("%s rows have finished, want %d", got, many)
+		}
+	})
+}
+
+func TestSuspendKeepsRowsPendingAndLetsRunsEnd(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.exec(insertRow, 1)
+		w.follow(seedJobTable())
+		w.look()
+		table := &v1alpha1.JobTable{}
+		must(t, w.Client.Get(w.Ctx, w.Key(w.table.Name), table))
+		table.Spec.Suspend = ptr.To(true)
+		must(t, w.Client.Update(w.Ctx, table))
+		w.exec(insertRow, 2)
+		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		w.look()
+		w.expectReady(v1alpha1.ReasonSuspended)
+		w.expectRow("1", "finished")
+		w.expectRow("2", "pending")
+		status := w.status()
+		if *status.Pending != 1 || *status.InProgress != 0 || *status.Runs != 0 || status.OldestPending == nil {
+			t.Errorf("the status is %+v", status)
+		}
+	})
+}
+
+// All that a table of one's own may have otherwise.
+func TestAnyOtherTableWorksByMapping(t *testing.T) {
+	tables := map[string][]string{
+		onPostgres: {
+			`CREATE SCHEMA "My App"`, `GRANT USAGE ON SCHEMA "My App" TO shop`, `CREATE TYPE "My App".state AS ENUM ('new', 'busy', 'done')`,
+			`CREATE TABLE "My App"."Job ""Queue""" (key uuid PRIMARY KEY, "State" "My App".state DEFAULT 'new', at timestamptz, result jsonb, "how it ended" varchar(12), "a b" text)`,
+			`GRANT SELECT, UPDATE ON "My App"."Job ""Queue""" TO shop`,
+			`INSERT INTO "My App"."Job ""Queue""" VALUES ('01234567-89ab-cdef-0123-456789abcdef', 'new', '2026-01-31 10:00:00.123456+05', NULL, NULL, 'Ünïcode ''"$(x)'), ` +
+				`('01234567-89ab-cdef-0123-456789abcde0', 'new', 'infinity', NULL, NULL, NULL)`,
+		},
+		onMariaDB: {
+			"CREATE TABLE `Job ``Queue``` (`key` varchar(36) PRIMARY KEY, `State` enum('new','busy','done') DEFAULT 'new', at timestamp(6) NULL, result json, " +
+				"`how it ended` varchar(12), `a b` text) CHARACTER SET latin1",
+			"INSERT INTO `Job ``Queue``` VALUES ('01234567-89ab-cdef-0123-456789abcdef', 'new', '2026-01-31 10:00:00.123456', NULL, NULL, 'Ünïcode ''\"$(x)'), " +
+				"('01234567-89ab-cdef-0123-456789abcde0', 'new', NULL, NULL, NULL, NULL)",
+		},
+	}
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, tables[kind]...)
+		table := seedJobTable()
+		name, quoted := `My App.Job "Queue"`, `"My App"."Job ""Queue"""`
+		state, verdict := `"State"`, `"how it ended"`
+		if kind == onMariaDB {
+			name, quoted, state, verdict = "Job `Queue`", "`Job ``Queue```", "`State`", "`how it ended`"
+		}
+		table.Spec.Table = name
+		table.Spec.Columns = v1alpha1.JobTableColumns{ID: "key", Status: "State", Created: "at", Data: "result", Verdict: "how it ended"}
+		table.Spec.Statuses = v1alpha1.JobTableStatuses{Pending: "new", InProgress: "busy", Finished: "done"}
+		table.Spec.Run.Params = []v1alpha1.ColumnParam{{Name: "WHAT", Column: "a b"}}
+		w.follow(table)
+		w.look()
+		w.expectReady(v1alpha1.ReasonWorking)
+		first, second := "01234567-89ab-cdef-0123-456789abcdef", "01234567-89ab-cdef-0123-456789abcde0"
+		if got := *w.runOf(first).Spec.Params[0].Value; got != `Ünïcode '"$(x)` {
+			t.Errorf("the param is %s", got)
+		}
+		if got := w.runOf(second).Spec.Params; len(got) != 0 {
+			t.Errorf("NULL became the param %v", got)
+		}
+		for _, id := range []string{first, second} {
+			w.start(id)
+			w.look()
+			w.finish(id, v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed, v1alpha1.Case{Name: "größer 😀", Outcome: v1alpha1.OutcomeFailed})
+			w.look()
+		}
+		if got := w.one("SELECT count(*) FROM " + quoted + " WHERE " + state + " = 'done' AND " + verdict + " = 'Failed' AND result IS NOT NULL"); got != "2" {
+			t.Errorf("%s rows are as they should be, want 2", got)
+		}
+	})
+}
+
+func TestStatusesThatAreNumbers(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, "CREATE TABLE job (id integer PRIMARY KEY, status integer NOT NULL DEFAULT 0)")
+		w.exec("INSERT INTO job (id) VALUES (1)")
+		table := seedJobTable()
+		table.Spec.Columns = v1alpha1.JobTableColumns{ID: "id", Status: "status"}
+		table.Spec.Statuses = v1alpha1.JobTableStatuses{Pending: "0", InProgress: "1", Finished: "2", Cancel: "-1"}
+		table.Spec.Run.Params = nil
+		w.follow(table)
+		w.look()
+		w.start("1")
+		w.look()
+		w.expectRow("1", "1")
+		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		w.look()
+		w.expectRow("1", "2")
+	})
+}
+
+func TestAValueThatIsTooLongEndsItsRowAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD note text")
+		table := seedJobTable()
+		table.Spec.Run.Params = []v1alpha1.ColumnParam{{Name: "NOTE", Column: "note"}}
+		w.follow(table)
+		w.exec("INSERT INTO job (note) VALUES (?)", strings.Repeat("ä", 1025))
+		w.exec("INSERT INTO job (note) VALUES (?)", strings.Repeat("ä", 1024))
+		w.look()
+		w.expectEnd("1", v1alpha1.VerdictError, v1alpha1.ReasonInvalidRow, "the column note holds more than 1024")
+		if got := len(*w.runOf("2").Spec.Params[0].Value); got != 2048 {
+			t.Errorf("the param of the other row has %d bytes", got)
+		}
+	})
+}
+
+// A JobTable that is deleted leaves its runs to retention; one that comes back finds them.
+func TestAJobTableThatComesBackFindsItsRuns(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.exec(insertRow, 1)
+		w.follow(seedJobTable())
+		w.look()
+		w.start("1")
+		w.look()
+		must(t, w.Client.Delete(w.Ctx, w.table))
+		w.look()
+		if run := w.runOf("1"); run.Annotations[v1alpha1.AnnotationPinned] != "" || run.Spec.Cancel != nil {
+			t.Errorf("the run is still pinned, or was cancelled: %+v", run)
+		}
+		w.follow(seedJobTable())
+		w.look()
+		w.expectRow("1", "in_progress")
+		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		w.look()
+		w.expectEnd("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	})
+}
