@@ -12,12 +12,9 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMG ?= testrun.invalid/testrun:dev
 RUNNER_IMG ?= testrun.invalid/runner:dev
 SERVER_IMG ?= testrun.invalid/server:dev
-<<<<<<< HEAD
-=======
 JOBTABLE_IMG ?= testrun.invalid/jobtable:dev
 # The programs that run in a cluster. Each has an image; that of the manager is called testrun here, and manager in a release.
 PROGRAMS := manager runner server jobtable
->>>>>>> 586a6f0 (Make the rows of an application's job table into runs)
 # What `make deploy` applies: config/default, the operator, or config/archive, the operator and the server.
 CONFIG ?= config/default
 CLUSTER ?= local
@@ -29,6 +26,7 @@ GOFLAGS ?= -buildvcs=false
 export GOFLAGS
 
 LOCAL_CLUSTER := go run -C hack/cluster .
+LOCAL_IMAGES := $(patsubst manager,testrun,$(PROGRAMS))
 RENDER = bin/tools/kustomize build $(CONFIG) | sed -e 's|testrun.invalid/testrun:dev|$(IMG)|' \
 	-e 's|testrun.invalid/runner:dev|$(RUNNER_IMG)|' -e 's|testrun.invalid/server:dev|$(SERVER_IMG)|' \
 	-e 's|testrun.invalid/jobtable:dev|$(JOBTABLE_IMG)|'
@@ -42,8 +40,14 @@ ENVTEST_BUILDS := kube-apiserver etcd kube-controller-manager kubectl
 else
 ENVTEST_BUILDS := $(if $(wildcard $(ASSETS)/kube-controller-manager),,kube-controller-manager)
 endif
+RELEASE := go run -C hack/release .
+# Where the images and the chart of a release are pulled from, and its files downloaded from.
+REGISTRY ?=
+DOWNLOAD_URL ?=
+# What a release is called if nobody says: the tag of the commit, or a version made of its time and hash.
+RELEASE_VERSION := $(if $(filter file,$(origin VERSION)),,$(VERSION))
 # The modules under hack/ that have tests, and are linted.
-HACK_MODULES := hack/cluster hack/tools
+HACK_MODULES := hack/cluster hack/release hack/tools
 
 .PHONY: help
 help:
@@ -70,13 +74,9 @@ run: ## Run the operator here, from source, against the current context's cluste
 	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
 
 .PHONY: test
-<<<<<<< HEAD
-test: bin/tools/gotestsum envtest-binaries postgres chromium axe ## Run the unit tests, and those against a real API server, a real PostgreSQL and a real browser (RACE=1: with the race detector)
-=======
 test: bin/tools/gotestsum bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-binaries postgres mariadb chromium axe ## Run the unit tests, and those against a real API server, real databases and a real browser (RACE=1: with the race detector)
->>>>>>> 586a6f0 (Make the rows of an application's job table into runs)
 	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
-	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) ./...); done
+	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) $$(go list ./... | grep -v /e2e)); done
 
 .PHONY: test-e2e
 test-e2e: bin/tools/gotestsum chromium cluster-deploy bin/images/test-tools.tar ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
@@ -190,13 +190,8 @@ axe:
 	hack/axe.sh
 
 .PHONY: build
-<<<<<<< HEAD
-build: ## Build the operator (bin/manager), what runs a test's command (bin/runner), the server (bin/server) and the plugin (bin/kubectl-testrun)
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/manager ./cmd/runner ./cmd/server ./cmd/kubectl-testrun
-=======
-build: ## Build the operator, bin/manager, what runs a test's command, bin/runner, the server, bin/server, and what follows job tables, bin/jobtable
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
->>>>>>> 586a6f0 (Make the rows of an application's job table into runs)
+build: ## Build the operator (bin/manager), what runs a test's command (bin/runner), the server (bin/server), what follows job tables (bin/jobtable) and the plugin (bin/kubectl-testrun)
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ $(addprefix ./cmd/,$(PROGRAMS) kubectl-testrun)
 
 .PHONY: generate
 generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## Generate the deepcopies, the CRDs, the RBAC role and the API references
@@ -227,7 +222,7 @@ verify: ## Generate, tidy and lint; fail if that leaves a file uncommitted
 .PHONY: clean
 clean: ## Stop the local cluster and remove all that was built
 	@if [[ -d .cluster ]]; then $(LOCAL_CLUSTER) down; fi
-	rm -rf bin .cluster
+	rm -rf bin dist .cluster
 
 ##@ Cluster
 
@@ -237,7 +232,11 @@ cluster-up: ## Start the local Kubernetes, built here (minutes the first time, s
 
 .PHONY: cluster-deploy
 cluster-deploy: bin/tools/kustomize cluster-up image demo-image ## Run operator and server, as they are in this tree, in the local cluster
-	$(IN_LOCAL_CLUSTER) CONFIG=$(CLUSTER_CONFIG) hack/cluster-deploy.sh
+	$(IN_LOCAL_CLUSTER) CONFIG=$(CLUSTER_CONFIG) IMAGES='$(LOCAL_IMAGES) perl' hack/cluster-deploy.sh
+
+.PHONY: cluster-clear
+cluster-clear: ## Remove TestRun from the local cluster, which is up: all runs, the CRDs, operator and server, however they were installed
+	$(IN_LOCAL_CLUSTER) hack/cluster-clear.sh
 
 .PHONY: cluster-kueue
 cluster-kueue: bin/tools/kustomize ## Run Kueue in the local cluster, which is up (its webhooks then see every Job and pod)
@@ -278,11 +277,32 @@ undeploy: bin/tools/kustomize ## Remove the operator and the CRDs, and with them
 
 ##@ Release
 
+.PHONY: release
+release: bin/tools/kustomize bin/tools/cyclonedx-gomod ## Make a release in dist/, without Docker: images, manifests, chart, plugin, checksums (VERSION=v1.2.3 REGISTRY=host/path)
+	$(RELEASE) build --version '$(RELEASE_VERSION)' --registry '$(REGISTRY)' --download-url '$(DOWNLOAD_URL)' --programs '$(PROGRAMS)'
+
+.PHONY: release-push
+release-push: ## Push the images and the chart of the release in dist/ (credentials: those of docker login or helm registry login)
+	$(RELEASE) push --registry '$(REGISTRY)'
+
+.PHONY: release-twice
+release-twice: bin/tools/kustomize bin/tools/cyclonedx-gomod ## Make the release of this commit twice, in unlike circumstances, and compare every byte (half an hour)
+	hack/release-twice.sh
+
+.PHONY: release-programs
+release-programs:
+	@echo $(PROGRAMS)
+
+.PHONY: test-release
+test-release: bin/tools/gotestsum bin/tools/helm bin/tools/kubectl-krew bin/tools/validate-krew-manifest cluster-up demo-image ## Make a release, push it to a registry, and install and use it from there, on the local cluster
+	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/perl.tar
+	$(IN_LOCAL_CLUSTER) go test -C hack/release -count=1 -timeout=30m -v ./e2e
+
 .PHONY: image
-image: build ## Make the images for the local cluster, without Docker: testrun.tar, runner.tar and server.tar in bin/images
-	$(LOCAL_CLUSTER) image program --name testrun.invalid/testrun:dev --output $(CURDIR)/bin/images/testrun.tar $(CURDIR)/bin/manager
-	$(LOCAL_CLUSTER) image program --name testrun.invalid/runner:dev --output $(CURDIR)/bin/images/runner.tar $(CURDIR)/bin/runner
-	$(LOCAL_CLUSTER) image program --name testrun.invalid/server:dev --output $(CURDIR)/bin/images/server.tar $(CURDIR)/bin/server
+image: build ## Make the images for the local cluster, without Docker: testrun.tar, runner.tar and so on in bin/images
+	for program in $(PROGRAMS); do name=$${program/#manager/testrun}; \
+		$(LOCAL_CLUSTER) image program --name testrun.invalid/$$name:dev --output $(CURDIR)/bin/images/$$name.tar $(CURDIR)/bin/$$program; \
+	done
 
 .PHONY: demo-image
 demo-image: bin/images/perl.tar ## Make the image that the samples use, from Debian packages: bin/images/perl.tar
@@ -336,4 +356,17 @@ bin/tools/golangci-lint: hack/tools/golangci-lint/go.mod hack/tools/golangci-lin
 
 bin/tools/govulncheck: hack/tools/govulncheck/go.mod hack/tools/govulncheck/go.sum
 	go build -C hack/tools/govulncheck -o $(CURDIR)/$@ golang.org/x/vuln/cmd/govulncheck
+	@touch $@
+
+# cyclonedx-gomod and krew are modules of their own too: they need old versions of what other tools need.
+bin/tools/cyclonedx-gomod: hack/tools/cyclonedx-gomod/go.mod hack/tools/cyclonedx-gomod/go.sum
+	go build -C hack/tools/cyclonedx-gomod -o $(CURDIR)/$@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+	@touch $@
+
+bin/tools/kubectl-krew: hack/tools/krew/go.mod hack/tools/krew/go.sum
+	go build -C hack/tools/krew -o $(CURDIR)/$@ sigs.k8s.io/krew/cmd/krew
+	@touch $@
+
+bin/tools/validate-krew-manifest: hack/tools/krew/go.mod hack/tools/krew/go.sum
+	go build -C hack/tools/krew -o $(CURDIR)/$@ sigs.k8s.io/krew/cmd/validate-krew-manifest
 	@touch $@

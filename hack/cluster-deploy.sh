@@ -10,7 +10,8 @@ deployments() {
 	kubectl -n testrun-system get deployments -o name 2>/dev/null || true
 }
 
-go run -C hack/cluster . load-image "$PWD"/bin/images/{testrun,runner,server,perl}.tar
+# shellcheck disable=SC2046,SC2086 # a word for each image
+go run -C hack/cluster . load-image $(printf 'bin/images/%s.tar ' $IMAGES)
 
 # The images keep their names, so what runs already has to be told to use the new ones.
 before=$(deployments)

@@ -13,9 +13,9 @@ import (
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/testrun-dev/testrun/hack/cluster/image"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/build"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/cluster"
-	"github.com/testrun-dev/testrun/hack/cluster/internal/image"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/layout"
 )
 
@@ -70,6 +70,8 @@ func verbs() []verb {
 		{name: "env", help: `print the settings for kubectl: eval "$(go run -C hack/cluster . env)"`, run: runEnv},
 		{name: "logs", args: "[COMPONENT]", help: "print where the logs are, or the end of one", max: 1, run: runLogs},
 		{name: "load-image", args: "TAR...", help: "make images available to pods", min: 1, max: -1, run: runLoadImage},
+		{name: "unload-image", args: "REGISTRY", help: "remove the images that the node has pulled from a registry", min: 1, max: 1, run: runUnloadImages},
+		{name: "registry", args: "HOST[:PORT] [CA]", help: "let the node pull from a registry, whose CA is in a file; without the file: not any more", min: 1, max: 2, locked: true, run: runRegistry},
 		{name: "image", args: "program|debian ...", help: "make an image (image help: how)", min: 1, max: -1, run: runImage},
 		{name: "build", args: "[COMPONENT...]", help: "build programs into bin/k8s", max: -1, run: runBuild},
 		oneComponent("stop", "end a component, as a fault",
@@ -168,6 +170,17 @@ func runLoadImage(ctx context.Context, s session, args []string) error {
 		tars = append(tars, s.layout.Resolve(a))
 	}
 	return s.cluster.LoadImages(ctx, tars)
+}
+
+func runUnloadImages(ctx context.Context, s session, args []string) error {
+	return s.cluster.UnloadImages(ctx, args[0])
+}
+
+func runRegistry(_ context.Context, s session, args []string) error {
+	if len(args) == 1 {
+		return s.cluster.ForgetRegistry(args[0])
+	}
+	return s.cluster.TrustRegistry(args[0], s.layout.Resolve(args[1]))
 }
 
 func runBuild(ctx context.Context, s session, args []string) error {

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/testrun-dev/testrun/hack/cluster/image"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/build"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/host"
-	"github.com/testrun-dev/testrun/hack/cluster/internal/image"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/layout"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/network"
 	"github.com/testrun-dev/testrun/hack/cluster/internal/process"

@@ -9,7 +9,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -79,21 +78,7 @@ func save(output, reference string, content files, config v1.Config) error {
 	if err != nil {
 		return fmt.Errorf("image name %q: %w", reference, err)
 	}
-	var layerTar bytes.Buffer
-	if err := content.write(&layerTar); err != nil {
-		return err
-	}
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(layerTar.Bytes())), nil
-	})
-	if err != nil {
-		return err
-	}
-	image, err := mutate.AppendLayers(empty.Image, layer)
-	if err != nil {
-		return err
-	}
-	image, err = mutate.ConfigFile(image, configFile(image, config))
+	image, err := build(content, &v1.ConfigFile{Architecture: runtime.GOARCH, Created: v1.Time{Time: epoch}, Config: config})
 	if err != nil {
 		return err
 	}
@@ -106,32 +91,26 @@ func save(output, reference string, content files, config v1.Config) error {
 	return os.Rename(output+".new", output)
 }
 
-func configFile(image v1.Image, config v1.Config) *v1.ConfigFile {
-	file := &v1.ConfigFile{Architecture: runtime.GOARCH, OS: "linux", Created: v1.Time{Time: epoch}, Config: config}
-	if old, err := image.ConfigFile(); err == nil {
-		file.RootFS = old.RootFS
+// build makes an image of one layer.
+func build(content files, file *v1.ConfigFile, options ...tarball.LayerOption) (v1.Image, error) {
+	var layerTar bytes.Buffer
+	if err := content.write(&layerTar); err != nil {
+		return nil, err
 	}
-	return file
-}
-
-// Program is an image that holds one static program and nothing else.
-type Program struct {
-	Name   string // the image's name
-	Binary string // the program's file
-	User   string // uid:gid that it runs as
-}
-
-// Write makes the image.
-func (p Program) Write(output string) error {
-	binary, err := os.ReadFile(p.Binary)
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(layerTar.Bytes())), nil
+	}, options...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	program := filepath.Base(p.Binary)
-	content := files{}
-	content.regular(program, 0o755, binary)
-	return save(output, p.Name, content, v1.Config{
-		Entrypoint: []string{path.Join("/", program)}, User: p.User, WorkingDir: "/",
-		Env: []string{"PATH=/"},
-	})
+	image, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		return nil, err
+	}
+	layers, err := image.ConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	file.OS, file.RootFS = "linux", layers.RootFS
+	return mutate.ConfigFile(image, file)
 }
