@@ -46,8 +46,8 @@ REGISTRY ?=
 DOWNLOAD_URL ?=
 # What a release is called if nobody says: the tag of the commit, or a version made of its time and hash.
 RELEASE_VERSION := $(if $(filter file,$(origin VERSION)),,$(VERSION))
-# The modules under hack/ that have tests, and are linted.
-HACK_MODULES := hack/cluster hack/release hack/tools
+# The modules beside that of the operator that have tests, and are linted.
+HACK_MODULES := hack/cluster hack/release hack/tools test/alerts
 
 .PHONY: help
 help:
@@ -74,7 +74,7 @@ run: ## Run the operator here, from source, against the current context's cluste
 	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
 
 .PHONY: test
-test: bin/tools/gotestsum bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-binaries postgres mariadb chromium axe ## Run the unit tests, and those against a real API server, real databases and a real browser (RACE=1: with the race detector)
+test: bin/tools/gotestsum bin/tools/helm bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-binaries postgres mariadb chromium axe ## Run the unit tests, and those against a real API server, real databases and a real browser (RACE=1: with the race detector)
 	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) $$(go list ./... | grep -v /e2e)); done
 
@@ -82,6 +82,11 @@ test: bin/tools/gotestsum bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-
 test-e2e: bin/tools/gotestsum chromium cluster-deploy bin/images/test-tools.tar ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
 	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
 	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
+
+.PHONY: test-chart
+test-chart: bin/tools/gotestsum bin/tools/helm cluster-deploy ## Take a release of the chart through its life on the local cluster: install, upgrade from the commit before, roll back, uninstall
+	hack/chart-before.sh
+	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=20m ./test/e2e-chart/...
 
 .PHONY: test-kueue
 test-kueue: bin/tools/gotestsum cluster-deploy cluster-kueue ## Run the end-to-end tests that are about Kueue, with Kueue itself in the local cluster
@@ -202,6 +207,7 @@ generate: bin/tools/controller-gen bin/tools/crdtrim bin/tools/crd-ref-docs ## G
 	bin/tools/crd-ref-docs --log-level=ERROR --config=hack/api-docs/config.yaml --templates-dir=hack/api-docs --renderer=markdown \
 		--source-path=api --output-path=docs/reference/api.md
 	go run ./hack/server-api
+	go run ./hack/chart
 
 .PHONY: fmt
 fmt: bin/tools/golangci-lint ## Format the Go code
@@ -331,6 +337,12 @@ docker-buildx: ## Build the images IMG and RUNNER_IMG, and SERVER_IMG and JOBTAB
 	$(if $(filter testrun.invalid/%,$(JOBTABLE_IMG)),,docker buildx build --build-arg VERSION=$(VERSION) --target jobtable \
 		--platform linux/amd64,linux/arm64 --tag $(JOBTABLE_IMG) --push .)
 
+.PHONY: chart
+chart: bin/tools/helm ## Lint the Helm chart, and package it: bin/charts/testrun-VERSION.tgz
+	bin/tools/helm lint --strict charts/testrun
+	bin/tools/helm lint --strict charts/testrun --set server.enabled=true
+	bin/tools/helm package charts/testrun --destination bin/charts
+
 .PHONY: install-yaml
 install-yaml: bin/tools/kustomize ## Write all that `make deploy` applies into one file: bin/install.yaml
 	$(RENDER) > bin/install.yaml
@@ -352,6 +364,10 @@ bin/tools/crdtrim: hack/tools/go.mod $(wildcard hack/tools/crdtrim/*.go)
 
 bin/tools/golangci-lint: hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/go.sum hack/tools/golangci-lint/main.go
 	go build -C hack/tools/golangci-lint -o $(CURDIR)/$@ .
+	@touch $@
+
+bin/tools/helm: hack/tools/helm/go.mod hack/tools/helm/go.sum
+	go build -C hack/tools/helm -trimpath -ldflags '-s -w' -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
 	@touch $@
 
 bin/tools/govulncheck: hack/tools/govulncheck/go.mod hack/tools/govulncheck/go.sum

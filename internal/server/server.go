@@ -55,6 +55,8 @@ type Options struct {
 	// Retention says for how long what is kept.
 	Retention archive.Policy
 	Log       *slog.Logger
+	// Registry takes the metrics. Nil is one of its own.
+	Registry *prometheus.Registry
 }
 
 // DatabaseURL is that of the database.
@@ -93,7 +95,10 @@ type Server struct {
 
 // New opens the database and the blobs, and begins to listen.
 func New(ctx context.Context, options Options) (*Server, error) {
-	s := &Server{options: options, registry: prometheus.NewRegistry()}
+	s := &Server{options: options, registry: options.Registry}
+	if s.registry == nil {
+		s.registry = prometheus.NewRegistry()
+	}
 	for _, step := range []func(context.Context) error{s.open, s.ingest, s.listen} {
 		if err := step(ctx); err != nil {
 			s.close()

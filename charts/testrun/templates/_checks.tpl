@@ -1,0 +1,169 @@
+{{/* What the schema cannot say: each is refused in a sentence that says what to do. */}}
+{{- define "testrun.check" -}}
+{{- include "testrun.checkFlags" . }}
+{{- include "testrun.checkReplicas" . }}
+{{- include "testrun.checkApis" . }}
+{{- include "testrun.checkAlerts" . }}
+{{- if lookup "v1" "Namespace" "" "kube-system" }}
+{{- include "testrun.checkOwner" . }}
+{{- include "testrun.checkCrds" . }}
+{{- if and .Values.server.enabled .Values.server.persistence.enabled }}
+{{- include "testrun.checkStorage" . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkFlags" -}}
+{{- $durations := dict
+  "manager" (list "testGracePeriod" "queueGracePeriod" "retentionWaitsForArchive")
+  "server" (list "keepArtifacts" "keepOutput" "keepPassedOutput" "keepRows" "sessionTime") }}
+{{- range $program, $names := $durations }}
+{{- range $names }}
+{{- $value := include "testrun.scalar" (index $.Values $program "flags" .) }}
+{{- if and (ne $value "") (not (regexMatch "^(0|([0-9]+([.][0-9]+)?(ns|us|µs|ms|s|m|h))+)$" $value)) }}
+{{- fail (printf "%s.flags.%s is %s: it is a duration with a unit, such as 30s, 5m or 24h" $program . $value) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkReplicas" -}}
+{{- $manager := .Values.manager }}
+{{- if and (gt (int $manager.replicas) 1) (not $manager.flags.leaderElect) }}
+{{- fail (printf "manager.replicas is %d and manager.flags.leaderElect is not true: all of them would work at once, and start more runs than a queue allows. Set manager.flags.leaderElect=true, or manager.replicas=1" (int $manager.replicas)) }}
+{{- end }}
+{{- $server := .Values.server }}
+{{- if and $server.enabled (gt (int $server.replicas) 1) }}
+{{- $needs := list }}
+{{- if eq (include "testrun.isAlone" .) "true" }}
+{{- $needs = append $needs "PostgreSQL (server.database.existingSecret) and S3 (server.flags.blobs=s3://…)" }}
+{{- end }}
+{{- if not $server.flags.leaderElect }}
+{{- $needs = append $needs "server.flags.leaderElect=true" }}
+{{- end }}
+{{- if not (and $server.persistence.enabled (or $server.persistence.existingClaim (has "ReadWriteMany" $server.persistence.accessModes))) }}
+{{- if not (or $server.session.existingSecret $server.flags.sessionKey) }}
+{{- $needs = append $needs "one key for the sessions of all (server.session.existingSecret)" }}
+{{- end }}
+{{- if not (or $server.tls.existingSecret $server.tls.certManager.enabled $server.flags.tlsCert) }}
+{{- $needs = append $needs "one certificate for all (server.tls.existingSecret or server.tls.certManager)" }}
+{{- end }}
+{{- if $server.persistence.enabled }}
+{{- $needs = append $needs "no volume of one pod's own (server.persistence.enabled=false)" }}
+{{- end }}
+{{- end }}
+{{- if $needs }}
+{{- fail (printf "server.replicas is %d, and one replica would not find what another keeps. Several need: %s. Or set server.replicas=1" (int $server.replicas) (join "; " $needs)) }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkApis" -}}
+{{- range $kind, $name := dict "ServiceMonitor" "serviceMonitor" "PrometheusRule" "prometheusRule" }}
+{{- if and (index $.Values.monitoring $name).enabled (not ($.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" $kind))) }}
+{{- fail (printf "monitoring.%s.enabled is true, and the cluster does not know the kind %s: install the Prometheus operator first, or set monitoring.%s.enabled=false. With helm template, add --api-versions monitoring.coreos.com/v1/%s" $name $kind $name $kind) }}
+{{- end }}
+{{- end }}
+{{- $tls := .Values.server.tls }}
+{{- if $tls.certManager.enabled }}
+{{- if $tls.existingSecret }}
+{{- fail "server.tls.existingSecret and server.tls.certManager.enabled are both set: one of them says where the certificate comes from. Unset the other" }}
+{{- end }}
+{{- if not $tls.certManager.issuerRef.name }}
+{{- fail "server.tls.certManager.enabled is true, and nobody says who signs: set server.tls.certManager.issuerRef.name to the name of an Issuer (kind Issuer, in the release's namespace) or of a ClusterIssuer" }}
+{{- end }}
+{{- if not (.Capabilities.APIVersions.Has "cert-manager.io/v1/Certificate") }}
+{{- fail "server.tls.certManager.enabled is true, and the cluster does not know the kind Certificate: install cert-manager first, or set server.tls.certManager.enabled=false, and the server makes a certificate of its own. With helm template, add --api-versions cert-manager.io/v1/Certificate" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkAlerts" -}}
+{{- $known := list }}
+{{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups }}
+{{- range .rules }}
+{{- $known = append $known .alert }}
+{{- end }}
+{{- end }}
+{{- range .Values.monitoring.prometheusRule.disabled }}
+{{- if not (has . $known) }}
+{{- fail (printf "monitoring.prometheusRule.disabled names %s, which is no alert of this chart. Those are: %s" . (join ", " $known)) }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Whose an object is: NAME in namespace NAMESPACE, of a release, or nothing if Helm did not make it. */}}
+{{- define "testrun.owner" -}}
+{{- $annotations := default dict .metadata.annotations }}
+{{- if eq (dig "app.kubernetes.io/managed-by" "" (default dict .metadata.labels)) "Helm" }}
+{{- printf "%s in namespace %s" (dig "meta.helm.sh/release-name" "?" $annotations) (dig "meta.helm.sh/release-namespace" "?" $annotations) }}
+{{- end }}
+{{- end -}}
+
+{{/* One cluster has one operator: two would each start as many runs as a queue allows. */}}
+{{- define "testrun.checkOwner" -}}
+{{- $binding := lookup "rbac.authorization.k8s.io/v1" "ClusterRoleBinding" "" "testrun-manager" }}
+{{- if $binding }}
+{{- $owner := include "testrun.owner" $binding }}
+{{- $self := printf "%s in namespace %s" .Release.Name .Release.Namespace }}
+{{- $home := "testrun-system" }}
+{{- range $binding.subjects }}
+{{- $home = .namespace }}
+{{- end }}
+{{- if $owner }}
+{{- if ne $owner $self }}
+{{- fail (printf "TestRun is in this cluster already, as release %s, and two operators would start more runs than a queue allows. Change that one with helm upgrade, or uninstall it first: helm uninstall %s" $owner (replace " in namespace " " --namespace " $owner)) }}
+{{- end }}
+{{- else if ne $home .Release.Namespace }}
+{{- fail (printf "TestRun is in this cluster already, in namespace %s, and Helm did not install it (kubectl or kustomize did). Install into that namespace, which takes it over, with: --namespace %s --set adopt=true --take-ownership --force-conflicts" $home $home) }}
+{{- else if not .Values.adopt }}
+{{- fail "TestRun is in this namespace already, and Helm did not install it (kubectl or kustomize did). To have this release take it over, while runs go on, add: --set adopt=true --take-ownership --force-conflicts" }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkCrds" -}}
+{{- range $file, $_ := .Files.Glob "files/crds/*.yaml" }}
+{{- with $file | base | trimPrefix "testrun.dev_" | trimSuffix ".yaml" | printf "%s.testrun.dev" }}
+{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . }}
+{{- if not $.Values.crds.install }}
+{{- if not $crd }}
+{{- fail (printf "crds.install is false, and the cluster has no CRD %s: install the CRDs first, with kubectl apply -k config/crd, or set crds.install=true" .) }}
+{{- end }}
+{{- else if and $crd (not $.Values.adopt) }}
+{{- $owner := include "testrun.owner" $crd }}
+{{- if not $owner }}
+{{- fail (printf "The CRD %s is in this cluster already, and Helm did not make it (kubectl or kustomize did). To have this release take the CRDs over, with every Test and TestRun, add: --set adopt=true --take-ownership --force-conflicts. To leave them as they are, add: --set crds.install=false" .) }}
+{{- else if ne $owner (printf "%s in namespace %s" $.Release.Name $.Release.Namespace) }}
+{{- fail (printf "The CRD %s was kept by another release, %s. Install under that name and in that namespace again, or take the CRDs over: --set adopt=true --take-ownership --force-conflicts" . $owner) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkStorage" -}}
+{{- $persistence := .Values.server.persistence }}
+{{- $claim := $persistence.existingClaim | default "testrun-server" }}
+{{- $exists := lookup "v1" "PersistentVolumeClaim" .Release.Namespace $claim }}
+{{- $instead := "or set server.persistence.enabled=false, and what is kept goes with the server's pod" }}
+{{- if $exists }}
+{{- else if $persistence.existingClaim }}
+{{- fail (printf "server.persistence.existingClaim is %s, and namespace %s has no PersistentVolumeClaim of that name: make it first, %s" $claim .Release.Namespace $instead) }}
+{{- else if ne $persistence.storageClass "-" }}
+{{- $classes := dict }}
+{{- $default := "" }}
+{{- range (lookup "storage.k8s.io/v1" "StorageClass" "" "").items }}
+{{- $_ := set $classes .metadata.name true }}
+{{- if eq (dig "storageclass.kubernetes.io/is-default-class" "" (default dict .metadata.annotations)) "true" }}
+{{- $default = .metadata.name }}
+{{- end }}
+{{- end }}
+{{- $there := keys $classes | sortAlpha | join ", " | default "none" }}
+{{- if and $persistence.storageClass (not (hasKey $classes $persistence.storageClass)) }}
+{{- fail (printf "server.persistence.storageClass is %s, and the cluster has no such StorageClass. It has: %s. Name one of them, %s" $persistence.storageClass $there $instead) }}
+{{- else if not (or $persistence.storageClass $default) }}
+{{- fail (printf "The server needs a volume, and the cluster has no default StorageClass: the pod would wait for ever. The cluster's StorageClasses are: %s. Name one with server.persistence.storageClass, %s" $there $instead) }}
+{{- end }}
+{{- end }}
+{{- end -}}
