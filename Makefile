@@ -140,6 +140,10 @@ bench-scale: build envtest-binaries ## Measure the operator while finished runs 
 bench-archive: postgres ## Fill SQLite and PostgreSQL with CASES cases (10 million by default: an hour), and measure the archive; needs no cluster
 	go run ./test/archive $(if $(CASES),-cases=$(CASES))
 
+.PHONY: bench-jobtable
+bench-jobtable: envtest-binaries postgres ## Measure a job table with ROWS pending rows (100,000 by default), and pgbench on it beside the program; needs no cluster
+	KUBEBUILDER_ASSETS=$(ASSETS) go run ./test/jobtable/bench -rows=$(or $(ROWS),100000)
+
 .PHONY: bench-pages
 bench-pages: build envtest-binaries chromium ## Measure the pages: 200 open ones while runs finish, and lists with CASES cases kept (1 million by default); needs no cluster
 	go run ./test/archive -databases=sqlite -cases=$(or $(CASES),1000000) -reads=1

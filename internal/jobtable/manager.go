@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -48,6 +49,10 @@ const leaseName = "jobtable.testrun.dev"
 
 // NewManager makes the manager, and the controller of the tables in it.
 func NewManager(config *rest.Config, options Options) (ctrl.Manager, error) {
+	return newManager(config, options, metrics.Registry)
+}
+
+func newManager(config *rest.Config, options Options, registry prometheus.Registerer) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 	// Only runs whose rows have not finished are of interest, however many others are kept.
@@ -80,7 +85,7 @@ func NewManager(config *rest.Config, options Options) (ctrl.Manager, error) {
 	}
 	r := &Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("testrun-jobtable"), Folder: options.Folder, Now: time.Now,
-		Metrics: NewMetrics(metrics.Registry), Wake: make(chan event.TypedGenericEvent[client.ObjectKey], 1024),
+		Metrics: NewMetrics(registry), Wake: make(chan event.TypedGenericEvent[client.ObjectKey], 1024),
 	}
 	if err := add(mgr, r); err != nil {
 		return nil, fmt.Errorf("setting up the controller of job tables: %w", err)
