@@ -63,6 +63,10 @@ demo: bin/tools/kustomize ## See it work: a cluster, the operator, the server, t
 demo-page: ## Open the demo's page, and print a token to log in with
 	@CLUSTER=$(CLUSTER) hack/demo.sh page
 
+.PHONY: demo-jobtable
+demo-jobtable: cluster-deploy shop-images ## See a click in a web application with a job table become a finished row with its steps, on the local cluster
+	$(IN_LOCAL_CLUSTER) hack/demo-jobtable.sh
+
 .PHONY: demo-down
 demo-down: bin/tools/kustomize ## Remove what the demo made
 	@CLUSTER=$(CLUSTER) IMG=$(IMG) RUNNER_IMG=$(RUNNER_IMG) SERVER_IMG=$(SERVER_IMG) hack/demo.sh down
@@ -79,7 +83,7 @@ test: bin/tools/gotestsum bin/tools/helm bin/tools/kustomize bin/tools/cyclonedx
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) $$(go list ./... | grep -v /e2e)); done
 
 .PHONY: test-e2e
-test-e2e: bin/tools/gotestsum chromium cluster-deploy bin/images/test-tools.tar ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
+test-e2e: bin/tools/gotestsum chromium cluster-deploy bin/images/test-tools.tar shop-images ## Run the end-to-end tests on the local cluster (RUN=regexp: only those)
 	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
 	$(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') ./test/e2e/...
 
@@ -320,6 +324,17 @@ demo-image: bin/images/perl.tar ## Make the image that the samples use, from Deb
 # It has the name of the public image, so that the samples work unchanged on any cluster.
 bin/images/perl.tar:
 	$(LOCAL_CLUSTER) image debian --name docker.io/library/perl:5-slim --output $(CURDIR)/$@ perl dash coreutils
+
+# The web application of the demo of a job table, and its database.
+.PHONY: shop-images
+shop-images: cluster-up bin/images/shop.tar bin/images/shop-db.tar
+	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/shop.tar $(CURDIR)/bin/images/shop-db.tar
+
+bin/images/shop.tar:
+	$(LOCAL_CLUSTER) image debian --name testrun.invalid/shop:dev --output $(CURDIR)/$@ perl dash libcatalyst-perl libdbix-class-perl libdbd-pg-perl libplack-perl
+
+bin/images/shop-db.tar:
+	$(LOCAL_CLUSTER) image debian --name testrun.invalid/shop-db:dev --output $(CURDIR)/$@ dash coreutils postgresql
 
 # What speaks the formats of results for real: prove, go test and pytest.
 bin/images/test-tools.tar:
