@@ -141,7 +141,7 @@
 	};
 	const here = () => $('tbody tr.here');
 	const go = (step, failed) => {
-		const all = $$('tbody tr').filter((row) => $('a', row)), at = all.indexOf(here());
+		const all = $$('tbody tr').filter((row) => row.checkVisibility() && $('a', row)), at = all.indexOf(here());
 		const fits = (row) => !failed || $('.state.failed, .state.error, .state.timedout', row);
 		const next = failed ? [...all.slice(at + 1), ...all.slice(0, at + 1)].find(fits) : all[Math.min(Math.max(at + step, 0), all.length - 1)];
 		if (!next) return;
