@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobtable/rows"
 )
 
 func TestACancelledRowCancelsItsRun(t *testing.T) {
@@ -330,5 +331,25 @@ func TestAJobTableThatComesBackFindsItsRuns(t *testing.T) {
 		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		w.look()
 		w.expectEnd("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	})
+}
+
+// Between a look at a row and its UPDATE, the row may have been replaced by another one with the same id.
+func TestAWriteChangesNoOtherRowWithTheSameID(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, seedTable[kind])
+		w.exec("INSERT INTO job (id, test_id, created) VALUES (1, 1, '2026-01-31 10:00:00')")
+		w.follow(seedJobTable())
+		w.look()
+		ref, _ := referenceOf(w.runOf("1"))
+		table := w.r.memoryOf(w.Key(w.table.Name)).table
+		w.exec("UPDATE job SET created = '2026-01-31 11:00:00'")
+		outcome, err := table.Write(w.Ctx, ref.key(), rows.Change{State: rows.Finished})
+		must(t, err)
+		if outcome != rows.Gone {
+			t.Errorf("the outcome is %d, want %d", outcome, rows.Gone)
+		}
+		w.expectRow("1", "pending")
 	})
 }
