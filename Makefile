@@ -98,6 +98,17 @@ test-kueue: bin/tools/gotestsum cluster-deploy cluster-kueue ## Run the end-to-e
 	status=0; $(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=30m -run=Kueue ./test/e2e/... || status=$$?; \
 		$(MAKE) cluster-kueue-down; exit $$status
 
+.PHONY: test-flux
+test-flux: bin/tools/gotestsum cluster-deploy cluster-flux ## Run the end-to-end tests that are about Flux, with Flux itself in the local cluster
+	status=0; $(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=30m -run=Flux ./test/e2e/... || status=$$?; \
+		$(MAKE) cluster-flux-down; exit $$status
+
+.PHONY: record-runs
+record-runs: envtest-binaries cluster-deploy bin/images/test-tools.tar ## Record a run of each state that test/recorded/runs lacks, from the tests of the controller and those end to end
+	KUBEBUILDER_ASSETS=$(ASSETS) go test ./test/controller -count=1 -timeout=30m -args -record=../recorded/runs
+	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
+	$(IN_LOCAL_CLUSTER) go test ./test/e2e -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') -args -record=../recorded/runs
+
 # These run in the folder of their package, so that go test shows what they print.
 FAULTS := KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/faults -count=1 -timeout=60m
 
@@ -260,6 +271,15 @@ cluster-kueue: bin/tools/kustomize ## Run Kueue in the local cluster, which is u
 .PHONY: cluster-kueue-down
 cluster-kueue-down: bin/tools/kustomize ## Remove Kueue from the local cluster, with its queues and workloads
 	$(IN_LOCAL_CLUSTER) hack/kueue.sh down
+
+.PHONY: cluster-flux
+cluster-flux: bin/tools/controller-gen ## Run Flux's kustomize-controller in the local cluster, which is up
+	$(LOCAL_CLUSTER) build kustomize-controller
+	$(IN_LOCAL_CLUSTER) hack/flux.sh up
+
+.PHONY: cluster-flux-down
+cluster-flux-down: bin/tools/controller-gen ## Remove Flux from the local cluster, with what belongs to it
+	$(IN_LOCAL_CLUSTER) hack/flux.sh down
 
 .PHONY: cluster-status
 cluster-status: ## Say how the local cluster is

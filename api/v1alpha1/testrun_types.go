@@ -13,7 +13,6 @@ import (
 // +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || (!has(self.params) || !has(self.testSpec) || !has(self.testSpec.params) || self.testSpec.params.all(d, !has(d.enum) || self.params.all(p, p.name != d.name || p.value in d.enum)))",optionalOldSelf=true,messageExpression="'params gives a value that is not in the enum of %s'.format([self.testSpec.params.filter(d, has(d.enum) && self.params.exists(p, p.name == d.name && !(p.value in d.enum)))[0].name])",message="params holds a value that is not in the enum of testSpec.params"
 // +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || (!has(self.params) || !has(self.testSpec) || !has(self.testSpec.template.spec) || self.params.map(p, size(p.value)).sum() * (size(self.testSpec.template.spec.containers) + (has(self.testSpec.template.spec.initContainers) ? size(self.testSpec.template.spec.initContainers) : 0)) <= 262144)",optionalOldSelf=true,message="params are given to each container, and are longer than 262144 characters in all containers together: use fewer containers, or put long text into a ConfigMap"
 // +kubebuilder:validation:XValidation:rule="oldSelf.hasValue() || (!has(self.concurrency) || !has(self.testSpec) || self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').all(r, r == '$$' || (has(self.testSpec.params) && self.testSpec.params.exists(p, r == '$(' + p.name + ')'))))",optionalOldSelf=true,message="concurrency.key holds a $(NAME) that testSpec.params does not define",messageExpression="'concurrency.key holds ' + self.concurrency.key.findAll('[$]([$]|[(][A-Za-z_][A-Za-z0-9_]*[)])').filter(r, r != '$$' && !(has(self.testSpec.params) && self.testSpec.params.exists(p, r == '$(' + p.name + ')')))[0] + ', which testSpec.params does not define'"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.cancel) || !oldSelf.cancel || (has(self.cancel) && self.cancel)",message="cancel cannot be taken back: create a new TestRun"
 type TestRunSpec struct {
 	// testRef names the Test to run. Unset means that testSpec or rerunOf defines it.
 	//
@@ -96,7 +95,7 @@ type TestRunSpec struct {
 	RunAfter *metav1.Time `json:"runAfter,omitempty"`
 
 	// cancel ends the run with verdict Cancelled, unless it has ended before. Its pod is stopped; pod and logs stay. It can be
-	// set, and not taken back. Unset means false.
+	// set, and not taken back before the run has finished. Unset means false.
 	//
 	// +optional
 	Cancel *bool `json:"cancel,omitempty"`
@@ -170,6 +169,7 @@ type Param struct {
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Succeeded")].message`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 58",message="the name of a TestRun is at most 58 characters long: its Jobs add the number of the attempt to it, and a Job's name has at most 63"
 // +kubebuilder:validation:XValidation:fieldPath=".spec",rule="self.status.phase != oldSelf.status.phase || (has(self.status.conditions) && has(oldSelf.status.conditions) && self.status.conditions != oldSelf.status.conditions) || [has(self.spec.testRef), has(self.spec.testSpec), has(self.spec.rerunOf), has(self.spec.params), has(self.spec.timeouts), has(self.spec.retry), has(self.spec.queue), has(self.spec.concurrency), has(self.spec.unique), has(self.spec.runAfter)] == [has(oldSelf.spec.testRef), has(oldSelf.spec.testSpec), has(oldSelf.spec.rerunOf), has(oldSelf.spec.params), has(oldSelf.spec.timeouts), has(oldSelf.spec.retry), has(oldSelf.spec.queue), has(oldSelf.spec.concurrency), has(oldSelf.spec.unique), has(oldSelf.spec.runAfter)]",message="no field but cancel, priority and ttlAfterFinished can be added or removed: create a new TestRun"
+// +kubebuilder:validation:XValidation:fieldPath=".spec",rule="self.status.phase == 'Finished' || !has(oldSelf.spec.cancel) || !oldSelf.spec.cancel || (has(self.spec.cancel) && self.spec.cancel)",message="cancel cannot be taken back: create a new TestRun"
 // +kubebuilder:validation:XValidation:fieldPath=".spec.testSpec",rule="self.status.phase != oldSelf.status.phase || (has(self.status.conditions) && has(oldSelf.status.conditions) && self.status.conditions != oldSelf.status.conditions) || !has(self.spec.testSpec) || !has(oldSelf.spec.testSpec) || self.spec.testSpec == oldSelf.spec.testSpec",message="testSpec cannot be changed: create a new TestRun"
 type TestRun struct {
 	metav1.TypeMeta `json:",inline"`

@@ -113,6 +113,21 @@ func TestARunIsImmutableButForCancelAndTTL(t *testing.T) {
 	}
 }
 
+// Flux takes back what kubectl has set. Once the run has finished that changes nothing, and may not stand in the way of all the rest.
+func TestCancelCanBeTakenBackOnceTheRunHasFinished(t *testing.T) {
+	run := object(t, "TestRun", ref(`, cancel: true`))
+	if err := apiserver.Client.Create(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	without := object(t, "TestRun", ref(``)).Object["spec"]
+	sameSentences(t, update(t, run, without), uncancelled)
+	run.Object["status"] = map[string]any{"phase": "Finished", "verdict": "Cancelled"}
+	if err := apiserver.Client.Status().Update(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	sameSentences(t, update(t, run, without))
+}
+
 // A Go client reads a run, changes a field and writes all of it back, and Go writes 60m as 1h0m0s: that is no change.
 func TestAGoProgramCanUpdateARunThatWasWrittenInYAML(t *testing.T) {
 	stored := object(t, "TestRun", `{testRef: {name: unit}, timeouts: {run: 60m}}`)

@@ -8,11 +8,14 @@ import (
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/recorded"
 )
 
 func TestMain(m *testing.M) {
 	ctrl.SetLogger(logr.Discard())
-	os.Exit(apiserver.Run(m, apiserver.ControllerManager))
+	recording := recorded.While(m, func() client.WithWatch { return apiserver.Client })
+	os.Exit(apiserver.Run(recording, apiserver.ControllerManager))
 }

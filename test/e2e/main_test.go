@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/recorded"
 )
 
 // atATime is how many parallel tests run at the same time. Most of what they do is wait.
@@ -50,7 +51,7 @@ func TestMain(m *testing.M) {
 	if !isSet {
 		utilruntime.Must(flag.Set("test.parallel", atATime))
 	}
-	os.Exit(m.Run())
+	os.Exit(recorded.While(m, func() client.WithWatch { return cluster.client }).Run())
 }
 
 // connect asks for KUBECONFIG, so that nobody's current context is taken for a cluster to break things in.

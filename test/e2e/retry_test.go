@@ -123,3 +123,21 @@ func TestAPermanentExitCodeEndsTheRun(t *testing.T) {
 		t.Errorf("the attempts are %+v, want one", run.Status.Attempts)
 	}
 }
+
+func TestTheOnlyAttemptGivesTheRunItsReason(t *testing.T) {
+	w := newWorld(t)
+	quiet := builders.TestSpec("exit 0")
+	quiet.Results.Format = v1alpha1.ResultsTAP
+	for name, spec := range map[string]v1alpha1.TestSpec{
+		"lacking": builders.TestSpec("exit 75"), "case-passed": builders.TestSpec("echo 1..1; echo ok 1; exit 1"),
+		"bails": builders.TestSpec("echo 1..1; echo ok 1; echo 'Bail out! no database'"), "quiet": quiet,
+	} {
+		run := builders.TestRun(name).Running(spec).Once().Build()
+		run.Spec.Retry.ExitCodes.Infrastructure = []int32{75}
+		w.Create(run)
+	}
+	w.WaitForFinished("lacking", v1alpha1.VerdictError, v1alpha1.ReasonInfrastructureFailed, "exit code 75")
+	w.WaitForFinished("case-passed", v1alpha1.VerdictFailed, v1alpha1.ReasonCasesPassed, "exit code 1")
+	w.WaitForFinished("bails", v1alpha1.VerdictFailed, v1alpha1.ReasonBailedOut, "no database")
+	w.WaitForFinished("quiet", v1alpha1.VerdictError, v1alpha1.ReasonNoResults)
+}

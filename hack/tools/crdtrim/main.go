@@ -2,8 +2,8 @@
 // Go types that they were generated from.
 //
 // It rewrites each file in place: descriptions below a pod template go, all others stay. Quantities and ports are
-// narrowed to what Go can decode, what a pod template may hold is bounded, and rules about what cannot change are
-// evaluated once. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps a copy of
+// narrowed to what Go can decode, what a pod template may hold is bounded and gets no defaults, and rules about what cannot
+// change are evaluated once. Then it fails when a CRD is still too big for the annotation in which kubectl apply keeps a copy of
 // the whole object.
 package main
 
@@ -95,6 +95,7 @@ func trim(source []byte) ([]byte, sizes, error) {
 		describeLess(schema)
 		tighten(schema)
 		bound(schema)
+		setNoDefaults(schema)
 		explainMemory(schema)
 		speakOfTimes(schema)
 		checkOnce(schema)

@@ -56,6 +56,10 @@ func Components() []Component {
 			LDFlags:   "-X sigs.k8s.io/kueue/pkg/version.GitVersion=" + kueueVersion,
 			FirstTime: "about 5 minutes", OnDemand: true,
 		},
+		{
+			Name: "kustomize-controller", Module: "components/flux", Package: "github.com/fluxcd/kustomize-controller",
+			FirstTime: "about 5 minutes", OnDemand: true,
+		},
 	}
 }
 
