@@ -114,6 +114,9 @@ func (h *history) note(event watch.Event) {
 	case *batchv1.Job:
 		h.noteChild(h.jobs, object)
 	case *corev1.Pod:
+		if object.Labels[v1alpha1.LabelRun] == "" {
+			return // it is of no run, but of an application in the namespace
+		}
 		h.noteChild(h.pods, object)
 		for _, status := range object.Status.ContainerStatuses {
 			end := status.State.Terminated
