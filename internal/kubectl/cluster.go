@@ -161,6 +161,9 @@ func (c *cluster) heads(ctx context.Context, resource, namespace string) (heads 
 	return heads, nil
 }
 
+// fieldManager does not begin with kubectl: Flux takes back what managers of such names change in what it applies, a cancel for one.
+const fieldManager = "testrun"
+
 // patch merges a patch into an object.
 func (c *cluster) patch(ctx context.Context, into runtime.Object, resource, namespace, name string, patch any) error {
 	text, err := json.Marshal(patch)
@@ -168,7 +171,7 @@ func (c *cluster) patch(ctx context.Context, into runtime.Object, resource, name
 		return err
 	}
 	request := c.objects.Patch(types.MergePatchType).NamespaceIfScoped(namespace, namespace != "").Resource(resource).Name(name)
-	return request.Param("fieldValidation", "Strict").Body(text).Do(ctx).Into(into)
+	return request.Param("fieldValidation", "Strict").Param("fieldManager", fieldManager).Body(text).Do(ctx).Into(into)
 }
 
 // manifest is a TestRun as it is sent: without a status.
@@ -199,7 +202,7 @@ func (c *cluster) create(ctx context.Context, run *v1alpha1.TestRun, dryRun bool
 	if err != nil {
 		return nil, err
 	}
-	request := c.objects.Post().Namespace(run.Namespace).Resource(testRuns).Param("fieldValidation", "Strict").Param("fieldManager", "kubectl-testrun")
+	request := c.objects.Post().Namespace(run.Namespace).Resource(testRuns).Param("fieldValidation", "Strict").Param("fieldManager", fieldManager)
 	if dryRun {
 		request.Param("dryRun", "All")
 	}
