@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -36,9 +37,9 @@ type cluster struct {
 	namespace string
 	given     bool
 
-	opened     *remote.Archive
-	openErr    error
-	openedOnce bool
+	once    sync.Once
+	opened  *remote.Archive
+	openErr error
 }
 
 var scheme = func() *runtime.Scheme {
@@ -213,10 +214,7 @@ func (c *cluster) create(ctx context.Context, run *v1alpha1.TestRun, dryRun bool
 
 // openArchive reaches the server of the archive, once.
 func (c *cluster) openArchive(ctx context.Context) (*remote.Archive, error) {
-	if !c.openedOnce {
-		c.openedOnce = true
-		c.opened, c.openErr = c.findArchive(ctx)
-	}
+	c.once.Do(func() { c.opened, c.openErr = c.findArchive(ctx) })
 	return c.opened, c.openErr
 }
 

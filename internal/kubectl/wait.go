@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,11 +128,10 @@ type waiting struct {
 func (w *waiting) wait(ctx context.Context, s selection) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	again := make(chan struct{})
-	go func() { // a run about which nobody says anything is looked at too
-		defer close(again)
-		w.complain(ctx, w.unfinished())
-	}()
+	var beside sync.WaitGroup
+	names := w.unfinished()
+	beside.Go(func() { w.complain(ctx, names) }) // a run about which nobody says anything is looked at too
+	beside.Go(func() { w.tellProgress(ctx, s, names) })
 	err := w.follow(ctx, selection{namespace: s.namespace, names: s.names, labels: s.labels}, func(f *followed) error {
 		if w.take(f) {
 			return errEnough
@@ -142,8 +144,39 @@ func (w *waiting) wait(ctx context.Context, s selection) error {
 		return nil
 	})
 	stop()
-	<-again
+	beside.Wait()
 	return err
+}
+
+// How long a test may run before anybody is told how far it is, and how often it is told.
+const (
+	beforeProgress  = 5 * time.Second
+	progressEach    = 10 * time.Second
+	runsInAProgress = 100
+)
+
+// tellProgress says from time to time how far the tests are, if there is an archive that knows.
+func (w *waiting) tellProgress(ctx context.Context, s selection, names []string) {
+	told := map[string]show.Progress{}
+	for wait := beforeProgress; ; wait = progressEach {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		archive, err := w.openArchive(ctx)
+		if err != nil {
+			return
+		}
+		runs, _, err := archive.Runs(ctx, s.namespace, url.Values{"state": {"InProgress"}}, runsInAProgress)
+		for _, kept := range runs {
+			if err != nil || kept.Progress == nil || !slices.Contains(names, kept.Name) || told[kept.Name] == show.Progress(*kept.Progress) {
+				continue
+			}
+			told[kept.Name] = show.Progress(*kept.Progress)
+			w.note("%s", w.app.look().Brief(runOf(kept), w.now()))
+		}
+	}
 }
 
 // complain says that no operator seems to be there, if none has looked at a run for too long.

@@ -3,6 +3,9 @@ package plugin
 import (
 	"strings"
 	"testing"
+
+	"github.com/testrun-dev/testrun/internal/archive"
+	"github.com/testrun-dev/testrun/internal/push"
 )
 
 func TestARunThatIsGoneComesFromTheArchiveWithoutBeingAsked(t *testing.T) {
@@ -65,4 +68,23 @@ func TestThePageHasAnAddress(t *testing.T) {
 	if strings.Count(token.out, ".") != 2 {
 		t.Errorf("that is no token: %s", token.out)
 	}
+}
+
+func TestWhoWaitsIsToldHowFarTheTestIs(t *testing.T) {
+	w := withOperator(t)
+	ada := w.developer().withArchive()
+	ada.types("run", "soak", "--name=endless").expect(t, 0)
+	run := w.WaitForInProgress("endless")
+	w.WaitFor("the archive takes how far it is", func() bool {
+		owner := archive.Owner{
+			UID: string(run.UID), Namespace: run.Namespace, Name: run.Name, Test: "soak", Series: "soak", Created: run.CreationTimestamp.Time, Attempt: 1,
+		}
+		return site.Store.SetProgress(w.Ctx, []archive.AttemptProgress{{Owner: owner, Progress: push.Progress{Done: 12, Failed: 1, Total: 40}}}) == nil && strings.Contains(ada.types("why", "endless").out, "12/40")
+	})
+	ada.types("why", "endless").expect(t, 0, "Cases so far: 12/40, 1 failed.")
+	screen := ada.inTerminal("watch")
+	screen.waitFor("the screen says how far it is", "12/40, 1 failed")
+	screen.interrupt()
+	ada.types("wait", "endless", "--timeout=9s").expect(t, 12).says(t, "endless: InProgress, 12/40 cases done, 1 failed")
+	ada.types("cancel", "endless").expect(t, 0)
 }

@@ -48,12 +48,14 @@ func rowOf(run Run, now time.Time, wide bool) []string {
 func (l Look) Brief(run Run, now time.Time) string {
 	parts := []string{l.paint(stateOf(run))}
 	if cases := casesOf(run); cases != "" {
-		if IsFinished(run.TestRun) {
-			cases += " cases passed"
-		} else {
-			cases += " cases done"
+		word := " cases passed"
+		if !IsFinished(run.TestRun) {
+			word = " cases done"
 		}
-		parts = append(parts, cases)
+		number, failed, hasFailed := strings.Cut(cases, ", ")
+		if parts = append(parts, number+word); hasFailed {
+			parts = append(parts, failed)
+		}
 	}
 	if took := tookOf(run, now); took != "" {
 		parts = append(parts, took)
