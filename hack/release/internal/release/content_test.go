@@ -93,8 +93,15 @@ func TestTheImagesAreForBothArchitectures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(manifest.Manifests) != 2 || manifest.Manifests[0].Annotations[annotationImageName] != "registry.example.com/small/manager:v1.2.3" {
-		t.Fatalf("the layout has %+v", manifest.Manifests)
+	names := map[string]bool{}
+	for _, image := range manifest.Manifests {
+		names[image.Annotations[annotationImageName]] = true
+	}
+	for _, program := range []string{"manager", "runner"} {
+		name := "registry.example.com/small/" + program
+		if !names[name+":v1.2.3"] || !names[name+"@"+digestIn(t, root, program)] {
+			t.Errorf("the layout has the images %v, want that of the %s by tag and by digest", names, program)
+		}
 	}
 	for _, program := range manifest.Manifests {
 		index, err := all.ImageIndex(program.Digest)
@@ -125,6 +132,21 @@ func TestTheImagesAreForBothArchitectures(t *testing.T) {
 			t.Errorf("there are images for %q", platforms)
 		}
 	}
+}
+
+func digestIn(t *testing.T, root, program string) string {
+	t.Helper()
+	var release Release
+	if err := json.Unmarshal([]byte(readFile(t, root, "dist", descriptionFile)), &release); err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range release.Images {
+		if image.Program == program {
+			return image.Digest
+		}
+	}
+	t.Fatalf("the release has no image of the %s", program)
+	return ""
 }
 
 func TestThePluginIsInAnArchiveForEachPlatform(t *testing.T) {

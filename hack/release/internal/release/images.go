@@ -49,10 +49,13 @@ func (w *workshop) makeImages(ctx context.Context) error {
 		made := Image{Program: program, Name: w.release.Registry + "/" + program + ":" + w.release.Version, Digest: digest.String()}
 		w.release.Images = append(w.release.Images, made)
 		w.say("image %s", made.Reference())
-		if err := all.AppendIndex(index, layout.WithAnnotations(map[string]string{
-			annotationRefName: w.release.Version, annotationImageName: made.Name,
-		})); err != nil {
-			return err
+		// A node that loads the file has the image by tag, and by digest, as the manifests ask for it.
+		for _, name := range []string{made.Name, w.release.Registry + "/" + program + "@" + made.Digest} {
+			if err := all.AppendIndex(index, layout.WithAnnotations(map[string]string{
+				annotationRefName: w.release.Version, annotationImageName: name,
+			})); err != nil {
+				return err
+			}
 		}
 	}
 	out, err := os.Create(filepath.Join(w.dist, imagesFile(w.release.Version)))

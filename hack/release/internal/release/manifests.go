@@ -12,6 +12,7 @@ import (
 var manifests = []struct{ file, config, what string }{
 	{"install.yaml", "default", "the operator"},
 	{"install-with-server.yaml", "archive", "the operator and the server, which takes a volume of 20 GiB"},
+	{"jobtable.yaml", "jobtable", "the program that follows the job tables of an application, in the namespace default"},
 }
 
 // placeholder is the image of a program as config/ and the chart name it.

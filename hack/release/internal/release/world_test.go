@@ -21,8 +21,9 @@ var project = map[string]string{
 	"config/default/kustomization.yaml": "resources: [pod.yaml]\n",
 	"config/default/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: manager}\nspec:\n  containers:\n  - name: manager\n" +
 		"    image: testrun.invalid/testrun:dev\n    args: [--runner-image=testrun.invalid/runner:dev]\n",
-	"config/archive/kustomization.yaml": "resources: [../default]\n",
-	"charts/testrun/Chart.yaml":         "apiVersion: v2\nname: testrun\nversion: 0.0.0 # replaced\nappVersion: dev\n",
+	"config/jobtable/kustomization.yaml": "resources: [../default]\n",
+	"config/archive/kustomization.yaml":  "resources: [../default]\n",
+	"charts/testrun/Chart.yaml":          "apiVersion: v2\nname: testrun\nversion: 0.0.0 # replaced\nappVersion: dev\n",
 	"charts/testrun/values.yaml": "# Whose image.\nimage:\n  repository: testrun.invalid/testrun # the operator's\n  tag: dev\n  digest: \"\"\n" +
 		"runner:\n  image: {repository: other/runner}\n  own:\n    digest: ''\n    tag: 'dev'\n    repository: testrun.invalid/runner\n",
 	"charts/testrun/templates/pod.yaml": "image: {{ .Values.image.repository }}\n",
