@@ -20,7 +20,7 @@ type madeUp struct {
 	every           time.Duration
 	runs            int
 	// spread is after how many runs, counted back from now, twice as much time lies between two of them; 0 if it is always the same.
-	spread time.Duration
+	spread int
 }
 
 var series = []madeUp{
@@ -35,11 +35,11 @@ var series = []madeUp{
 
 // ago is how long before now the nth run was created.
 func (m madeUp) ago(n int) time.Duration {
-	back := time.Duration(m.runs - n)
-	if m.spread == 0 {
-		return m.every * back
+	back := m.runs - n
+	if m.spread > 0 {
+		back = back * (m.spread + back - 1) / m.spread
 	}
-	return m.every * back * (m.spread + back - 1) / m.spread
+	return m.every * time.Duration(back)
 }
 
 // Fill keeps some weeks of made-up runs that end at now: passed, failed, flaky, in progress and pending ones. They are the same each time.
