@@ -132,7 +132,7 @@ func (s *story) rerun(run string) {
 		again = s.theOne(func(spec *v1alpha1.TestRunSpec) bool { return spec.RerunOf != nil && spec.RerunOf.Name == run })
 		return again != ""
 	})
-	s.openRun(again, "What failed", "pays", "RESULT", "bad")
+	s.openRun(again, "What failed", "pays")
 }
 
 // cancel ends a run that would not end by itself.
