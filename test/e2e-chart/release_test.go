@@ -104,8 +104,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) helm(args ...string) (output string, err error) {
 	w.T.Helper()
 	args = append(args, "--namespace="+home)
-	if args[0] != "get" {
-		args = append(args, "--wait", "--timeout=3m")
+	args = append(args, "--wait", "--timeout=3m")
+	if args[0] == "upgrade" || args[0] == "rollback" {
+		args = append(args, "--force-conflicts") // somebody else may have scaled a Deployment
 	}
 	command := exec.CommandContext(w.Ctx, filepath.Join(root, "bin", "tools", "helm"), args...)
 	dir := w.T.TempDir()
