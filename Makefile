@@ -152,7 +152,7 @@ bench-scale: build envtest-binaries ## Measure the operator while finished runs 
 	go run ./test/bench -only=scale -json=bin/bench-scale.json $(if $(KEPT),-kept=$(KEPT))
 
 .PHONY: bench-archive
-bench-archive: postgres ## Fill SQLite and PostgreSQL with CASES cases (10 million by default: an hour), and measure the archive; needs no cluster
+bench-archive: postgres ## Fill SQLite and PostgreSQL with CASES cases (10 million by default: 20 minutes), and measure the archive; needs no cluster
 	go run ./test/archive $(if $(CASES),-cases=$(CASES))
 
 .PHONY: bench-jobtable
