@@ -319,13 +319,13 @@ func (h *history) live() {
 			before = h.saved
 		}
 		h.look()
-		h.late.Wait()
+		if step == 0 {
+			h.must(slow.Commit())
+		}
+		h.late.Wait() // after the commit: MariaDB's UPDATE waits for rows that are inserted
 		h.behind = max(0, h.behind-1)
 		h.now = h.now.Add(35 * time.Second)
-		switch step {
-		case 0:
-			h.must(slow.Commit())
-		case 2:
+		if step == 2 {
 			h.exec("UPDATE %s SET status = 'cancelled' WHERE test_id = 3 AND status <> 'finished'")
 		}
 		h.operate()
