@@ -103,8 +103,7 @@ func newWorld(t *testing.T) *world {
 // helm runs Helm in the operator's namespace. It waits until what it changes is ready.
 func (w *world) helm(args ...string) (output string, err error) {
 	w.T.Helper()
-	args = append(args, "--namespace="+home)
-	args = append(args, "--wait", "--timeout=3m")
+	args = append(args, "--namespace="+home, "--wait", "--timeout=3m")
 	if args[0] == "upgrade" || args[0] == "rollback" {
 		args = append(args, "--force-conflicts") // somebody else may have scaled a Deployment
 	}
