@@ -72,22 +72,24 @@ func TestTheGuideHasEachReasonThatEndsARun(t *testing.T) {
 	}
 }
 
-// Each reason of the API is in the guide.
-func TestTheGuideHasEachReason(t *testing.T) {
-	guide, err := os.ReadFile("../../docs/life-of-a-run.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, reason := range reasonConstants(t) {
-		if !strings.Contains(string(guide), "`"+reason+"`") {
-			t.Errorf("%s is not in docs/life-of-a-run.md", name)
+// Each reason of the API is in its guide.
+func TestTheGuidesHaveEachReason(t *testing.T) {
+	for file, name := range map[string]string{ofRuns: "life-of-a-run.md", "jobtable_conditions.go": "job-table.md"} {
+		guide, err := os.ReadFile("../../docs/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for constant, reason := range reasonConstants(t, file) {
+			if !strings.Contains(string(guide), "`"+reason+"`") {
+				t.Errorf("%s is not in docs/%s", constant, name)
+			}
 		}
 	}
 }
 
 // The API's list of reasons has each of its constants.
 func TestTheListOfReasonsIsWhole(t *testing.T) {
-	constants := slices.Sorted(maps.Values(reasonConstants(t)))
+	constants := slices.Sorted(maps.Values(reasonConstants(t, ofRuns)))
 	if listed := slices.Sorted(slices.Values(v1alpha1.Reasons)); !slices.Equal(listed, constants) {
 		t.Errorf("v1alpha1.Reasons has\n%s\nand the constants are\n%s", listed, constants)
 	}
@@ -117,8 +119,8 @@ func endingReasons() []string {
 // finalReasons reads from the code which reasons end a run.
 func finalReasons(t *testing.T) map[string]bool {
 	t.Helper()
-	constants, found := reasonConstants(t), map[string]bool{}
-	for _, file := range slices.Concat(parsed(t, "."), parsed(t, "../jobspec"), parsed(t, "../../controllers/testrun")) {
+	constants, found := reasonConstants(t, ofRuns), map[string]bool{}
+	for _, file := range slices.Concat(parsed(t, "*.go"), parsed(t, "../jobspec/*.go"), parsed(t, "../../controllers/testrun/*.go")) {
 		for _, decl := range file.Decls {
 			function, ok := decl.(*ast.FuncDecl)
 			if !ok {
@@ -185,11 +187,14 @@ func nameOf(expr ast.Expr) string {
 	}
 }
 
+// ofRuns is the file of the API that has the reasons of runs.
+const ofRuns = "conditions.go"
+
 // reasonConstants are the API's reasons, by the name of their constant.
-func reasonConstants(t *testing.T) map[string]string {
+func reasonConstants(t *testing.T, name string) map[string]string {
 	t.Helper()
 	constants := map[string]string{}
-	for _, file := range parsed(t, "../../api/v1alpha1") {
+	for _, file := range parsed(t, "../../api/v1alpha1/"+name) {
 		ast.Inspect(file, func(node ast.Node) bool {
 			spec, ok := node.(*ast.ValueSpec)
 			if ok && strings.HasPrefix(spec.Names[0].Name, "Reason") && len(spec.Values) == 1 {
@@ -201,15 +206,15 @@ func reasonConstants(t *testing.T) map[string]string {
 		})
 	}
 	if len(constants) == 0 {
-		t.Fatal("no reason was found in api/v1alpha1")
+		t.Fatalf("no reason was found in api/v1alpha1/%s", name)
 	}
 	return constants
 }
 
-// parsed are the files of a folder, without tests.
-func parsed(t *testing.T, folder string) []*ast.File {
+// parsed are the files that a pattern matches, without tests.
+func parsed(t *testing.T, pattern string) []*ast.File {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	names, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
