@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -16,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
-	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // mistake is what somebody types who is new to the chart, and what answers them.
@@ -187,22 +185,6 @@ func afterAnUninstall(t *testing.T) {
 	})
 	if output, err := helm(t, command(home, "install")...); err != nil {
 		t.Fatalf("installing again under the same name: %v: %s", err, output)
-	}
-	if output, err := helm(t, "uninstall", "testrun", "--namespace", home); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	for i := range crds.Items {
-		if err := reader.Delete(t.Context(), &crds.Items[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w := &kit.World{T: t, Ctx: t.Context(), Patience: 2 * time.Minute, Interval: 100 * time.Millisecond}
-	w.WaitFor("the CRDs are gone", func() bool { return reader.List(t.Context(), crds) == nil && len(crds.Items) == 0 })
-	expectRefused(t, home, map[string]mistake{
-		"no CRDs at all": {"install --set crds.install=false", "crds.install is false, and the cluster has no CRD jobtables.testrun.dev: install the CRDs first, with kubectl apply -k config/crd, or set crds.install=true", false},
-	})
-	if output, err := helm(t, command(home, "install")...); err != nil {
-		t.Fatalf("installing into a cluster without anything: %v: %s", err, output)
 	}
 	expectSmallRelease(t)
 }
