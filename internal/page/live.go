@@ -15,7 +15,7 @@ import (
 // maxDrawn is how many drawn rows are remembered, so that what many look at is drawn once.
 const maxDrawn = 2000
 
-// live passes on the API's events. A run comes with its row, as the list shows it.
+// live passes on the API's events: those of one run, if the query has its uid. A run comes with its row, as the list shows it.
 func (v *visit) live() error {
 	ctx, cancel := context.WithCancel(v.r.Context())
 	defer cancel()
@@ -25,7 +25,7 @@ func (v *visit) live() error {
 	v.leave()
 	query := v.r.URL.Query()
 	filter := filterOf(query)
-	for _, ours := range []string{"state", "name", "queue"} {
+	for _, ours := range []string{"state", "name", "queue", "uid"} {
 		query.Del(ours)
 	}
 	request, err := v.api.request(ctx, v.session.Token, "/events", query)
@@ -33,7 +33,7 @@ func (v *visit) live() error {
 		return err
 	}
 	request.Header["Last-Event-Id"] = v.r.Header["Last-Event-Id"]
-	answer := &drawing{ResponseWriter: v.w, server: v.server, filter: filter}
+	answer := &drawing{ResponseWriter: v.w, server: v.server, filter: filter, uid: v.r.FormValue("uid")}
 	v.api.handler.ServeHTTP(answer, request)
 	_, _ = answer.ResponseWriter.Write(answer.events.Bytes())
 	return nil
@@ -66,6 +66,8 @@ type drawing struct {
 	http.ResponseWriter
 	*server
 	filter runsFilter
+	// uid is that of the only run whose events are passed on; empty for all.
+	uid    string
 	events bytes.Buffer
 }
 
@@ -98,12 +100,23 @@ type liveRun struct {
 	New bool `json:"new"`
 }
 
+// isAbout says whether the data of an event is the run whose events are passed on.
+func (d *drawing) isAbout(text []byte) bool {
+	var run struct {
+		UID string `json:"uid"`
+	}
+	return json.Unmarshal(text, &run) == nil && run.UID == d.uid
+}
+
 // withRow replaces the data of an event that is a run.
 func (d *drawing) withRow(event []byte) []byte {
 	const data = "\ndata: "
 	head, text, ok := bytes.Cut(event, []byte(data))
 	if !ok || !bytes.HasPrefix(head, []byte("event: run")) {
 		return event
+	}
+	if d.uid != "" && !d.isAbout(text) {
+		return nil
 	}
 	key := fmt.Sprintf("%q %s", d.filter, text)
 	if known, ok := d.drawn.Get(key); ok {

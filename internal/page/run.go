@@ -93,7 +93,8 @@ func (v *visit) run() error {
 	view.conclude()
 	view.Timeline = timelineOf(view.Details, time.Now())
 	if run.Deleted == nil && (run.Finished == nil || time.Since(*run.Finished) < lingers) {
-		view.Live = "/live?" + url.Values{"namespace": {run.Namespace}, "series": {run.Series}}.Encode()
+		// Not by its series: that of a rerun is known only once it is clear what it repeats.
+		view.Live = "/live?" + url.Values{"namespace": {run.Namespace}, "uid": {run.UID}}.Encode()
 	}
 	return v.show(http.StatusOK, "run", stateOf(run).Word+": "+run.Name, view)
 }
