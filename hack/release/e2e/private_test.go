@@ -86,7 +86,7 @@ func TestAPrivateRegistryServesWhoeverHasItsPassword(t *testing.T) {
 		"install", "testrun", "oci://" + shop.host + "/testrun/charts/testrun", "--version", strings.TrimPrefix(shop.version, "v"),
 		"--namespace", "testrun-system", "--create-namespace", "--wait", "--timeout", "90s", "--set", "imagePullSecrets[0].name=registry",
 	}
-	if out, err := command([]string{"KUBECONFIG=" + right.kubeconfig}, "helm", install...); err == nil || !strings.Contains(out, "401") {
+	if out, err := command([]string{"KUBECONFIG=" + right.kubeconfig}, "helm", install...); err == nil || !strings.Contains(out, "credential not found") {
 		t.Errorf("without a password helm says %v\n%s\nwant it refused", err, out)
 	}
 	right.must("helm", "registry", "login", shop.host, "--username", user, "--password", password)
@@ -102,8 +102,8 @@ func TestAPrivateRegistryServesWhoeverHasItsPassword(t *testing.T) {
 	wrong.createSecret(wrong.namespace, "wrong")
 	wrong.apply(fmt.Sprintf(privateRun, withSecret, image))
 	none.apply(fmt.Sprintf(privateRun, "", image))
-	for _, p := range []*place{wrong, none} {
-		message := p.waitForText([]string{"Pull", shop.host + "/testrun/", "401 Unauthorized"}, "kubectl", "get", "testrun", "private",
+	for p, refusal := range map[*place]string{wrong: "401 Unauthorized", none: "no basic auth credentials"} {
+		message := p.waitForText([]string{"ImagePullFailed", image.String(), refusal}, "kubectl", "get", "testrun", "private",
 			"-o", `jsonpath={range .status.conditions[?(@.status=="True")]}{.reason}: {.message}{"\n"}{end}`)
 		t.Logf("in %s: %s", p.namespace, message)
 	}

@@ -77,6 +77,10 @@ func serveRegistry(caFile string) (*registryServer, error) {
 	s.ErrorLog = quiet
 	s.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 	s.ReadHeaderTimeout = time.Minute
+	// This registry holds a lock while it reads an upload. In HTTP/2, uploads that wait for the lock use up the window that the one
+	// which is read shares with them: all of them stand still.
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
 	go func() { _ = s.ServeTLS(listener, "", "") }()
 	return s, nil
 }
