@@ -21,6 +21,9 @@ const KueuePrefix = "kueue.x-k8s.io/"
 // and only what differs from the defaults. On a pod it holds what the run's queue needs to know.
 const AnnotationRecord = "testrun.dev/record"
 
+// LabelSeries on a run that has no Test names the series in which the archive compares it with other runs.
+const LabelSeries = "testrun.dev/series"
+
 // AnnotationPinned on a run keeps it: no TTL and no keep of a Test deletes a run that is pinned. Any value but "false" pins.
 const AnnotationPinned = "testrun.dev/pinned"
 

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/results"
 )
 
@@ -102,13 +103,10 @@ func boundedMicroseconds(microseconds int64) int64 {
 // SeriesOf is the series that a run belongs to: runs of a series are compared with each other. It is the name of the run's Test, or else
 // what the label testrun.dev/series says, or else the run's generateName without what separates it from the random part, or else its name.
 func SeriesOf(test string, labels map[string]string, generateName, name string) string {
-	for _, series := range []string{test, labels[SeriesLabel], strings.TrimRight(generateName, "-.")} {
+	for _, series := range []string{test, labels[v1alpha1.LabelSeries], strings.TrimRight(generateName, "-.")} {
 		if series != "" {
 			return series
 		}
 	}
 	return name
 }
-
-// SeriesLabel names the series of a run that has no Test.
-const SeriesLabel = "testrun.dev/series"

@@ -18,6 +18,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/kubectl/remote"
+	"github.com/testrun-dev/testrun/internal/newrun"
 )
 
 // The resources of TestRun.
@@ -175,31 +176,9 @@ func (c *cluster) patch(ctx context.Context, into runtime.Object, resource, name
 	return request.Param("fieldValidation", "Strict").Param("fieldManager", fieldManager).Body(text).Do(ctx).Into(into)
 }
 
-// manifest is a TestRun as it is sent: without a status.
-type manifest struct {
-	metav1.TypeMeta `json:",inline"`
-	Metadata        head                 `json:"metadata"`
-	Spec            v1alpha1.TestRunSpec `json:"spec"`
-}
-
-type head struct {
-	Name         string            `json:"name,omitempty"`
-	GenerateName string            `json:"generateName,omitempty"`
-	Namespace    string            `json:"namespace,omitempty"`
-	Labels       map[string]string `json:"labels,omitempty"`
-}
-
-func manifestOf(run *v1alpha1.TestRun) manifest {
-	return manifest{
-		metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "TestRun"},
-		head{run.Name, run.GenerateName, run.Namespace, run.Labels},
-		run.Spec,
-	}
-}
-
 // create creates a run. Fields that the cluster does not know are refused, and dryRun only tries it.
 func (c *cluster) create(ctx context.Context, run *v1alpha1.TestRun, dryRun bool) (*v1alpha1.TestRun, error) {
-	text, err := json.Marshal(manifestOf(run))
+	text, err := json.Marshal(newrun.ManifestOf(run))
 	if err != nil {
 		return nil, err
 	}

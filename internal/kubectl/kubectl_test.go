@@ -77,19 +77,3 @@ func TestOnlyVerdictsEndAsVerdicts(t *testing.T) {
 		}
 	}
 }
-
-func TestARerunHasTheOwnLabelsOfItsRunAndNoOthers(t *testing.T) {
-	run := builders.TestRun("first-x7k2p").Waiting("browsers").Priority(7).Build()
-	run.GenerateName = "first-"
-	run.Labels = map[string]string{"team": "till", "testrun.dev/series": "s", "testrun.dev/run": "no", "kueue.x-k8s.io/queue-name": "no", "example.com/a": "b"}
-	again := again(run)
-	if again.GenerateName != "first-" || again.Spec.Queue != "browsers" || *again.Spec.Priority != 7 || again.Spec.RerunOf.Name != "first-x7k2p" {
-		t.Errorf("it is %+v", again)
-	}
-	if len(again.Labels) != 3 || again.Labels["team"] != "till" || again.Labels["testrun.dev/series"] != "s" || again.Labels["example.com/a"] != "b" {
-		t.Errorf("its labels are %v", again.Labels)
-	}
-	if base := baseOf("", strings.Repeat("x", 58)); len(base) != longestRun-nameEnd || !strings.HasSuffix(base, "-") {
-		t.Errorf("a long name becomes %q", base)
-	}
-}

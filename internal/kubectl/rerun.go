@@ -1,19 +1,9 @@
 package kubectl
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
-	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
-)
-
-const (
-	// longestRun is how long the name of a TestRun may be, and nameEnd how much of that makes it its own.
-	longestRun = 58
-	nameEnd    = 8
-	// seriesLabel is a person's label, though it has the prefix of ours.
-	seriesLabel = "testrun.dev/series"
+	"github.com/testrun-dev/testrun/internal/newrun"
 )
 
 func (a *app) rerunCommand() *cobra.Command {
@@ -34,7 +24,7 @@ func (a *app) rerunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			made, err := c.create(cmd.Context(), again(found), false)
+			made, err := c.create(cmd.Context(), newrun.Repeating(found), false)
 			if err != nil {
 				return c.explain(err, asked{"create", testRuns, "", c.namespace})
 			}
@@ -43,37 +33,4 @@ func (a *app) rerunCommand() *cobra.Command {
 	}
 	next.addFlags(command)
 	return command
-}
-
-// again is a run that repeats another one, where that one ran.
-func again(found *v1alpha1.TestRun) *v1alpha1.TestRun {
-	run := &v1alpha1.TestRun{Spec: v1alpha1.TestRunSpec{
-		RerunOf: &v1alpha1.RunReference{Name: found.Name},
-		Queue:   found.Spec.Queue, Priority: found.Spec.Priority, Concurrency: found.Spec.Concurrency,
-	}}
-	run.Namespace, run.GenerateName, run.Labels = found.Namespace, baseOf(found.GenerateName, found.Name), ownLabels(found.Labels)
-	return run
-}
-
-// ownLabels are the labels that people have given to a run: those that programs have set say what is not so of another run.
-func ownLabels(labels map[string]string) map[string]string {
-	own := map[string]string{}
-	for key, value := range labels {
-		prefix, _, has := strings.Cut(key, "/")
-		if !has || key == seriesLabel || prefix != v1alpha1.GroupVersion.Group && !strings.HasSuffix(prefix, "k8s.io") {
-			own[key] = value
-		}
-	}
-	return own
-}
-
-// baseOf is what the name of a run begins with that is called after another object.
-func baseOf(generateName, name string) string {
-	if generateName == "" {
-		generateName = name + "-"
-	}
-	if most := longestRun - nameEnd; len(generateName) > most {
-		generateName = strings.TrimRight(generateName[:most-1], "-.") + "-"
-	}
-	return generateName
 }

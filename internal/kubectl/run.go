@@ -12,6 +12,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/kubectl/show"
+	"github.com/testrun-dev/testrun/internal/newrun"
 )
 
 // then is what happens when a run was created.
@@ -160,7 +161,7 @@ func (a *app) start(ctx context.Context, run *v1alpha1.TestRun, dryRun bool, nex
 	}
 	run.Namespace = c.namespace
 	if run.Name == "" {
-		run.GenerateName = baseOf("", run.Spec.TestRef.Name)
+		run.GenerateName = newrun.BaseOf("", run.Spec.TestRef.Name)
 	}
 	if err := c.checkTest(ctx, run); err != nil {
 		return err

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/archive"
+	"github.com/testrun-dev/testrun/internal/newrun"
 	"github.com/testrun-dev/testrun/internal/web"
 )
 
@@ -126,16 +126,10 @@ func (v *visit) rerun(run web.Run, key string) (doing, error) {
 	if err != nil {
 		return doing{}, err
 	}
-	again := &v1alpha1.TestRun{Spec: v1alpha1.TestRunSpec{
-		RerunOf: &v1alpha1.RunReference{Name: run.Name},
-		Queue:   found.Spec.Queue, Priority: found.Spec.Priority, Concurrency: found.Spec.Concurrency,
-	}}
-	again.APIVersion, again.Kind = v1alpha1.GroupVersion.String(), "TestRun"
-	again.Namespace, again.Labels = run.Namespace, ownLabels(found.Labels)
-	again.GenerateName = baseOf(found.GenerateName, found.Name)
+	again := newrun.Repeating(found)
 	again.Name = again.GenerateName + endOfName(v.session.User, run.UID, key)
 	created := &v1alpha1.TestRun{}
-	err = v.createObject(manifestOf(again), created, testRuns, run.Namespace)
+	err = v.createObject(newrun.ManifestOf(again), created, testRuns, run.Namespace)
 	if !apierrors.IsAlreadyExists(err) {
 		return doing{Created: created}, err
 	}
@@ -148,51 +142,13 @@ func (v *visit) rerun(run web.Run, key string) (doing, error) {
 	return doing{Nothing: true, Created: created}, nil
 }
 
-// manifestOf is a TestRun as it is sent: without a status.
-func manifestOf(run *v1alpha1.TestRun) any {
-	return struct {
-		metav1.TypeMeta `json:",inline"`
-		Metadata        metav1.ObjectMeta    `json:"metadata"`
-		Spec            v1alpha1.TestRunSpec `json:"spec"`
-	}{run.TypeMeta, run.ObjectMeta, run.Spec}
-}
-
-// ownLabels are the labels that people have given to a run: those that programs have set say what is not so of another run.
-func ownLabels(labels map[string]string) map[string]string {
-	own := map[string]string{}
-	for key, value := range labels {
-		prefix, _, has := strings.Cut(key, "/")
-		if !has || key == archive.SeriesLabel || prefix != v1alpha1.GroupVersion.Group && !strings.HasSuffix(prefix, "k8s.io") {
-			own[key] = value
-		}
-	}
-	return own
-}
-
-const (
-	// longestRun is how long the name of a TestRun may be, and nameEnd how much of that makes it its own.
-	longestRun = 58
-	nameEnd    = 8
-)
-
-// baseOf is what the name of a run begins with that repeats a run of this name.
-func baseOf(generateName, name string) string {
-	if generateName == "" {
-		generateName = name + "-"
-	}
-	if most := longestRun - nameEnd; len(generateName) > most {
-		generateName = strings.TrimRight(generateName[:most-1], "-.") + "-"
-	}
-	return generateName
-}
-
 // endOfName is the same for the same form of the same person, and else never.
 func endOfName(user, uid, key string) string {
 	if key == "" {
 		key = rand.Text()
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", user, uid, key))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:nameEnd])
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:newrun.EndLength])
 }
 
 // The archive hears of a new run in a moment.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/newrun"
 )
 
 // command is a line of a shell, and what it does.
@@ -34,7 +35,7 @@ func kubectl(namespace string, words ...string) string {
 func rerunLine(namespace, name string) string {
 	return kubectl(namespace, "create", "--filename=-") + " <<'END'\n" +
 		"apiVersion: " + v1alpha1.GroupVersion.String() + "\nkind: TestRun\nmetadata:\n" +
-		fmt.Sprintf("  generateName: %q\nspec:\n  rerunOf: {name: %q}\nEND", baseOf("", name), name)
+		fmt.Sprintf("  generateName: %q\nspec:\n  rerunOf: {name: %q}\nEND", newrun.BaseOf("", name), name)
 }
 
 func cancelLine(namespace, name string) string {

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/newrun"
 	"github.com/testrun-dev/testrun/internal/web"
 )
 
@@ -137,7 +138,7 @@ func (f *runForm) spec() map[string]any {
 func (f *runForm) command(namespace string) string {
 	var text strings.Builder
 	text.WriteString(kubectl(namespace, "create", "--filename=-") + " <<'END'\napiVersion: " + v1alpha1.GroupVersion.String() + "\nkind: TestRun\nmetadata:\n")
-	fmt.Fprintf(&text, "  generateName: %s\nspec:\n  testRef: {name: %s}\n", quoted(baseOf("", f.Test)), quoted(f.Test))
+	fmt.Fprintf(&text, "  generateName: %s\nspec:\n  testRef: {name: %s}\n", quoted(newrun.BaseOf("", f.Test)), quoted(f.Test))
 	for i, field := range f.Fields {
 		if i == 0 {
 			text.WriteString("  params:\n")

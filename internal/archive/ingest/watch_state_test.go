@@ -121,10 +121,10 @@ func TestARunBelongsToASeriesAndHasAState(t *testing.T) {
 		},
 		"one with the label of a series": {
 			func(run *v1alpha1.TestRun) {
-				run.GenerateName, run.Labels = "nightly-", map[string]string{archive.SeriesLabel: "till"}
+				run.GenerateName, run.Labels = "nightly-", map[string]string{v1alpha1.LabelSeries: "till"}
 			},
 			func(kept *archive.Run) {
-				kept.Series, kept.Labels = "till", map[string]string{archive.SeriesLabel: "till"}
+				kept.Series, kept.Labels = "till", map[string]string{v1alpha1.LabelSeries: "till"}
 			},
 		},
 		"one of a Test that has not started": {
