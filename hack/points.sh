@@ -18,7 +18,7 @@ mapfile -t tests < <(awk '/^func Test/ { name = substr($2, 1, index($2, "(") - 1
 mapfile -t packages < <(printf './%s\n' "${files[@]%/*}" | sort -u)
 
 status=0
-go test -count=1 -p=1 -timeout=60m -run="^($(IFS='|'; echo "${tests[*]}"))\$" "${packages[@]}" || status=$?
+go test -count=1 -p=1 -timeout=120m -run="^($(IFS='|'; echo "${tests[*]}"))\$" "${packages[@]}" || status=$?
 
 sort "$TESTRUN_POINTS" | awk -F'\t' -v title="$title" '
 	BEGIN { line = "%-75s %8s %8s\n"; printf line, title, "tried", "broken" }

@@ -24,7 +24,8 @@ const (
 func (p *pass) act(ctx context.Context, do action, ref reference, run *v1alpha1.TestRun) error {
 	switch do {
 	case showProgress:
-		return p.write(ctx, ref, rows.Change{State: rows.InProgress})
+		_, err := p.write(ctx, ref, rows.Change{State: rows.InProgress})
+		return err
 	case showEnd:
 		return p.end(ctx, ref, endOf(run))
 	case endDeleted:
@@ -51,17 +52,17 @@ func (p *pass) end(ctx context.Context, ref reference, how end) error {
 	if p.rows.HasData() {
 		change.Data = how.data(p.table.Spec.Data.Format, p.rows.DataLimit(int(max(p.table.Spec.Data.MaxBytes, 256))))
 	}
-	err := p.write(ctx, ref, change)
-	if err == nil && p.Metrics != nil {
+	hasChanged, err := p.write(ctx, ref, change)
+	if hasChanged && p.Metrics != nil {
 		p.Metrics.ended.WithLabelValues(p.table.Name, change.Verdict).Inc()
 	}
 	return err
 }
 
-// write changes a row. What the database says of that row alone is remembered, and holds up no other.
-func (p *pass) write(ctx context.Context, ref reference, change rows.Change) error {
+// write changes a row, and says whether it did. What the database says of that row alone is remembered, and holds up no other.
+func (p *pass) write(ctx context.Context, ref reference, change rows.Change) (hasChanged bool, err error) {
 	if p.isPaused(ref) {
-		return nil
+		return false, nil
 	}
 	outcome, err := p.rows.Write(ctx, ref.key(), change)
 	p.mu.Lock()
@@ -70,13 +71,13 @@ func (p *pass) write(ctx context.Context, ref reference, change rows.Change) err
 	case err != nil && rows.IsOfOneRow(err):
 		p.memory.rows.add(ref.name(), ref.ID, rows.ProblemOf(err).Message, p.now)
 	case err != nil:
-		return err
+		return false, err
 	case outcome == rows.Locked:
 		p.locked++
 	default:
 		delete(p.memory.rows, ref.name())
 	}
-	return nil
+	return err == nil && outcome == rows.Changed, nil
 }
 
 // tell writes an event about a row, once.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/url"
 	"os"
@@ -63,6 +64,12 @@ func startPostgres() (*postgres.Server, error) {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	isSet := false
+	flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "test.parallel" })
+	if !isSet {
+		_ = flag.Set("test.parallel", "4") // a point is mostly waiting for answers
+	}
 	ctrl.SetLogger(logr.Discard())
 	code := apiserver.Run(m)
 	if startedPostgres != nil {
