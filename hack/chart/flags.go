@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +21,8 @@ var (
 	flagStandard = regexp.MustCompile(` \(default (.+)\)$`)
 )
 
-// withoutValue are flags that a pod has no use for.
-var withoutValue = map[string]bool{"kubeconfig": true}
+// withoutValue are flags that a pod has no use for. The program jobtable has rights in the namespace of its pod alone.
+var withoutValue = map[string][]string{"manager": {"kubeconfig"}, "server": {"kubeconfig"}, "jobtable": {"kubeconfig", "namespace"}}
 
 // flagsOf asks a program for its flags.
 func flagsOf(root, program string) ([]programFlag, error) {
@@ -33,15 +34,15 @@ func flagsOf(root, program string) ([]programFlag, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking %s for its flags: %w: %s", program, err, errors.String())
 	}
-	flags := parseHelp(string(help))
-	if len(flags) < 10 {
+	flags := parseHelp(program, string(help))
+	if len(flags) < 5 {
 		return nil, fmt.Errorf("only %d flags were found in what %s --help says:\n%s", len(flags), program, help)
 	}
 	return flags, nil
 }
 
 // parseHelp reads what the package flag prints: a line with name and kind, then the usage, which further lines continue.
-func parseHelp(help string) (flags []programFlag) {
+func parseHelp(program, help string) (flags []programFlag) {
 	for line := range strings.Lines(help) {
 		line = strings.TrimRight(line, "\n")
 		if match := flagLine.FindStringSubmatch(line); match != nil {
@@ -57,7 +58,7 @@ func parseHelp(help string) (flags []programFlag) {
 			flag.standard = match[1]
 			flag.usage = strings.TrimSuffix(flag.usage, match[0])
 		}
-		if !withoutValue[flag.name] {
+		if !slices.Contains(withoutValue[program], flag.name) {
 			kept = append(kept, flag)
 		}
 	}

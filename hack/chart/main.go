@@ -1,12 +1,13 @@
-// Command chart writes what of the Helm chart follows from something else: values.schema.json and docs/reference/chart.md, from values.yaml and
-// the flags of the programs, and copies of the manifests that chart and kustomize share. It is run by make generate, in the root of the
-// repository.
+// Command chart writes what of the Helm chart follows from something else: values.schema.json, files/values.txt and docs/reference/chart.md, from
+// values.yaml and the flags of the programs, and copies of the manifests that chart and kustomize share. It is run by make generate, in the root
+// of the repository.
 package main
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 const chartDir = "charts/testrun"
@@ -15,13 +16,17 @@ const chartDir = "charts/testrun"
 var shared = map[string][]string{
 	"crds": {"config/crd/bases/*.yaml"},
 	"rbac": {
-		"config/rbac/leader_election.yaml", "config/rbac/metrics_*.yaml", "config/rbac/queue_*.yaml", "config/rbac/role*.yaml",
+		"config/rbac/jobtable_installer.yaml", "config/rbac/leader_election.yaml", "config/rbac/metrics_*.yaml", "config/rbac/queue_*.yaml", "config/rbac/role*.yaml",
 		"config/rbac/service_account.yaml", "config/rbac/testrun_*.yaml",
 	},
 	"server":   {"config/server/role*.yaml", "config/server/status.yaml"},
+	"jobtable": {"config/jobtable/role*.yaml", "config/jobtable/service_account.yaml"},
 	"kueue":    {"config/kueue/role*.yaml"},
 	"policies": {"config/policies/operator.yaml"},
 }
+
+// programs have their flags as values.
+var programs = []string{"manager", "server", "jobtable"}
 
 func main() {
 	if err := write("."); err != nil {
@@ -62,7 +67,7 @@ func generate(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, program := range []string{"manager", "server"} {
+	for _, program := range programs {
 		flags, err := flagsOf(root, program)
 		if err != nil {
 			return nil, err
@@ -74,6 +79,7 @@ func generate(root string) (map[string][]byte, error) {
 	if files[chartDir+"/values.schema.json"], err = schema(values); err != nil {
 		return nil, err
 	}
+	files[chartDir+"/files/values.txt"] = []byte(strings.Join(needed(values), "\n") + "\n")
 	files["docs/reference/chart.md"] = []byte(markdown(values))
 	return files, nil
 }

@@ -12,11 +12,6 @@ type object = map[string]any
 
 // open are values whose names are not ours to know.
 var open = map[string]object{
-	"manager.resources": {"type": "object"}, "server.resources": {"type": "object"},
-	"manager.nodeSelector": texts(), "server.nodeSelector": texts(),
-	"manager.podAnnotations": texts(), "server.podAnnotations": texts(),
-	"manager.podLabels": texts(), "server.podLabels": texts(),
-	"manager.affinity": {"type": "object"}, "server.affinity": {"type": "object"},
 	"server.serviceAccountAnnotations": texts(), "server.service.annotations": texts(),
 	"monitoring.serviceMonitor.labels": texts(), "monitoring.prometheusRule.labels": texts(),
 	"monitoring.dashboard.labels": texts(), "monitoring.dashboard.annotations": texts(),
@@ -24,18 +19,13 @@ var open = map[string]object{
 
 // closer says more of a value than its default does.
 var closer = map[string]object{
-	"imagePullPolicy":  {"enum": []string{"Always", "IfNotPresent", "Never"}},
-	"imagePullSecrets": {"items": object{"type": "object", "required": []string{"name"}, "additionalProperties": false, "properties": object{"name": object{"type": "string"}}}},
-
-	"manager.env": {"items": named()}, "server.env": {"items": named()},
-	"manager.tolerations": {"items": object{"type": "object"}}, "server.tolerations": {"items": object{"type": "object"}},
-	"manager.topologySpreadConstraints": {"items": object{"type": "object"}}, "server.topologySpreadConstraints": {"items": object{"type": "object"}},
-	"manager.networkPolicy.extraEgress": {"items": object{"type": "object"}}, "server.networkPolicy.extraEgress": {"items": object{"type": "object"}},
-
-	"manager.podDisruptionBudget.maxUnavailable": {"minimum": 1}, "server.podDisruptionBudget.maxUnavailable": {"minimum": 1},
+	"imagePullPolicy":     {"enum": []string{"Always", "IfNotPresent", "Never"}},
+	"imagePullSecrets":    {"items": closed("name")},
+	"jobtable.namespaces": {"items": closed("name", "existingSecret")},
 
 	// 0 turns them off.
 	"manager.flags.metricsBindAddress": {"type": flagType("value")}, "manager.flags.healthProbeBindAddress": {"type": flagType("value")},
+	"jobtable.flags.metricsBindAddress": {"type": flagType("value")}, "jobtable.flags.healthProbeBindAddress": {"type": flagType("value")},
 	"manager.flags.pprofBindAddress": {"type": flagType("value")},
 
 	"manager.flags.runnerMount": {"enum": []any{"auto", "image-volume", "init-container", nil}},
@@ -50,11 +40,33 @@ var closer = map[string]object{
 	"monitoring.prometheusRule.disabled":    {"items": object{"type": "string"}},
 }
 
+// What each program has.
+func init() {
+	for _, program := range programs {
+		open[program+".resources"], open[program+".affinity"] = object{"type": "object"}, object{"type": "object"}
+		for _, name := range []string{"nodeSelector", "podAnnotations", "podLabels"} {
+			open[program+"."+name] = texts()
+		}
+		closer[program+".env"] = object{"items": object{"type": "object", "required": []string{"name"}}}
+		for _, name := range []string{"tolerations", "topologySpreadConstraints", "networkPolicy.extraEgress"} {
+			closer[program+"."+name] = object{"items": object{"type": "object"}}
+		}
+		closer[program+".podDisruptionBudget.maxUnavailable"] = object{"minimum": 1}
+	}
+}
+
 func texts() object {
 	return object{"type": "object", "additionalProperties": object{"type": "string"}}
 }
 
-func named() object { return object{"type": "object", "required": []string{"name"}} }
+// closed is a mapping of texts that has these names and no others.
+func closed(names ...string) object {
+	properties := object{}
+	for _, name := range names {
+		properties[name] = object{"type": "string"}
+	}
+	return object{"type": "object", "additionalProperties": false, "properties": properties}
+}
 
 func isOpen(path string) bool {
 	_, is := open[path]

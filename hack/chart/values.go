@@ -110,3 +110,15 @@ func (v *value) each(act func(*value)) {
 		child.each(act)
 	}
 }
+
+// needed are the paths of the values that a template must not find missing: mappings, and what is on or off.
+func needed(values *value) (paths []string) {
+	for _, child := range values.children {
+		if len(child.children) > 0 {
+			paths = append(append(paths, child.path), needed(child)...)
+		} else if child.node.Tag == "!!bool" && child.flag == nil {
+			paths = append(paths, child.path)
+		}
+	}
+	return paths
+}

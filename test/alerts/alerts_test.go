@@ -22,6 +22,8 @@ const (
 	operator = `job="testrun-controller-manager-metrics", pod="a"`
 	standby  = `job="testrun-controller-manager-metrics", pod="b"`
 	server   = `job="testrun-server", pod="s"`
+	jobtable = `job="testrun-jobtable", namespace="shop", pod="j"`
+	another  = `job="testrun-jobtable", namespace="another", pod="j"`
 )
 
 var behaviors = map[string]behavior{
@@ -114,6 +116,34 @@ var behaviors = map[string]behavior{
 		fires: `testrun_archive_retention_errors_total{` + server + `} 0x60 1 2 3 4 4x420`,
 		from:  64 * time.Minute, says: "The archive of TestRun fails to delete what is due.",
 		quiet: `testrun_archive_retention_errors_total{` + server + `} 0x60 1x420`,
+	},
+	"TestRunJobTableProgramDown": {
+		// It fails for six minutes, and then is gone.
+		fires: `up{` + jobtable + `} 1x60 0x6 _x420
+			up{` + another + `} 1x480`,
+		from: 71 * time.Minute, says: "The program jobtable in namespace shop cannot be reached.",
+		quiet: `up{` + jobtable + `} 1x60 0x9 1x411`,
+	},
+	"TestRunJobTableNotReady": {
+		fires: `testrun_jobtable_ready{` + jobtable + `, jobtable="catalyst"} 1x60 0x420
+			testrun_jobtable_ready{` + jobtable + `, jobtable="other"} 1x480`,
+		from: 76 * time.Minute, says: "Rows of the job table shop/catalyst do not become runs.",
+		quiet: `testrun_jobtable_ready{` + jobtable + `, jobtable="catalyst"} 1x60 0x14 1x406
+			testrun_jobtable_ready{` + another + `, jobtable="catalyst"} 0x480`,
+	},
+	"TestRunJobTableLags": {
+		fires: `testrun_jobtable_lag_seconds{` + jobtable + `, jobtable="catalyst"} 0+60x480`,
+		from:  66 * time.Minute, says: "A row of the job table shop/catalyst has been pending for 1h 6m 0s.",
+		quiet: `testrun_jobtable_lag_seconds{` + jobtable + `, jobtable="catalyst"} 3000x480
+			testrun_jobtable_lag_seconds{` + another + `, jobtable="catalyst"} 0+60x480`,
+	},
+	"TestRunJobTableManyErrors": {
+		fires: `testrun_jobtable_rows_ended_total{` + jobtable + `, jobtable="catalyst", verdict="Error"} 0x60 0+1x420
+			testrun_jobtable_rows_ended_total{` + jobtable + `, jobtable="catalyst", verdict="Passed"} 0x60 0+3x420`,
+		from: 69 * time.Minute, says: "25% of the rows of the job table shop/catalyst ended as Error in the last hour.",
+		quiet: `testrun_jobtable_rows_ended_total{` + jobtable + `, jobtable="catalyst", verdict="Error"} 0x60 0+0.1x420
+			testrun_jobtable_rows_ended_total{` + jobtable + `, jobtable="catalyst", verdict="Failed"} 0x60 0+5x420
+			testrun_jobtable_rows_ended_total{` + another + `, jobtable="catalyst", verdict="Error"} 0+5x480`,
 	},
 }
 

@@ -76,6 +76,7 @@ func decode(t *testing.T, kind, name string, into any) {
 	t.Helper()
 	args := []string{
 		"template", "testrun", "../../charts/testrun", "--namespace=testrun-system", "--set=server.enabled=true",
+		"--set=jobtable.namespaces[0].name=shop,jobtable.namespaces[0].existingSecret=databases",
 		"--set=monitoring.serviceMonitor.enabled=true,monitoring.prometheusRule.enabled=true,monitoring.serviceMonitor.interval=15s",
 		"--api-versions=monitoring.coreos.com/v1/ServiceMonitor", "--api-versions=monitoring.coreos.com/v1/PrometheusRule",
 	}
@@ -98,7 +99,7 @@ func decode(t *testing.T, kind, name string, into any) {
 }
 
 func TestThePrometheusOperatorReadsTheServiceMonitors(t *testing.T) {
-	for _, name := range []string{"testrun-controller-manager", "testrun-server"} {
+	for _, name := range []string{"testrun-controller-manager", "testrun-server", "testrun-jobtable"} {
 		monitor := &monitoringv1.ServiceMonitor{}
 		decode(t, "ServiceMonitor", name, monitor)
 		if len(monitor.Spec.Endpoints) != 1 || monitor.Spec.Endpoints[0].Port != "metrics" || monitor.Spec.Endpoints[0].Interval != "15s" {

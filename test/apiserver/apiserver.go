@@ -79,6 +79,22 @@ func Run(m Tests, companions ...Companion) int {
 	return withCompanions(m, environment, companions)
 }
 
+// Bare starts an API server for one test, in which nobody has installed anything, not even the CRDs.
+func Bare(t *testing.T) *envtest.Environment {
+	t.Helper()
+	environment := &envtest.Environment{BinaryAssetsDirectory: assets(repositoryRoot())}
+	t.Cleanup(func() {
+		if err := environment.Stop(); err != nil {
+			t.Errorf("stopping the API server: %v", err)
+		}
+	})
+	if _, err := environment.Start(); err != nil {
+		t.Fatalf("The API server did not start. `make test` builds it when it is missing. %v", err)
+	}
+	environment.Config.QPS = -1
+	return environment
+}
+
 // Companion starts a program beside the API server and returns what stops it.
 type Companion func(*envtest.Environment) (stop func(), err error)
 

@@ -26,6 +26,7 @@ func TestTheChartRendersWhatKustomizeBuilds(t *testing.T) {
 		"with Kueue":                 {set("namespace.create=true", "kueue.enabled=true"), []string{"config/default", "config/kueue"}, ""},
 		"with Prometheus":            {append(set("namespace.create=true"), monitoring...), []string{"config/default", "config/prometheus"}, ""},
 		"with the operator's policy": {set("namespace.create=true", "policies.operator=true"), []string{"config/default", "config/policies/operator.yaml"}, ""},
+		"without the operator":       {set("manager.enabled=false", "server.enabled=true"), []string{"config/crd", "config/server"}, ""},
 		"with its NetworkPolicy":     {set("namespace.create=true", "manager.networkPolicy.enabled=true"), []string{"config/default", "config/policies/network.yaml"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -38,11 +39,52 @@ func TestTheChartRendersWhatKustomizeBuilds(t *testing.T) {
 			for _, difference := range differencesOf(got, want) {
 				t.Error(difference)
 			}
-			if len(want) < 15 {
+			if len(want) < 12 {
 				t.Errorf("there are only %d objects to compare", len(want))
 			}
 		})
 	}
+}
+
+// Each namespace that is named has what config/jobtable builds for one.
+func TestEachNamespaceGetsTheProgramForJobTables(t *testing.T) {
+	without, _ := template(t, home)
+	got, _ := template(t, home, jobtables("shop", "bank")...)
+	maps.DeleteFunc(got, func(key string, _ object) bool { return without[key] != nil })
+	want := map[string]object{}
+	for _, namespace := range []string{"shop", "bank"} {
+		maps.Copy(want, jobtableIn(t, namespace))
+	}
+	for _, difference := range differencesOf(got, want) {
+		t.Error(difference)
+	}
+	if len(want) != 2*6 {
+		t.Errorf("there are %d objects to compare, want six for each namespace", len(want))
+	}
+}
+
+// jobtableIn is what kustomize builds for a namespace, as docs/job-table.md says.
+func jobtableIn(t *testing.T, namespace string) map[string]object {
+	t.Helper()
+	folder := t.TempDir()
+	shipped, err := filepath.Rel(folder, absolute(t, filepath.Join(root, "config", "jobtable")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kustomization := "namespace: " + namespace + "\nresources: [" + shipped + "]\n"
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(kustomization), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return built(t, folder)
+}
+
+// jobtables are values by which these namespaces get the program, with the Secret that config/jobtable names.
+func jobtables(namespaces ...string) (args []string) {
+	for i, namespace := range namespaces {
+		args = append(args, set(fmt.Sprintf("jobtable.namespaces[%d].name=%s", i, namespace),
+			fmt.Sprintf("jobtable.namespaces[%d].existingSecret=testrun-jobtable", i))...)
+	}
+	return args
 }
 
 // A comparison that finds nothing proves something only if it would find something.
@@ -67,7 +109,10 @@ func set(values ...string) (args []string) {
 // built is what kustomize builds of a folder, or what a file has that is applied as it is.
 func built(t *testing.T, source string) map[string]object {
 	t.Helper()
-	path := filepath.Join(root, source)
+	path := source
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(root, path)
+	}
 	if filepath.Ext(source) != ".yaml" {
 		command := tool(t, "kustomize", "build", path)
 		text, err := command.Output()

@@ -44,26 +44,38 @@ type object = map[string]any
 // tool is a program of bin/tools, which `make test` builds.
 func tool(t *testing.T, name string, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join(root, "bin", "tools", name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := absolute(t, filepath.Join(root, "bin", "tools", name))
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("%v: make bin/tools/%s builds it", err, name)
 	}
 	return exec.CommandContext(context.Background(), path, args...)
 }
 
-// helm runs Helm against the API server of the tests, without anything that whoever runs them has set up.
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// helm runs Helm as the administrator of the API server of the tests.
 func helm(t *testing.T, args ...string) (output string, err error) {
 	t.Helper()
+	return helmAs(t, apiserver.KubeConfig, args...)
+}
+
+// helmAs runs Helm as somebody, without anything that whoever runs the tests has set up.
+func helmAs(t *testing.T, kubeconfig []byte, args ...string) (output string, err error) {
+	t.Helper()
 	dir := t.TempDir()
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	if err := os.WriteFile(kubeconfig, apiserver.KubeConfig, 0o600); err != nil {
+	path := filepath.Join(dir, "kubeconfig")
+	if err := os.WriteFile(path, kubeconfig, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	command := tool(t, "helm", args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "HELM_CACHE_HOME="+dir, "HELM_CONFIG_HOME="+dir, "HELM_DATA_HOME="+dir)
+	command.Env = append(os.Environ(), "KUBECONFIG="+path, "HELM_CACHE_HOME="+dir, "HELM_CONFIG_HOME="+dir, "HELM_DATA_HOME="+dir)
 	text, err := command.CombinedOutput()
 	return string(text), err
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/testrun-dev/testrun/controllers"
 	"github.com/testrun-dev/testrun/internal/archive"
 	"github.com/testrun-dev/testrun/internal/archive/ingest"
+	"github.com/testrun-dev/testrun/internal/jobtable"
 	serverprogram "github.com/testrun-dev/testrun/internal/server"
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
@@ -25,6 +26,7 @@ import (
 func TestDashboardAndAlertsAskForWhatTheProgramsMeasure(t *testing.T) {
 	known := map[string]map[string][]string{
 		"testrun-controller-manager-metrics": measuredByTheOperator(t), "testrun-server": measuredByTheServer(t),
+		"testrun-jobtable": measuredByJobtable(),
 	}
 	asked := 0
 	for where, expression := range expressions(t) {
@@ -41,7 +43,7 @@ func TestDashboardAndAlertsAskForWhatTheProgramsMeasure(t *testing.T) {
 				continue
 			}
 			for _, label := range selector.labels {
-				if !slices.Contains(labels, label) && label != "job" {
+				if !slices.Contains(labels, label) && label != "job" && !slices.Contains(ofPod, label) {
 					t.Errorf("%s: %s has the labels %v, and not %s", where, selector.metric, labels, label)
 				}
 			}
@@ -100,6 +102,12 @@ func measuredByTheServer(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return measured(registry)
+}
+
+func measuredByJobtable() map[string][]string {
+	registry := prometheus.NewRegistry()
+	jobtable.NewMetrics(registry)
 	return measured(registry)
 }
 

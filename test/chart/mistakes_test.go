@@ -27,28 +27,47 @@ type mistake struct {
 
 // Nothing of TestRun is in the cluster but the CRDs, which kubectl has made.
 var beforeAnything = map[string]mistake{
-	"a misspelt value":              {"install --set manager.replcas=2", "at '/manager': additional properties 'replcas' not allowed", true},
-	"a misspelt flag":               {"install --set manager.flags.concurency=4", "at '/manager/flags': additional properties 'concurency' not allowed", true},
-	"a word for a number":           {"install --set manager.replicas=two", "at '/manager/replicas': got string, want integer", true},
-	"a name that is none of three":  {"install --set manager.flags.runnerMount=volume", "at '/manager/flags/runnerMount': value must be one of 'auto', 'image-volume', 'init-container'", true},
-	"a Secret's name alone":         {"install --set imagePullSecrets={registry}", "at '/imagePullSecrets/0': got string, want object", true},
-	"a duration without a unit":     {"install --set manager.flags.queueGracePeriod=30", "manager.flags.queueGracePeriod is 30: it is a duration with a unit, such as 30s, 5m or 24h", false},
-	"two operators that both work":  {"install --set manager.replicas=2 --set manager.flags.leaderElect=false", "Set manager.flags.leaderElect=true, or manager.replicas=1", false},
-	"two servers with SQLite":       {"install --set server.enabled=true --set server.replicas=2", "Several need: PostgreSQL (server.database.existingSecret) and S3 (server.flags.blobs=s3://…)", false},
-	"CRDs that kubectl made":        {"install", "To have this release take the CRDs over, with every Test and TestRun, add: --set adopt=true --take-ownership --force-conflicts", false},
-	"a server without storage":      {"install --set adopt=true --set server.enabled=true", "the cluster has no default StorageClass: the pod would wait for ever. The cluster's StorageClasses are: none. Name one with server.persistence.storageClass, or set server.persistence.enabled=false", false},
-	"a StorageClass that is none":   {"install --set adopt=true --set server.enabled=true --set server.persistence.storageClass=fast", "server.persistence.storageClass is fast, and the cluster has no such StorageClass. It has: none.", false},
-	"a claim that does not exist":   {"install --set adopt=true --set server.enabled=true --set server.persistence.existingClaim=data", "namespace testrun-system has no PersistentVolumeClaim of that name: make it first", false},
-	"no Prometheus operator":        {"install --set monitoring.serviceMonitor.enabled=true", "the cluster does not know the kind ServiceMonitor: install the Prometheus operator first, or set monitoring.serviceMonitor.enabled=false", false},
-	"no cert-manager":               {"install --set server.enabled=true --set server.tls.certManager.enabled=true --set server.tls.certManager.issuerRef.name=ours", "the cluster does not know the kind Certificate: install cert-manager first, or set server.tls.certManager.enabled=false", false},
-	"nobody who signs":              {"install --set server.tls.certManager.enabled=true", "set server.tls.certManager.issuerRef.name to the name of an Issuer", false},
-	"an alert that does not exist":  {"install --set monitoring.prometheusRule.disabled={TestRunSlow}", "names TestRunSlow, which is no alert of this chart. Those are: TestRunOperatorDown, ", false},
-	"a cluster that is too old":     {"template --kube-version v1.30.0", "chart requires kubeVersion: >=1.31.0-0 which is incompatible with Kubernetes v1.30.0", true},
+	"a misspelt value":                {"install --set manager.replcas=2", "at '/manager': additional properties 'replcas' not allowed", true},
+	"a misspelt flag":                 {"install --set manager.flags.concurency=4", "at '/manager/flags': additional properties 'concurency' not allowed", true},
+	"a word for a number":             {"install --set manager.replicas=two", "at '/manager/replicas': got string, want integer", true},
+	"a name that is none of three":    {"install --set manager.flags.runnerMount=volume", "at '/manager/flags/runnerMount': value must be one of 'auto', 'image-volume', 'init-container'", true},
+	"a Secret's name alone":           {"install --set imagePullSecrets={registry}", "at '/imagePullSecrets/0': got string, want object", true},
+	"a duration without a unit":       {"install --set manager.flags.queueGracePeriod=30", "manager.flags.queueGracePeriod is 30: it is a duration with a unit, such as 30s, 5m or 24h", false},
+	"two operators that both work":    {"install --set manager.replicas=2 --set manager.flags.leaderElect=false", "Set manager.flags.leaderElect=true, or manager.replicas=1", false},
+	"two servers with SQLite":         {"install --set server.enabled=true --set server.replicas=2", "Several need: PostgreSQL (server.database.existingSecret) and S3 (server.flags.blobs=s3://…)", false},
+	"CRDs that kubectl made":          {"install", "To have this release take the CRDs over, with every Test and TestRun, add: --set adopt=true --take-ownership --force-conflicts", false},
+	"a server without storage":        {"install --set adopt=true --set server.enabled=true", "the cluster has no default StorageClass: the pod would wait for ever. The cluster's StorageClasses are: none. Name one with server.persistence.storageClass, or set server.persistence.enabled=false", false},
+	"a StorageClass that is none":     {"install --set adopt=true --set server.enabled=true --set server.persistence.storageClass=fast", "server.persistence.storageClass is fast, and the cluster has no such StorageClass. It has: none.", false},
+	"a claim that does not exist":     {"install --set adopt=true --set server.enabled=true --set server.persistence.existingClaim=data", "namespace testrun-system has no PersistentVolumeClaim of that name: make it first", false},
+	"no Prometheus operator":          {"install --set monitoring.serviceMonitor.enabled=true", "the cluster does not know the kind ServiceMonitor: install the Prometheus operator first, or set monitoring.serviceMonitor.enabled=false", false},
+	"no cert-manager":                 {"install --set server.enabled=true --set server.tls.certManager.enabled=true --set server.tls.certManager.issuerRef.name=ours", "the cluster does not know the kind Certificate: install cert-manager first, or set server.tls.certManager.enabled=false", false},
+	"nobody who signs":                {"install --set server.tls.certManager.enabled=true", "set server.tls.certManager.issuerRef.name to the name of an Issuer", false},
+	"an alert that does not exist":    {"install --set monitoring.prometheusRule.disabled={TestRunSlow}", "names TestRunSlow, which is no alert of this chart. Those are: TestRunOperatorDown, ", false},
+	"a cluster that is too old":       {"template --kube-version v1.30.0", "chart requires kubeVersion: >=1.31.0-0 which is incompatible with Kubernetes v1.30.0", true},
+	"an address without its colon":    {"install --set manager.flags.metricsBindAddress=8443", "manager.flags.metricsBindAddress is 8443: it is an address with a port, such as :8443", false},
+	"alerts about metrics turned off": {"template --set manager.flags.metricsBindAddress=0 --set monitoring.prometheusRule.enabled=true", "monitoring.prometheusRule.enabled is true, and manager.flags.metricsBindAddress=0 turns off what it needs", false},
+	"a value set to null":             {"install --set manager.enabled=null", "The value manager.enabled is missing.", false},
+	"nothing at all":                  {"install --set manager.enabled=false --set crds.install=false", "nothing is left to install. Name a namespace for the program jobtable, or leave manager.enabled true", false},
+	"a policy without its operator":   {"install --set manager.enabled=false --set policies.operator=true", "policies.operator is true and manager.enabled is false: it is about the operator", false},
+
+	"a namespace's name alone":         {"install --set jobtable.namespaces={shop}", "at '/jobtable/namespaces/0': got string, want object", true},
+	"a misspelt field of a namespace":  {"install --set jobtable.namespaces[0].name=shop --set jobtable.namespaces[0].secret=databases", "at '/jobtable/namespaces/0': additional properties 'secret' not allowed", true},
+	"job tables in no namespace":       {"install --set jobtable.namespaces[0].existingSecret=databases", "jobtable.namespaces[0] has no name: say which namespace has the application, as in jobtable.namespaces[0].name=shop", false},
+	"job tables without a Secret":      {"install --set jobtable.namespaces[0].name=shop", "jobtable.namespaces[0] is the namespace shop, and names no Secret: set jobtable.namespaces[0].existingSecret", false},
+	"a namespace twice":                {"install " + strings.Join(jobtables("shop", "shop"), " "), "jobtable.namespaces has shop twice: one program follows all JobTables of a namespace.", false},
+	"a namespace that does not exist":  {"install --set adopt=true " + strings.Join(jobtables("shpo"), " "), "jobtable.namespaces has shpo, and the cluster has no such namespace: correct the name, or make it with kubectl create namespace shpo", false},
+	"two programs that both ask":       {"install --set jobtable.replicas=2 --set jobtable.flags.leaderElect=false " + strings.Join(jobtables("shop"), " "), "Set jobtable.flags.leaderElect=true, or jobtable.replicas=1", false},
+	"the program where kubectl put it": {"install --set adopt=false --set crds.install=false " + strings.Join(jobtables("applied"), " "), "The program jobtable is in namespace applied already, and Helm did not install it", false},
+
 	"an upgrade of what is nowhere": {"upgrade", `"testrun" has no deployed releases`, true},
 }
 
 func TestAMistakeIsAnsweredByASentenceThatMendsIt(t *testing.T) {
 	makeNamespace(t, home)
+	makeNamespace(t, "applied")
+	for _, of := range jobtableIn(t, "applied") {
+		apply(t, of)
+	}
 	t.Run("before anything is installed", func(t *testing.T) { expectRefused(t, home, beforeAnything) })
 	if output, err := helm(t, "list", "--all-namespaces", "--short"); err != nil || output != "" {
 		t.Errorf("helm lists %q (%v), want nothing: a refused install leaves nothing", output, err)
@@ -61,13 +80,18 @@ func TestAMistakeIsAnsweredByASentenceThatMendsIt(t *testing.T) {
 // expectRefused makes each of the mistakes.
 func expectRefused(t *testing.T, namespace string, mistakes map[string]mistake) {
 	t.Helper()
+	expectRefusedAs(t, apiserver.KubeConfig, namespace, mistakes)
+}
+
+func expectRefusedAs(t *testing.T, kubeconfig []byte, namespace string, mistakes map[string]mistake) {
+	t.Helper()
 	page, err := os.ReadFile(filepath.Join(root, "docs", "operating.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, mistake := range mistakes {
 		t.Run(name, func(t *testing.T) {
-			output, err := helm(t, command(namespace, mistake.args)...)
+			output, err := helmAs(t, kubeconfig, command(namespace, mistake.args)...)
 			if err == nil || !strings.Contains(output, mistake.says) {
 				t.Errorf("helm %s says %s, want it refused with %q", mistake.args, output, mistake.says)
 			}
@@ -155,7 +179,7 @@ func besideARelease(t *testing.T) {
 	for _, says := range []string{
 		"WARNING: imagePullSecrets names the Secret registry, and namespace testrun-system has none of that name.",
 		"WARNING: imagePullSecrets names the Secret opaque, and its type is Opaque, which no image is pulled with. Make one with: kubectl create secret docker-registry",
-		"WARNING: imagePullSecrets are for the operator and the server. The pods of tests pull the runner's image with those of their own templates",
+		"WARNING: imagePullSecrets are for the programs of this chart. The pods of tests pull the runner's image with those of their own templates",
 		"WARNING: No registry has testrun.invalid/testrun.",
 	} {
 		if err != nil || !strings.Contains(output, says) {

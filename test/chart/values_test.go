@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 const (
 	operator = "Deployment testrun-system/testrun-controller-manager"
 	server   = "Deployment testrun-system/testrun-server"
+	follower = "Deployment shop/testrun-jobtable"
 )
 
 // everything is a set of values that uses each part of the chart.
@@ -51,6 +53,12 @@ server:
   serviceAccountAnnotations: {example.com/role: archive}
   service: {type: LoadBalancer, annotations: {example.com/internal: "true"}}
   networkPolicy: {extraEgress: [{ports: [{port: 5432, protocol: TCP}, {port: 53, protocol: UDP}]}]}
+jobtable:
+  namespaces: [{name: shop, existingSecret: databases}, {name: "7", existingSecret: databases}]
+  replicas: 2
+  image: {repository: registry.example.com/jobtable, tag: v1.2.3}
+  flags: {databases: /urls, metricsBindAddress: ":9090", healthProbeBindAddress: 0, zapLogLevel: debug}
+  networkPolicy: {extraEgress: [{ports: [{port: 5433, protocol: TCP}]}]}
 imagePullSecrets: [{name: registry}]
 policies: {operator: true}
 kueue: {enabled: true}
@@ -86,6 +94,7 @@ func TestTheValuesReachTheProgramsAsTheyAre(t *testing.T) {
 			"--oidc-issuer=https://login.example.com", "--page-url=https://tests.example.com", "--session-key=/session/session.key",
 			"--tls-cert=/tls/tls.crt", "--tls-key=/tls/tls.key",
 		},
+		follower: {"--databases=/urls", "--health-probe-bind-address=0", "--leader-elect", "--metrics-bind-address=:9090", "--zap-log-level=debug"},
 	} {
 		var got []string
 		args, _ := at(objects[key], "spec", "template", "spec", "containers", 0, "args").([]any)
@@ -120,6 +129,17 @@ func TestTheValuesReachTheProgramsAsTheyAre(t *testing.T) {
 		{"NetworkPolicy testrun-system/testrun-server", []any{"spec", "egress", 1, "ports", 0, "port"}, 5432.0},
 		{"ServiceMonitor testrun-system/testrun-server", []any{"spec", "endpoints", 0, "interval"}, "15s"},
 		{"ServiceMonitor testrun-system/testrun-controller-manager", []any{"metadata", "labels", "release"}, "prometheus"},
+		{follower, []any{"spec", "replicas"}, 2.0},
+		{follower, []any{"spec", "template", "spec", "containers", 0, "image"}, "registry.example.com/jobtable:v1.2.3"},
+		{follower, []any{"spec", "template", "spec", "containers", 0, "ports"}, []any{object{"name": "metrics", "containerPort": 9090.0}}},
+		{follower, []any{"spec", "template", "spec", "containers", 0, "readinessProbe"}, nil},
+		{follower, []any{"spec", "template", "spec", "containers", 0, "volumeMounts", 0, "mountPath"}, "/urls"},
+		{follower, []any{"spec", "template", "spec", "volumes", 0, "secret", "secretName"}, "databases"},
+		{follower, []any{"spec", "template", "spec", "imagePullSecrets", 0, "name"}, "registry"},
+		{"RoleBinding 7/testrun-jobtable", []any{"subjects", 0, "namespace"}, "7"},
+		{"PodDisruptionBudget 7/testrun-jobtable", []any{"spec", "maxUnavailable"}, 1.0},
+		{"NetworkPolicy shop/testrun-jobtable", []any{"spec", "egress", 3, "ports", 0, "port"}, 5433.0},
+		{"ServiceMonitor testrun-system/testrun-jobtable", []any{"spec", "namespaceSelector", "matchNames"}, []any{"shop", "7"}},
 		{"ConfigMap testrun-system/testrun-dashboard", []any{"metadata", "labels", "grafana_dashboard"}, "1"},
 	} {
 		if got := at(objects[check.key], check.path...); fmt.Sprint(got) != fmt.Sprint(check.want) {
@@ -165,16 +185,31 @@ func TestTheAlertsAreThoseOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	objects, _ := withEverything(t, home)
-	rendered := objects["PrometheusRule testrun-system/testrun"]
-	for i, group := range file["groups"].([]any) {
-		want := slices.DeleteFunc(slices.Clone(at(group, "rules").([]any)), func(rule any) bool { return at(rule, "alert") == "TestRunWaitsLong" })
-		for _, difference := range differences(fmt.Sprint(at(group, "name")), at(rendered, "spec", "groups", i, "rules"), want) {
+	rendered, _ := at(objects["PrometheusRule testrun-system/testrun"], "spec", "groups").([]any)
+	want := file["groups"].([]any)
+	for i, namespace := range []string{"", "", "shop", "7"} {
+		group := want[min(i, 2)].(object)
+		name := strings.TrimSuffix(fmt.Sprintf("%s-%s", group["name"], namespace), "-")
+		rules := slices.DeleteFunc(slices.Clone(group["rules"].([]any)), func(rule any) bool { return at(rule, "alert") == "TestRunWaitsLong" })
+		text, err := yaml.Marshal(object{"name": name, "rules": rules})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := object{}
+		if err := yaml.Unmarshal(bytes.ReplaceAll(text, []byte(`namespace="default"`), []byte(`namespace="`+namespace+`"`)), &ours); err != nil {
+			t.Fatal(err)
+		}
+		for _, difference := range differences(name, at(rendered, i), ours) {
 			t.Error(difference)
 		}
 	}
-	without, _ := template(t, home, append(set("monitoring.prometheusRule.enabled=true"), monitoringKnown...)...)
-	if groups := at(without["PrometheusRule testrun-system/testrun"], "spec", "groups").([]any); len(groups) != 1 || at(groups[0], "name") != "testrun" {
-		t.Errorf("without the server there are %d groups of alerts, want that of the operator", len(groups))
+	for name, args := range map[string][]string{
+		"testrun": nil, "testrun-server": set("manager.enabled=false", "server.enabled=true"), "testrun-jobtable-shop": append(jobtables("shop"), "--set=manager.enabled=false"),
+	} {
+		alone, _ := template(t, home, slices.Concat(set("monitoring.prometheusRule.enabled=true"), args, monitoringKnown)...)
+		if groups, _ := at(alone["PrometheusRule testrun-system/testrun"], "spec", "groups").([]any); len(groups) != 1 || at(groups[0], "name") != name {
+			t.Errorf("there are %d groups of alerts with the values %v, want that called %s", len(groups), args, name)
+		}
 	}
 }
 
@@ -191,7 +226,9 @@ func TestNothingIsTiedToTheUsualNamespace(t *testing.T) {
 // What the chart renders with everything on is what the API server takes, with no field that it does not know.
 func TestTheAPIServerTakesWhatTheChartRenders(t *testing.T) {
 	const fresh = "rendered"
-	makeNamespace(t, fresh)
+	for _, namespace := range []string{fresh, "shop", "7"} {
+		makeNamespace(t, namespace)
+	}
 	objects, _ := withEverything(t, fresh)
 	alone, _ := template(t, fresh, set("server.enabled=true", "server.persistence.storageClass=-", "manager.flags.metricsBindAddress=0",
 		"manager.flags.healthProbeBindAddress=0", "manager.networkPolicy.enabled=true")...)

@@ -1,14 +1,35 @@
 {{/* What the schema cannot say: each is refused in a sentence that says what to do. */}}
 {{- define "testrun.check" -}}
+{{- include "testrun.checkComplete" . }}
 {{- include "testrun.checkFlags" . }}
+{{- include "testrun.checkParts" . }}
 {{- include "testrun.checkReplicas" . }}
+{{- include "testrun.checkJobtable" . }}
 {{- include "testrun.checkApis" . }}
 {{- include "testrun.checkAlerts" . }}
-{{- if lookup "v1" "Namespace" "" "kube-system" }}
+{{- if include "testrun.isConnected" . }}
+{{- if .Values.manager.enabled }}
 {{- include "testrun.checkOwner" . }}
+{{- end }}
 {{- include "testrun.checkCrds" . }}
+{{- include "testrun.checkNamespaces" . }}
 {{- if and .Values.server.enabled .Values.server.persistence.enabled }}
 {{- include "testrun.checkStorage" . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* A value that is missing would read as false, and take away what it turns on. */}}
+{{- define "testrun.checkComplete" -}}
+{{- range .Files.Lines "files/values.txt" }}
+{{- if . }}
+{{- $value := $.Values }}
+{{- range splitList "." . }}
+{{- $value = index (default dict $value) . }}
+{{- end }}
+{{- if kindIs "invalid" $value }}
+{{- fail (printf "The value %s is missing. If you upgrade with --reuse-values, these are the values of the chart before, which had none: use --reset-then-reuse-values instead. If it is set to null, leave it out" .) }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -25,11 +46,42 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- range $program := list "manager" "server" "jobtable" }}
+{{- range $name, $given := (index $.Values $program).flags }}
+{{- $value := include "testrun.scalar" $given }}
+{{- if and (hasSuffix "BindAddress" $name) (ne $value "") (not (regexMatch "^(0|.*:[0-9]{1,5})$" $value)) }}
+{{- fail (printf "%s.flags.%s is %s: it is an address with a port, such as :8443" $program $name $value) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkParts" -}}
+{{- $values := .Values }}
+{{- if not (or $values.manager.enabled $values.server.enabled $values.crds.install $values.jobtable.namespaces) }}
+{{- fail "manager.enabled, server.enabled and crds.install are false, and jobtable.namespaces is empty: nothing is left to install. Name a namespace for the program jobtable, or leave manager.enabled true" }}
+{{- end }}
+{{- if not $values.manager.enabled }}
+{{- range $name, $set := dict "kueue.enabled" $values.kueue.enabled "policies.operator" $values.policies.operator }}
+{{- if $set }}
+{{- fail (printf "%s is true and manager.enabled is false: it is about the operator. Set it in the release that has the operator" $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range $program, $there := dict "manager" $values.manager.enabled "jobtable" (not (empty $values.jobtable.namespaces)) }}
+{{- if and $there (eq (include "testrun.scalar" (index $values $program).flags.metricsBindAddress) "0") }}
+{{- range $name := list "serviceMonitor" "prometheusRule" }}
+{{- if (index $values.monitoring $name).enabled }}
+{{- fail (printf "monitoring.%s.enabled is true, and %s.flags.metricsBindAddress=0 turns off what it needs: remove one of the two" $name $program) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "testrun.checkReplicas" -}}
 {{- $manager := .Values.manager }}
-{{- if and (gt (int $manager.replicas) 1) (not $manager.flags.leaderElect) }}
+{{- if and $manager.enabled (gt (int $manager.replicas) 1) (not $manager.flags.leaderElect) }}
 {{- fail (printf "manager.replicas is %d and manager.flags.leaderElect is not true: all of them would work at once, and start more runs than a queue allows. Set manager.flags.leaderElect=true, or manager.replicas=1" (int $manager.replicas)) }}
 {{- end }}
 {{- $server := .Values.server }}
@@ -55,6 +107,27 @@
 {{- if $needs }}
 {{- fail (printf "server.replicas is %d, and one replica would not find what another keeps. Several need: %s. Or set server.replicas=1" (int $server.replicas) (join "; " $needs)) }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "testrun.checkJobtable" -}}
+{{- $jobtable := .Values.jobtable }}
+{{- $names := list }}
+{{- range $number, $to := $jobtable.namespaces }}
+{{- $at := printf "jobtable.namespaces[%d]" $number }}
+{{- if not $to.name }}
+{{- fail (printf "%s has no name: say which namespace has the application, as in %s.name=shop" $at $at) }}
+{{- end }}
+{{- if not $to.existingSecret }}
+{{- fail (printf "%s is the namespace %s, and names no Secret: set %s.existingSecret to one of that namespace that has a key for each database, with its URL. This makes one: kubectl --namespace %s create secret generic testrun-jobtable --from-literal=shop='postgres://USER:PASSWORD@HOST/DATABASE'" $at $to.name $at $to.name) }}
+{{- end }}
+{{- if has $to.name $names }}
+{{- fail (printf "jobtable.namespaces has %s twice: one program follows all JobTables of a namespace. Put the URLs of all its databases into one Secret, with a key for each" $to.name) }}
+{{- end }}
+{{- $names = append $names $to.name }}
+{{- end }}
+{{- if and $names (gt (int $jobtable.replicas) 1) (not $jobtable.flags.leaderElect) }}
+{{- fail (printf "jobtable.replicas is %d and jobtable.flags.leaderElect is not true: all of them would ask the database at once. Set jobtable.flags.leaderElect=true, or jobtable.replicas=1" (int $jobtable.replicas)) }}
 {{- end }}
 {{- end -}}
 
@@ -124,19 +197,41 @@
 
 {{- define "testrun.checkCrds" -}}
 {{- range $file, $_ := .Files.Glob "files/crds/*.yaml" }}
-{{- with $file | base | trimPrefix "testrun.dev_" | trimSuffix ".yaml" | printf "%s.testrun.dev" }}
-{{- $crd := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . }}
+{{- $crd := $.Files.Get $file | fromYaml }}
+{{- $name := $crd.metadata.name }}
 {{- if not $.Values.crds.install }}
-{{- if not $crd }}
-{{- fail (printf "crds.install is false, and the cluster has no CRD %s: install the CRDs first, with kubectl apply -k config/crd, or set crds.install=true" .) }}
+{{- /* Who has rights in one namespace only may not look up a CRD, and still sees which kinds there are. */}}
+{{- if not ($.Capabilities.APIVersions.Has (printf "testrun.dev/v1alpha1/%s" $crd.spec.names.kind)) }}
+{{- fail (printf "crds.install is false, and the cluster has no CRD %s: have whoever administers the cluster install them first, with the operator or with kubectl apply -k config/crd, or set crds.install=true" $name) }}
 {{- end }}
-{{- else if and $crd (not $.Values.adopt) }}
-{{- $owner := include "testrun.owner" $crd }}
+{{- else if not $.Values.adopt }}
+{{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" $name }}
+{{- $owner := include "testrun.owner" . }}
 {{- if not $owner }}
-{{- fail (printf "The CRD %s is in this cluster already, and Helm did not make it (kubectl or kustomize did). To have this release take the CRDs over, with every Test and TestRun, add: --set adopt=true --take-ownership --force-conflicts. To leave them as they are, add: --set crds.install=false" .) }}
+{{- fail (printf "The CRD %s is in this cluster already, and Helm did not make it (kubectl or kustomize did). To have this release take the CRDs over, with every Test and TestRun, add: --set adopt=true --take-ownership --force-conflicts. To leave them as they are, add: --set crds.install=false" $name) }}
 {{- else if ne $owner (printf "%s in namespace %s" $.Release.Name $.Release.Namespace) }}
-{{- fail (printf "The CRD %s was kept by another release, %s. Install under that name and in that namespace again, or take the CRDs over: --set adopt=true --take-ownership --force-conflicts" . $owner) }}
+{{- fail (printf "The CRD %s was kept by another release, %s. Install under that name and in that namespace again, or take the CRDs over: --set adopt=true --take-ownership --force-conflicts" $name $owner) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The namespaces that get the program jobtable are there, and nobody else has put one into them. */}}
+{{- define "testrun.checkNamespaces" -}}
+{{- range .Values.jobtable.namespaces }}
+{{- if and (ne .name $.Release.Namespace) (not (lookup "v1" "Namespace" "" .name)) }}
+{{- fail (printf "jobtable.namespaces has %s, and the cluster has no such namespace: correct the name, or make it with kubectl create namespace %s" .name .name) }}
+{{- end }}
+{{- $name := .name }}
+{{- with lookup "apps/v1" "Deployment" .name "testrun-jobtable" }}
+{{- $owner := include "testrun.owner" . }}
+{{- if not $owner }}
+{{- if not $.Values.adopt }}
+{{- fail (printf "The program jobtable is in namespace %s already, and Helm did not install it (kubectl or kustomize did). To have this release take it over, add: --set adopt=true --take-ownership --force-conflicts" $name) }}
+{{- end }}
+{{- else if ne $owner (printf "%s in namespace %s" $.Release.Name $.Release.Namespace) }}
+{{- fail (printf "The program jobtable is in namespace %s already, as part of release %s. Leave %s out of jobtable.namespaces, or out of that release's" $name $owner $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -7,11 +7,12 @@
   "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") | toJson -}}
 {{- end -}}
 
-{{/* Metadata of an object in the release's namespace: (dict "root" $ "name" NAME), and "component", "labels" and "annotations" if it has them. */}}
+{{/* Metadata of an object: (dict "root" $ "name" NAME), and "component", "labels" and "annotations" if it has them. Without "namespace" it is in that
+of the release. */}}
 {{- define "testrun.metadata" -}}
 metadata:
   name: {{ .name }}
-  namespace: {{ .root.Release.Namespace }}
+  namespace: {{ .namespace | default .root.Release.Namespace | quote }}
   labels:
     {{- with .component }}
     app.kubernetes.io/component: {{ . }}
@@ -23,10 +24,12 @@ metadata:
   {{- end }}
 {{- end -}}
 
-{{/* The objects of a file of config/, with our labels, in the release's namespace: (dict "root" $ "file" PATH "annotations" DICT). */}}
+{{/* The objects of a file of config/, with our labels: (dict "root" $ "file" PATH), and "annotations" if it has them. What config/ has in
+testrun-system is in the release's namespace. With "namespace" all of it is in that one, as kustomize's field of that name has it. */}}
 {{- define "testrun.objects" -}}
 {{- $root := .root }}
 {{- $annotations := default dict .annotations }}
+{{- $namespace := .namespace }}
 {{- $text := $root.Files.Get .file | replace "testrun-system" $root.Release.Namespace }}
 {{- range splitList "\n---\n" $text }}
 {{- $object := fromYaml . }}
@@ -37,6 +40,12 @@ metadata:
 {{- $_ := set $object.metadata "labels" (merge (default dict $object.metadata.labels) $labels) }}
 {{- if $annotations }}
 {{- $_ := set $object.metadata "annotations" (merge (default dict $object.metadata.annotations) $annotations) }}
+{{- end }}
+{{- with $namespace }}
+{{- $_ := set $object.metadata "namespace" . }}
+{{- range $object.subjects }}
+{{- $_ := set . "namespace" $namespace }}
+{{- end }}
 {{- end }}
 ---
 {{ toYaml $object }}
@@ -80,85 +89,14 @@ metadata:
 {{- end }}
 {{- end -}}
 
-{{/* The port of an address such as :8443, or 0 if it is turned off. (list ADDRESS DEFAULT) */}}
-{{- define "testrun.port" -}}
-{{- regexFind "[0-9]+$" (include "testrun.scalar" (index . 0) | default (index . 1)) -}}
+{{/* Whether this release makes anything that belongs to no namespace. "true", or empty. */}}
+{{- define "testrun.isClusterWide" -}}
+{{- if or .Values.manager.enabled .Values.server.enabled .Values.crds.install .Values.namespace.create }}true{{ end }}
 {{- end -}}
 
-{{/* GOMEMLIMIT for a limit of memory: 900 of 1024 parts of it. Empty without a limit. */}}
-{{- define "testrun.gomemlimit" -}}
-{{- with dig "limits" "memory" "" (default dict .) }}
-{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 }}
-{{- $text := include "testrun.scalar" . }}
-{{- $unit := regexFind "[A-Za-z]*$" $text }}
-{{- if and (hasKey $units $unit) (regexMatch "^[0-9.]+[A-Za-z]*$" $text) -}}
-{{ divf (mulf (trimSuffix $unit $text | float64) (index $units $unit) 900) 1024 1048576 | floor | int64 }}MiB
-{{- end }}
-{{- end }}
-{{- end -}}
-
-{{/* Constraints that spread a component's pods: (dict "values" VALUES "component" NAME). */}}
-{{- define "testrun.spread" -}}
-{{- if .values.topologySpreadConstraints }}
-topologySpreadConstraints:
-  {{- toYaml .values.topologySpreadConstraints | nindent 2 }}
-{{- else if gt (int .values.replicas) 1 }}
-topologySpreadConstraints:
-- maxSkew: 1
-  topologyKey: kubernetes.io/hostname
-  whenUnsatisfiable: ScheduleAnyway
-  labelSelector:
-    matchLabels:
-      app.kubernetes.io/name: testrun
-      app.kubernetes.io/component: {{ .component }}
-- maxSkew: 1
-  topologyKey: topology.kubernetes.io/zone
-  whenUnsatisfiable: ScheduleAnyway
-  labelSelector:
-    matchLabels:
-      app.kubernetes.io/name: testrun
-      app.kubernetes.io/component: {{ .component }}
-{{- end }}
-{{- end -}}
-
-{{/* What the pods of both programs have in common: (dict "root" $ "values" VALUES "component" NAME). */}}
-{{- define "testrun.pod" -}}
-{{- with .root.Values.imagePullSecrets }}
-imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-{{- with .values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.affinity }}
-affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- include "testrun.spread" . }}
-{{- end -}}
-
-{{/* The PodDisruptionBudget of a component: (dict "root" $ "values" VALUES "component" NAME "name" NAME). */}}
-{{- define "testrun.pdb" -}}
-{{- if and .values.podDisruptionBudget.enabled (gt (int .values.replicas) 1) }}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-{{ include "testrun.metadata" . }}
-spec:
-  maxUnavailable: {{ .values.podDisruptionBudget.maxUnavailable }}
-  selector:
-    matchLabels:
-      app.kubernetes.io/name: testrun
-      app.kubernetes.io/component: {{ .component }}
-{{- end }}
+{{/* Whether there is a cluster to look into. "true", or empty. Who has rights in one namespace only may see that one. */}}
+{{- define "testrun.isConnected" -}}
+{{- if lookup "v1" "Namespace" "" (ternary "kube-system" .Release.Namespace (eq (include "testrun.isClusterWide" .) "true")) }}true{{ end }}
 {{- end -}}
 
 {{/* Whether the server keeps anything that only one process may use. */}}
