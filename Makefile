@@ -95,7 +95,7 @@ test-chart: bin/tools/gotestsum bin/tools/helm cluster-deploy ## Take a release 
 .PHONY: test-kueue
 test-kueue: bin/tools/gotestsum cluster-deploy cluster-kueue ## Run the end-to-end tests that are about Kueue, with Kueue itself in the local cluster
 	$(IN_LOCAL_CLUSTER) $(CURDIR)/bin/k8s/kubectl apply -k config/kueue
-	status=0; $(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=30m -run=Kueue ./test/e2e/... || status=$$?; \
+	status=0; $(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=30m -run=Kueue ./test/e2e/... $(RECORD) || status=$$?; \
 		$(MAKE) cluster-kueue-down; exit $$status
 
 .PHONY: test-flux
@@ -104,10 +104,12 @@ test-flux: bin/tools/gotestsum cluster-deploy cluster-flux ## Run the end-to-end
 		$(MAKE) cluster-flux-down; exit $$status
 
 .PHONY: record-runs
+record-runs: RECORD := -args -record=../recorded/runs
 record-runs: envtest-binaries cluster-deploy bin/images/test-tools.tar ## Record a run of each state that test/recorded/runs lacks, from the tests of the controller and those end to end
-	KUBEBUILDER_ASSETS=$(ASSETS) go test ./test/controller -count=1 -timeout=30m -args -record=../recorded/runs
+	KUBEBUILDER_ASSETS=$(ASSETS) go test ./test/controller ./test/security -count=1 -timeout=30m $(RECORD)
 	$(LOCAL_CLUSTER) load-image $(CURDIR)/bin/images/test-tools.tar
-	$(IN_LOCAL_CLUSTER) go test ./test/e2e -count=1 -timeout=60m $(if $(RUN),-run='$(RUN)') -args -record=../recorded/runs
+	$(IN_LOCAL_CLUSTER) go test ./test/e2e -count=1 -timeout=60m $(RECORD)
+	$(MAKE) test-kueue RECORD='$(RECORD)'
 
 # These run in the folder of their package, so that go test shows what they print.
 FAULTS := KUBEBUILDER_ASSETS=$(ASSETS) go test -C test/faults -count=1 -timeout=60m

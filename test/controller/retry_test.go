@@ -1,6 +1,8 @@
 package controller
 
 import (
+	"crypto/rand"
+	"encoding/base64"
 	"slices"
 	"testing"
 
@@ -43,6 +45,29 @@ func TestARunThatFailsAndThenPassesIsFlaky(t *testing.T) {
 	toObjects, _ := w.requests.split()
 	if jobs := slices.DeleteFunc(toObjects, func(write string) bool { return write != "POST jobs" }); len(jobs) != 2 {
 		t.Errorf("%d Jobs were asked for, want 2", len(jobs))
+	}
+}
+
+// A definition that is too large for its Job's annotation is read again from the Test. What cannot be squeezed is too large.
+func TestARunWhoseLargeTestHasChangedHasNoFurtherAttempt(t *testing.T) {
+	w := withController(t)
+	spec := builders.TestSpec("true")
+	for _, name := range []string{"NOISE", "MORE_NOISE"} {
+		noise := make([]byte, 48<<10)
+		_, _ = rand.Read(noise) // it never fails
+		spec.Template.Spec.Containers[0].Env = append(spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: name, Value: base64.StdEncoding.EncodeToString(noise)})
+	}
+	test := builders.Test("large", spec)
+	test.Namespace = w.Namespace
+	w.Create(test)
+	w.Create(builders.TestRun("run").Of("large").Retry(1, 0).Build())
+	pod := w.Execute("run")
+	test.Spec.Template.Spec.Containers[0].Command[2] = "false"
+	w.Must(w.Client.Update(w.Ctx, test))
+	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 1})
+	run := w.WaitForFinished("run", v1alpha1.VerdictError, v1alpha1.ReasonDefinitionLost, "has changed or was deleted since")
+	if len(run.Status.Attempts) != 1 || len(w.Jobs()) != 1 {
+		t.Errorf("the run has %d Jobs and the attempts %+v, want one of each", len(w.Jobs()), run.Status.Attempts)
 	}
 }
 

@@ -109,6 +109,13 @@ func obstacles() map[string]obstacle {
 			spec:   byExitCode(executing("no-such-program")), // the runner would have run, and said the same
 			reason: v1alpha1.ReasonStartFailed, quotes: []string{`exec: "no-such-program": executable file not found`}, atOnce: true,
 		},
+		"the container cannot be created": {
+			spec: specWith(func(pod *corev1.PodSpec) {
+				profile := &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeLocalhost, LocalhostProfile: ptr.To("no-such.json")}
+				pod.Containers[0].SecurityContext = &corev1.SecurityContext{SeccompProfile: profile}
+			}),
+			reason: v1alpha1.ReasonContainerNotCreated, quotes: []string{"no-such.json"},
+		},
 		"an init container fails": {
 			spec:   prepared("exit 4"),
 			reason: v1alpha1.ReasonInitFailed, quotes: []string{"prepare", "exit code 4"}, atOnce: true,

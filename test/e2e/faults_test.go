@@ -72,6 +72,15 @@ func TestRunsDoNotNoticeThatAPartOfTheClusterIsRestarted(t *testing.T) {
 	}
 }
 
+func TestARunSaysThatNobodyMakesThePodOfItsJob(t *testing.T) {
+	w := newSerialWorld(t)
+	w.component("stop", "kube-controller-manager")
+	w.Create(builders.TestRun("run").Build())
+	w.WaitForPending("run", v1alpha1.ReasonCreatingPod)
+	w.component("start", "kube-controller-manager")
+	w.WaitForPassed("run")
+}
+
 // A node that says nothing for some 40 seconds is called silent by Kubernetes.
 func TestANodeThatGoesSilent(t *testing.T) {
 	w := newSerialWorld(t)

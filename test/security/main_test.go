@@ -6,7 +6,12 @@ import (
 	"os"
 	"testing"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/recorded"
 )
 
-func TestMain(m *testing.M) { os.Exit(apiserver.Run(m)) }
+func TestMain(m *testing.M) {
+	os.Exit(apiserver.Run(recorded.While(m, func() client.WithWatch { return apiserver.Client })))
+}
