@@ -1,17 +1,11 @@
 package api
 
 import (
-	"cmp"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -24,7 +18,7 @@ func TestPlainKubectlApplyCanHoldTheCRDs(t *testing.T) {
 		{"apply", "--kustomize", "../../config/crd"},
 		append([]string{"apply"}, filenames(crdFiles(t))...),
 	} {
-		if out, err := kubectl(t, args...); err != nil {
+		if out, err := apiserver.Kubectl(t, "", args...); err != nil {
 			t.Fatalf("kubectl %v: %v\n%s", args, err, out)
 		}
 	}
@@ -94,7 +88,7 @@ func TestKubectlExplainReadsWell(t *testing.T) {
 	} {
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()
-			out, err := kubectl(t, "explain", field)
+			out, err := apiserver.Kubectl(t, "", "explain", field)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -115,29 +109,4 @@ func filenames(paths []string) []string {
 		args = append(args, "--filename", path)
 	}
 	return args
-}
-
-// kubectl runs the real one against the test's API server.
-func kubectl(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	binaries := cmp.Or(os.Getenv("KUBEBUILDER_ASSETS"), "../../bin/k8s")
-	command := exec.CommandContext(t.Context(), filepath.Join(binaries, "kubectl"), args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig(t), "HOME="+t.TempDir())
-	out, err := command.CombinedOutput()
-	return string(out), err
-}
-
-func kubeconfig(t *testing.T) string {
-	t.Helper()
-	const name = "test"
-	config := clientcmdapi.NewConfig()
-	config.Clusters[name] = &clientcmdapi.Cluster{Server: apiserver.Config.Host, CertificateAuthorityData: apiserver.Config.CAData}
-	config.AuthInfos[name] = &clientcmdapi.AuthInfo{ClientCertificateData: apiserver.Config.CertData, ClientKeyData: apiserver.Config.KeyData}
-	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
-	config.CurrentContext = name
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

@@ -98,7 +98,7 @@ func TestTheCommandsOfTroubleshootingWork(t *testing.T) {
 		for _, arg := range regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.ReplaceAll(line[1], "NAME", run.GetName()), -1) {
 			args = append(args, strings.ReplaceAll(arg, "'", ""))
 		}
-		if out, err := kubectl(t, args...); err != nil {
+		if out, err := apiserver.Kubectl(t, "", args...); err != nil {
 			t.Errorf("kubectl %s: %v\n%s", line[1], err, out)
 		}
 	}
