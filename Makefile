@@ -78,7 +78,7 @@ run: ## Run the operator here, from source, against the current context's cluste
 	@RUNNER_IMG=$(RUNNER_IMG) hack/run.sh
 
 .PHONY: test
-test: bin/tools/gotestsum bin/tools/helm bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-binaries postgres mariadb chromium axe ## Run the unit tests, and those against a real API server, real databases and a real browser (RACE=1: with the race detector)
+test: bin/tools/gotestsum bin/tools/helm bin/tools/kustomize bin/tools/cyclonedx-gomod envtest-binaries postgres mariadb pgbouncer chromium axe ## Run the unit tests, and those against a real API server, real databases and a real browser (RACE=1: with the race detector)
 	KUBEBUILDER_ASSETS=$(ASSETS) $(GO_TEST) $(if $(RACE),-race) $$(go list ./... | grep -v /test/e2e)
 	for module in $(HACK_MODULES); do (cd $$module && $(GO_TEST) $$(go list ./... | grep -v /e2e)); done
 
@@ -199,13 +199,9 @@ corpora: build bin/tools/gotestsum ## Install real test tools, and compare what 
 envtest-binaries:
 	$(if $(ENVTEST_BUILDS),$(LOCAL_CLUSTER) build $(ENVTEST_BUILDS))
 
-.PHONY: postgres
-postgres:
-	hack/postgres.sh
-
-.PHONY: mariadb
-mariadb:
-	hack/mariadb.sh
+.PHONY: postgres mariadb pgbouncer
+postgres mariadb pgbouncer:
+	hack/servers.sh $@
 
 .PHONY: chromium
 chromium:

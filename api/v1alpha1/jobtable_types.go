@@ -58,8 +58,8 @@ type JobTableSpec struct {
 	// +kubebuilder:default={format: "Steps", maxBytes: 65536}
 	Data JobTableData `json:"data,omitzero"` //nolint:kubeapilinter // the schema fills it in
 
-	// listen has PostgreSQL say at once that there is a new row, if the table has the trigger for it (jobtable trigger). false is
-	// for a pooler such as PgBouncer, and for a database that is not to be listened to. Unset means true.
+	// listen has PostgreSQL say at once that there is a new row, if the table has the trigger for it (jobtable trigger). Unset
+	// means true. Through a pooler such as PgBouncer nothing can be heard: the program notices, and polls.
 	//
 	// +optional
 	Listen *bool `json:"listen,omitempty"`

@@ -2,6 +2,7 @@ package jobtable
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/jobtable/rows"
 )
 
 // listen has PostgreSQL wake the program when there is news, unless it does so already. All of it may fail, or be silent: the table is looked
@@ -35,6 +37,11 @@ func (r *Reconciler) listen(ctx context.Context, table *v1alpha1.JobTable, memor
 			began := time.Now()
 			err := found.Listen(ctx, wake)
 			if ctx.Err() != nil {
+				return
+			}
+			if errors.Is(err, rows.ErrPooled) {
+				memory.isPooled.Store(true)
+				wake() // to say so
 				return
 			}
 			logger.Info("PostgreSQL is not listened to any more; the table is polled", "cause", err)

@@ -2,6 +2,7 @@ package jobtable
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +29,8 @@ type memory struct {
 	lookedAt, passedAt time.Time
 	// stopListening ends the connection that listens; nil if there is none.
 	stopListening context.CancelFunc
+	// isPooled means that a pooler lets no connection listen.
+	isPooled atomic.Bool
 	// rows and runs are those that were refused, by the names of the runs.
 	rows, runs refusals
 	// deleted are the names of runs that were seen to go while their rows had not finished.
@@ -49,6 +52,7 @@ func (m *memory) close() {
 		m.stopListening()
 		m.stopListening = nil
 	}
+	m.isPooled.Store(false)
 	if m.database != nil {
 		_ = m.database.Close()
 	}

@@ -19,6 +19,9 @@ func channel(table string) string {
 	return fmt.Sprintf("testrun_%x", md5.Sum([]byte(table))) //nolint:gosec // a name, not a secret: PostgreSQL has no other hash in each version
 }
 
+// ErrPooled means that a pooler gives each transaction another connection, so that none of them can listen.
+var ErrPooled = errors.New("a pooler such as PgBouncer is between the program and PostgreSQL")
+
 // Listens says whether the database can say by itself that there is a new row.
 func (t *Table) Listens() bool { return t.database.listen != nil }
 
@@ -29,6 +32,13 @@ func (t *Table) Listen(ctx context.Context, wake func()) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	var pid uint32
+	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+		return err
+	}
+	if pid != conn.PgConn().PID() { // PgBouncer makes up the number that it says at the beginning
+		return ErrPooled
+	}
 	if _, err := conn.Exec(ctx, "LISTEN "+t.dialect.quote(channel(t.Name))); err != nil {
 		return err
 	}

@@ -64,14 +64,20 @@ func IsOfOneRow(err error) bool {
 
 const (
 	loginAdvice = ": correct the URL in the Secret, or make the user in the database"
-	lockAdvice  = ": end the transaction that holds the lock; the next look at the table tries again"
+	// ofPooler is PgBouncer's code for whatever is wrong: a login, an option of the URL, or a database that it does not reach.
+	ofPooler     = "08P01"
+	poolerAdvice = ": that is the answer of a pooler such as PgBouncer. Correct the URL in the Secret; the pooler's log says more"
+	lockAdvice   = ": end the transaction that holds the lock; the next look at the table tries again"
 )
 
 // meaning is the reason of an error, and what to do about it.
 func meaning(err error) (reason, advice string) {
 	var postgres *pgconn.PgError
 	var other *mysql.MySQLError
+	var connect *pgconn.ConnectError
 	switch {
+	case errors.As(err, &postgres) && postgres.Code == ofPooler && errors.As(err, &connect):
+		return v1alpha1.ReasonLoginRefused, poolerAdvice
 	case errors.As(err, &postgres):
 		return meaningPostgres(postgres.Code)
 	case errors.As(err, &other):
@@ -99,7 +105,7 @@ func meaningPostgres(code string) (reason, advice string) {
 		return v1alpha1.ReasonTableLocked, lockAdvice
 	case "22001":
 		return v1alpha1.ReasonValueTooLong, ": make the column longer"
-	case "53300", "57P01", "57P02", "57P03":
+	case "53300", "57P01", "57P02", "57P03", ofPooler:
 		return v1alpha1.ReasonDatabaseUnreachable, ": it is tried again"
 	default:
 		return v1alpha1.ReasonDatabaseFailed, ""
