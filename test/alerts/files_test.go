@@ -1,5 +1,5 @@
 // Package alerts evaluates the alerts of the chart with Prometheus' own engine, and reads its dashboard and its objects with the types of those who
-// read them. It is a module of its own: nothing else here needs Prometheus.
+// read them. It is a module of its own: nothing else here needs Prometheus or cert-manager.
 package alerts
 
 import (
@@ -78,6 +78,8 @@ func decode(t *testing.T, kind, name string, into any) {
 		"template", "testrun", "../../charts/testrun", "--namespace=testrun-system", "--set=server.enabled=true",
 		"--set=jobtable.namespaces[0].name=shop,jobtable.namespaces[0].existingSecret=databases",
 		"--set=monitoring.serviceMonitor.enabled=true,monitoring.prometheusRule.enabled=true,monitoring.serviceMonitor.interval=15s",
+		"--set=server.tls.certManager.enabled=true,server.tls.certManager.issuerRef.name=ours,server.tls.certManager.issuerRef.kind=ClusterIssuer",
+		"--set=server.tls.certManager.dnsNames={tests.example.com}", "--api-versions=cert-manager.io/v1/Certificate",
 		"--api-versions=monitoring.coreos.com/v1/ServiceMonitor", "--api-versions=monitoring.coreos.com/v1/PrometheusRule",
 	}
 	command := exec.CommandContext(t.Context(), filepath.FromSlash("../../bin/tools/helm"), args...)

@@ -1,7 +1,9 @@
 package chart
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,14 +12,15 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
 )
 
-// A team has the rights of "admin" in its namespace, and none in the cluster. Somebody else installs the operator.
-func TestATeamInstallsTheProgramForJobTablesIntoItsOwnNamespace(t *testing.T) {
+// This is an API server that never had anything of TestRun. What is tried goes from one to the next.
+func TestInAClusterWithoutAnything(t *testing.T) {
 	environment := apiserver.Bare(t)
 	administrator, err := client.New(environment.Config, client.Options{Scheme: apiserver.Scheme})
 	if err != nil {
@@ -31,6 +34,13 @@ func TestATeamInstallsTheProgramForJobTablesIntoItsOwnNamespace(t *testing.T) {
 	expectRefusedAs(t, environment.KubeConfig, home, map[string]mistake{
 		"no CRDs at all": {"install --set crds.install=false", "crds.install is false, and the cluster has no CRD jobtables.testrun.dev: have whoever administers the cluster install them first", false},
 	})
+	t.Run("a team installs the program for job tables into its own namespace", func(t *testing.T) { installAsATeam(t, environment, administrator) })
+	t.Run("a certificate of cert-manager", func(t *testing.T) { expectCertificate(t, environment, administrator) })
+}
+
+// installAsATeam has somebody install who has the rights of "admin" in a namespace, and none in the cluster. Somebody else installs the operator.
+func installAsATeam(t *testing.T, environment *envtest.Environment, administrator client.Client) {
+	t.Helper()
 	team := memberOf(t, environment, administrator, "shop")
 	alone := " --set manager.enabled=false --set crds.install=false "
 	shop := alone + strings.Join(jobtables("shop"), " ")
@@ -79,6 +89,58 @@ func TestATeamInstallsTheProgramForJobTablesIntoItsOwnNamespace(t *testing.T) {
 	if output, err := helmAs(t, environment.KubeConfig, command(home, "upgrade "+strings.Join(jobtables("shop"), " "))...); err != nil {
 		t.Errorf("the release of the operator cannot have the program too: %v: %s", err, output)
 	}
+}
+
+// expectCertificate installs a server whose certificate comes from cert-manager, with cert-manager's own CRD in the cluster.
+func expectCertificate(t *testing.T, environment *envtest.Environment, administrator client.Client) {
+	t.Helper()
+	const values = "upgrade --set server.enabled=true --set server.persistence.enabled=false --set server.tls.certManager.enabled=true" +
+		" --set server.tls.certManager.issuerRef.name=ours --set server.tls.certManager.dnsNames={tests.example.com}"
+	expectRefusedAs(t, environment.KubeConfig, home, map[string]mistake{
+		"before cert-manager": {values, "the cluster does not know the kind Certificate: install cert-manager first", false},
+	})
+	path := filepath.Join(moduleDir(t, "github.com/cert-manager/cert-manager"), "deploy", "crds", "cert-manager.io_certificates.yaml")
+	if _, err := envtest.InstallCRDs(environment.Config, envtest.CRDInstallOptions{Paths: []string{path}, ErrorIfPathMissing: true}); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := helmAs(t, environment.KubeConfig, command(home, values)...); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	certificate := &unstructured.Unstructured{}
+	certificate.SetAPIVersion("cert-manager.io/v1")
+	certificate.SetKind("Certificate")
+	if err := administrator.Get(t.Context(), client.ObjectKey{Namespace: home, Name: "testrun-server"}, certificate); err != nil {
+		t.Fatal(err)
+	}
+	for field, value := range map[string]any{"rotationPolicy": "Sometimes", "algorithm": "XOR", "rotates": "Never"} {
+		wrong := certificate.DeepCopy()
+		wrong.Object["spec"].(object)["privateKey"].(object)[field] = value
+		if err := administrator.Update(t.Context(), wrong, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict)); err == nil {
+			t.Errorf("a Certificate whose privateKey has %s=%v is taken: cert-manager's types refuse nothing here", field, value)
+		}
+	}
+	certificate.SetManagedFields(nil)
+	certificate.SetResourceVersion("")
+	if err := administrator.Patch(t.Context(), certificate, client.Apply, client.DryRunAll, client.ForceOwnership, client.FieldOwner("chart"), //nolint:staticcheck // it has no type
+		client.FieldValidation(metav1.FieldValidationStrict)); err != nil {
+		t.Errorf("cert-manager's types refuse the Certificate: %v", err)
+	}
+}
+
+// moduleDir is where the files of a module are that test/alerts requires.
+func moduleDir(t *testing.T, module string) string {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", module)
+	command.Dir = filepath.Join(root, "test", "alerts")
+	output, err := command.Output()
+	if err != nil {
+		t.Fatalf("go mod download %s: %v: %s", module, err, output)
+	}
+	found := struct{ Dir string }{}
+	if err := json.Unmarshal(output, &found); err != nil {
+		t.Fatal(err)
+	}
+	return found.Dir
 }
 
 // memberOf is the kubeconfig of somebody who has the rights of the ClusterRole "admin" in a namespace. It is an aggregate, and what it would be made
