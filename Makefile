@@ -96,7 +96,7 @@ test-chart: bin/tools/gotestsum bin/tools/helm cluster-deploy ## Take a release 
 test-kueue: bin/tools/gotestsum cluster-deploy cluster-kueue ## Run the end-to-end tests that are about Kueue, with Kueue itself in the local cluster
 	$(IN_LOCAL_CLUSTER) $(CURDIR)/bin/k8s/kubectl apply -k config/kueue
 	status=0; $(IN_LOCAL_CLUSTER) $(GO_TEST) -count=1 -timeout=30m -run=Kueue ./test/e2e/... $(RECORD) || status=$$?; \
-		$(MAKE) cluster-kueue-down; exit $$status
+		$(IN_LOCAL_CLUSTER) $(CURDIR)/bin/k8s/kubectl delete -k config/kueue; $(MAKE) cluster-kueue-down; exit $$status
 
 .PHONY: test-flux
 test-flux: bin/tools/gotestsum cluster-deploy cluster-flux ## Run the end-to-end tests that are about Flux, with Flux itself in the local cluster
