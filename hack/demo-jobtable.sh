@@ -40,7 +40,7 @@ until [[ -n $run ]]; do
 done
 k wait "$run" --for=condition=Finished --timeout=3m
 until [[ $(k exec deployment/db -- psql -At -h /tmp -U shop -d shop -c "SELECT count(*) FROM job WHERE status <> 'finished'") == 0 ]]; do sleep 0.5; done
-sql 'SELECT id, status, data FROM job ORDER BY id DESC LIMIT 1'
+sql 'SELECT id, status, jsonb_pretty(data::jsonb) AS data FROM job ORDER BY id DESC LIMIT 1'
 k get testruns
 k get jobtables
 
