@@ -114,6 +114,10 @@ func TestWhatCannotBeReleasedIsSaidBeforeAnythingIsBuilt(t *testing.T) {
 	}{
 		"a version without v":    {func(_ string, o *Options) { o.Version = "1.2.3" }, "VERSION=1.2.3 is no version"},
 		"a version with +":       {func(_ string, o *Options) { o.Version = "v1.2.3+x" }, "is no version"},
+		"half a version":         {func(_ string, o *Options) { o.Version = "v1.2" }, "is no version"},
+		"a number with a zero":   {func(_ string, o *Options) { o.Version = "v1.2.3-rc.01" }, "is no version"},
+		"no version":             {func(_ string, o *Options) { o.Version = "vanilla" }, "is no version"},
+		"a version like a novel": {func(_ string, o *Options) { o.Version = "v1.2.3-" + strings.Repeat("a", 128) }, "is no version"},
 		"a registry with spaces": {func(_ string, o *Options) { o.Registry = "no registry" }, "REGISTRY=no registry is no registry"},
 		"a URL as registry":      {func(_ string, o *Options) { o.Registry = "https://registry.example.com/x" }, "is no registry"},
 		"no programs":            {func(_ string, o *Options) { o.Programs = nil }, "no programs are named"},

@@ -6,16 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	"golang.org/x/mod/semver"
 )
 
-// versions are semantic versions without build metadata, which the tag of an image cannot have.
-var versions = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+// isVersion says whether it is a semantic version without build metadata, which the tag of an image cannot have.
+func isVersion(version string) bool {
+	_, err := name.NewTag(unpublished + "/manager:" + version)
+	return err == nil && semver.Canonical(version) == version
+}
 
 // dirty ends the version of a release that is not made of a commit alone.
 const dirty = "-dirty"
@@ -48,7 +51,7 @@ func describe(ctx context.Context, options Options) (*Release, error) {
 			return nil, err
 		}
 	}
-	if !versions.MatchString(release.Version) {
+	if !isVersion(release.Version) {
 		return nil, fmt.Errorf("VERSION=%s is no version of a release, as v1.2.3 and v1.2.3-rc.1 are", release.Version)
 	}
 	if changed != "" && !strings.HasSuffix(release.Version, dirty) {
@@ -71,7 +74,7 @@ func versionOf(ctx context.Context, root string, release *Release, changed bool)
 	}
 	version := "v0.0.0-" + release.Time.Format("20060102150405") + "-" + release.Commit[:12]
 	for tag := range strings.Lines(tags) {
-		if tag = strings.TrimSpace(tag); versions.MatchString(tag) {
+		if tag = strings.TrimSpace(tag); isVersion(tag) {
 			version = tag
 			break
 		}
