@@ -23,9 +23,9 @@ rm -rf "$out"
 mkdir -p "$out"
 cp -R "$source/charts/testrun" "$out/testrun"
 
-CGO_ENABLED=0 go build -C "$source" -trimpath -ldflags '-s -w -X main.version=before' -o "$source/bin/" ./cmd/manager ./cmd/runner ./cmd/server
+CGO_ENABLED=0 go build -C "$source" -trimpath -ldflags '-s -w -X main.version=before' -o "$source/bin/" ./cmd/manager ./cmd/runner ./cmd/server ./cmd/jobtable
 images=()
-for image in manager:testrun runner:runner server:server; do
+for image in manager:testrun runner:runner server:server jobtable:jobtable; do
 	file=$source/bin/${image#*:}.tar
 	go run -C hack/cluster . image program --name "testrun.invalid/${image#*:}:before" --output "$file" "$source/bin/${image%:*}"
 	images+=("$file")

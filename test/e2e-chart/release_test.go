@@ -39,8 +39,10 @@ const (
 var (
 	// usual are values that suit the local cluster, which has no storage.
 	usual       = []string{"--set=server.enabled=true", "--set=server.persistence.enabled=false"}
-	beforesTags = []string{"--set=manager.image.tag=before", "--set=runner.image.tag=before", "--set=server.image.tag=before"}
-	takeOver    = []string{"--set=adopt=true", "--take-ownership", "--force-conflicts"}
+	beforesTags = []string{
+		"--set=manager.image.tag=before", "--set=runner.image.tag=before", "--set=server.image.tag=before", "--set=jobtable.image.tag=before",
+	}
+	takeOver = []string{"--set=adopt=true", "--take-ownership", "--force-conflicts"}
 )
 
 // A release is installed over what kustomize has deployed, upgraded, rolled back, uninstalled and installed again. At each step a test runs,
@@ -49,6 +51,7 @@ func TestRunsDoNotNoticeWhatHappensToTheRelease(t *testing.T) {
 	w := newWorld(t)
 
 	bystanders := w.someRuns("adopted")
+	usual := w.withAnApplication(usual)
 	if output, err := w.helm(slices.Concat([]string{"install", "testrun", before}, usual, beforesTags)...); err == nil || !strings.Contains(output, "--set adopt=true") {
 		t.Fatalf("helm install over the deployment of kustomize says %s (%v), want it refused with what to do", output, err)
 	}
@@ -77,6 +80,19 @@ func TestRunsDoNotNoticeWhatHappensToTheRelease(t *testing.T) {
 }
 
 type world struct{ *kit.World }
+
+// withAnApplication makes the namespace of an application with a job table, and adds to the values that it gets a program.
+func (w *world) withAnApplication(values []string) []string {
+	w.T.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace + "-shop"}}
+	w.Must(cluster.Create(w.Ctx, namespace))
+	w.T.Cleanup(func() { _ = cluster.Delete(context.Background(), namespace) })
+	w.Must(cluster.Create(w.Ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "databases", Namespace: namespace.Name}, StringData: map[string]string{"shop": "postgres://shop@db/shop"},
+	}))
+	const program = "jobtable.namespaces[0]."
+	return append(slices.Clone(values), "--set="+program+"name="+namespace.Name, "--set="+program+"existingSecret=databases")
+}
 
 // newWorld makes a namespace, and removes it and the release when the test has ended.
 func newWorld(t *testing.T) *world {
