@@ -2,7 +2,6 @@ package kubectl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -29,15 +28,20 @@ func (a *app) actionCommand(do action) *cobra.Command {
 		Use: do.use + " RUN...", Short: do.short, Long: do.long, Example: do.example,
 		Args: atLeast(1, "the names of runs"), ValidArgsFunction: a.completeRuns(do.suits),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testRuns, args)
 			if err != nil {
 				return err
 			}
-			var errs []error
-			for _, name := range args {
-				errs = append(errs, c.act(cmd.Context(), do, name, output))
+			var errs several
+			for _, name := range names {
+				if err := c.act(cmd.Context(), do, name, output); err != nil {
+					errs = append(errs, err)
+				}
 			}
-			return errors.Join(errs...)
+			if len(errs) > 0 {
+				return errs
+			}
+			return nil
 		},
 	}
 	addOutput(command, &output, objectFormats...)
@@ -69,11 +73,14 @@ func (c *cluster) act(ctx context.Context, do action, name, output string) error
 			patch[key] = value
 		}
 		err = c.patch(ctx, run, testRuns, run.Namespace, run.Name, patch)
-		if apierrors.IsConflict(err) {
+		switch {
+		case apierrors.IsConflict(err):
 			return fmt.Errorf("run %s was deleted meanwhile, and another one has its name: look at it, and try again", name)
+		case apierrors.IsNotFound(err):
+			return fmt.Errorf("run %s was deleted meanwhile: nothing was done", name)
 		}
 		if err != nil {
-			return c.explain(err, asked{"patch", testRuns, name, run.Namespace})
+			return c.explain(ctx, err, asked{"patch", testRuns, name, run.Namespace})
 		}
 		setKind(run)
 	}

@@ -3,18 +3,23 @@
 package kubectl
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/klog/v2"
 
 	"github.com/testrun-dev/testrun/internal/kubectl/show"
 )
@@ -43,6 +48,8 @@ type app struct {
 	archive, archiveCA string
 	archiveInsecure    bool
 	now                func() time.Time
+	// printer prints objects; nil before the first one.
+	printer printers.ResourcePrinter
 }
 
 // exit ends the plugin with a code. It says nothing more if there is no error.
@@ -61,6 +68,15 @@ func (e *exit) Error() string {
 
 // Unwrap is what happened.
 func (e *exit) Unwrap() error { return e.err }
+
+// several is what went wrong with several runs.
+type several []error
+
+// Error is a line for each.
+func (s several) Error() string { return errors.Join(s...).Error() }
+
+// Unwrap are the errors.
+func (s several) Unwrap() []error { return s }
 
 // usage is a mistake on the command line.
 func usage(format string, values ...any) error {
@@ -88,7 +104,13 @@ func Main(ctx context.Context, args []string, streams genericiooptions.IOStreams
 	case ctx.Err() != nil:
 		return ExitInterrupted
 	}
-	fmt.Fprintln(streams.ErrOut, "error: "+show.Clean(strings.TrimSpace(err.Error())))
+	var all several
+	if !errors.As(err, &all) {
+		all = several{err}
+	}
+	for _, one := range all {
+		fmt.Fprintln(streams.ErrOut, "error: "+show.Clean(strings.TrimSpace(one.Error())))
+	}
 	if errors.As(err, &ending) {
 		return ending.code
 	}
@@ -130,6 +152,7 @@ Other exit codes, of every command:
 		return usage("%w. %s --help shows the flags", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.SetDefaultShellCompDirective(noFiles)
 	return root
 }
 
@@ -137,18 +160,25 @@ func (a *app) addFlags(root *cobra.Command) {
 	a.config = genericclioptions.NewConfigFlags(true)
 	a.config.AddFlags(root.PersistentFlags())
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.system, "testrun-namespace", environment("TESTRUN_SYSTEM_NAMESPACE", "testrun-system"), "Namespace of TestRun's operator and server")
-	flags.StringVar(&a.archive, "archive", environment("TESTRUN_ARCHIVE", ""), "Address of the server of the archive; none to use the objects alone. Found in the cluster if left out")
-	flags.StringVar(&a.archiveCA, "archive-ca", environment("TESTRUN_ARCHIVE_CA", ""), "File with the CA of the certificate of --archive")
+	flags.StringVar(&a.system, "testrun-namespace", cmp.Or(os.Getenv("TESTRUN_SYSTEM_NAMESPACE"), "testrun-system"), "Namespace of TestRun's operator and server")
+	flags.StringVar(&a.archive, "archive", os.Getenv("TESTRUN_ARCHIVE"), "Address of the server of the archive; none to use the objects alone. Found in the cluster if left out")
+	flags.StringVar(&a.archiveCA, "archive-ca", os.Getenv("TESTRUN_ARCHIVE_CA"), "File with the CA of the certificate of --archive")
 	flags.BoolVar(&a.archiveInsecure, "archive-insecure", false, "Trust whoever answers at --archive, and send them your token")
+	addLogging(root)
 	a.completeFlags(root)
 }
 
-func environment(name, otherwise string) string {
-	if value, ok := os.LookupEnv(name); ok {
-		return value
+// addLogging adds kubectl's flag -v, which shows each request. Without it client-go says nothing of its own: whatever matters comes as an error.
+func addLogging(root *cobra.Command) {
+	all := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(all)
+	level := all.Lookup("v")
+	root.PersistentFlags().AddGoFlag(level)
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		if level.Value.String() == "0" {
+			klog.SetLogger(logr.Discard())
+		}
 	}
-	return otherwise
 }
 
 // noSuchCommand says which command may have been meant.
@@ -202,10 +232,13 @@ func terminal(stream io.Writer) (*os.File, bool) {
 	return file, kind != "" && kind != "dumb"
 }
 
-// look says how what is printed is to look.
-func (a *app) look() show.Look {
-	if _, ok := terminal(a.Out); !ok || os.Getenv("NO_COLOR") != "" {
-		return show.Look{}
-	}
-	return show.Look{Colors: true}
+// look says how what is written to a stream is to look.
+func look(stream io.Writer) show.Look {
+	_, ok := terminal(stream)
+	return show.Look{Colors: ok && os.Getenv("NO_COLOR") == ""}
+}
+
+// tell writes in one line how a run is.
+func (a *app) tell(stream io.Writer, run show.Run) {
+	fmt.Fprintln(stream, look(stream).Brief(run, a.now()))
 }

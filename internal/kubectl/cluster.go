@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -38,9 +39,11 @@ type cluster struct {
 	namespace string
 	given     bool
 
-	once    sync.Once
+	mutex   sync.Mutex
 	opened  *remote.Archive
 	openErr error
+	// trouble is told that the cluster does not answer, and with nothing that it does again.
+	trouble func(string)
 }
 
 var scheme = func() *runtime.Scheme {
@@ -62,7 +65,7 @@ func (a *app) cluster() (*cluster, error) {
 	if err != nil {
 		return nil, a.explainConfig(loader, err)
 	}
-	c := &cluster{app: a}
+	c := &cluster{app: a, trouble: a.tellTrouble}
 	if c.namespace, c.given, err = loader.Namespace(); err != nil {
 		return nil, a.explainConfig(loader, err)
 	}
@@ -96,14 +99,6 @@ func (a *app) noCluster(loader clientcmd.ClientConfig) error {
 	return errNoConfig
 }
 
-// named is how a run is named in a command that is typed next.
-func (c *cluster) named(name string) string {
-	if c.given {
-		return name + " -n " + c.namespace
-	}
-	return name
-}
-
 // get reads an object.
 func (c *cluster) get(ctx context.Context, into runtime.Object, resource, namespace, name string) error {
 	return c.objects.Get().NamespaceIfScoped(namespace, namespace != "").Resource(resource).Name(name).Do(ctx).Into(into)
@@ -112,13 +107,18 @@ func (c *cluster) get(ctx context.Context, into runtime.Object, resource, namesp
 // pageSize is how many objects one answer has at most.
 const pageSize = 500
 
-// list calls each with the pages of a list.
+// list calls each with the pages of a list. One that takes so long that the cluster forgets its beginning is read again in one piece.
 func (c *cluster) list(ctx context.Context, resource, namespace string, options metav1.ListOptions, into func() runtime.Object, each func(runtime.Object) error) error {
 	options.Limit = pageSize
 	for {
 		page := into()
 		request := c.objects.Get().NamespaceIfScoped(namespace, namespace != "").Resource(resource)
-		if err := request.VersionedParams(&options, parameters).Do(ctx).Into(page); err != nil {
+		err := request.VersionedParams(&options, parameters).Do(ctx).Into(page)
+		if apierrors.IsResourceExpired(err) && options.Continue != "" {
+			options.Continue, options.Limit = "", 0
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if err := each(page); err != nil {
@@ -134,21 +134,24 @@ func (c *cluster) list(ctx context.Context, resource, namespace string, options 
 
 // names are those of all objects of a kind in the namespace; of the whole cluster if it is empty.
 func (c *cluster) names(ctx context.Context, resource, namespace string) (names []string, err error) {
-	objects, err := c.heads(ctx, resource, namespace)
+	objects, err := c.heads(ctx, resource, namespace, "")
 	for i := range objects {
 		names = append(names, objects[i].Name)
 	}
 	return names, err
 }
 
-// heads are the metadata of the objects of a kind, which cost little to ask for.
-func (c *cluster) heads(ctx context.Context, resource, namespace string) (heads []metav1.ObjectMeta, err error) {
+// heads are the metadata of objects of a kind, which cost little to ask for: of those of a name, or of all if it is empty.
+func (c *cluster) heads(ctx context.Context, resource, namespace, name string) (heads []metav1.ObjectMeta, err error) {
 	var list struct {
 		Items []struct {
 			Metadata metav1.ObjectMeta `json:"metadata"`
 		} `json:"items"`
 	}
 	request := c.objects.Get().NamespaceIfScoped(namespace, namespace != "").Resource(resource).Param("limit", fmt.Sprint(pageSize))
+	if name != "" {
+		request.Param("fieldSelector", "metadata.name="+name)
+	}
 	request.SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json")
 	body, err := request.DoRaw(ctx)
 	if err != nil {
@@ -193,8 +196,23 @@ func (c *cluster) create(ctx context.Context, run *v1alpha1.TestRun, dryRun bool
 
 // openArchive reaches the server of the archive, once.
 func (c *cluster) openArchive(ctx context.Context) (*remote.Archive, error) {
-	c.once.Do(func() { c.opened, c.openErr = c.findArchive(ctx) })
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.opened == nil && c.openErr == nil {
+		c.opened, c.openErr = c.findArchive(ctx)
+	}
 	return c.opened, c.openErr
+}
+
+// lostArchive has the archive be reached anew if an error says that the way to it has ended, as when the server's pod is replaced.
+func (c *cluster) lostArchive(err error) {
+	var answer *remote.AnswerError
+	if err == nil || errors.As(err, &answer) || errors.Is(err, context.Canceled) {
+		return
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.opened = nil
 }
 
 var errArchiveOff = errors.New("--archive=none says not to ask the archive")

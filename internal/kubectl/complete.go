@@ -98,13 +98,14 @@ func (a *app) completeQueues(cmd *cobra.Command, args []string, begin string) ([
 
 // completeParams offers the params of the Test that is named, and the values of one.
 func (a *app) completeParams(cmd *cobra.Command, args []string, begin string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) == 0 {
+	names, err := namesOf(tests, args)
+	if err != nil || len(names) == 0 {
 		return nil, noFiles
 	}
 	directive := noFiles
 	found := a.complete(cmd, begin, func(ctx context.Context, c *cluster) ([]cobra.Completion, error) {
 		test := &v1alpha1.Test{}
-		if err := c.get(ctx, test, tests, c.namespace, args[0]); err != nil {
+		if err := c.get(ctx, test, tests, c.namespace, names[0]); err != nil {
 			return nil, err
 		}
 		offered := paramsToComplete(test.Spec.Params, begin)
@@ -155,5 +156,11 @@ func (a *app) completeFlags(root *cobra.Command) {
 	}
 	for flag, complete := range map[string]completion{"namespace": namespaces, "testrun-namespace": namespaces, "context": contexts} {
 		_ = root.RegisterFlagCompletionFunc(flag, complete) // the flags exist
+	}
+	files := func(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	for _, flag := range []string{"archive-ca", "kubeconfig", "client-certificate", "client-key", "certificate-authority", "cache-dir"} {
+		_ = root.RegisterFlagCompletionFunc(flag, files)
 	}
 }

@@ -1,8 +1,11 @@
 package kubectl
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/kubectl/remote"
 	"github.com/testrun-dev/testrun/internal/kubectl/show"
 )
 
@@ -30,6 +34,8 @@ func (f *followed) sorted() []show.Run {
 	return all
 }
 
+func newFollowed() *followed { return &followed{runs: map[types.UID]show.Run{}} }
+
 // errEnough ends follow without an error.
 var errEnough = errors.New("enough was seen")
 
@@ -42,13 +48,13 @@ const (
 // follow calls each with the runs that are selected, as they are and after each change, until it returns an error; errEnough is none.
 // A cluster that does not answer any more is asked again until ctx ends, which is said once.
 func (c *cluster) follow(ctx context.Context, s selection, each func(*followed) error) error {
-	state := &followed{runs: map[types.UID]show.Run{}}
+	state := newFollowed()
 	pause, reached := time.Duration(0), false
 	for {
 		version, err := c.listAll(ctx, s, state)
 		if err == nil {
 			if pause > 0 {
-				c.note("The cluster answers again.")
+				c.trouble("")
 			}
 			pause, reached = 0, true
 			if err = each(state); err == nil {
@@ -61,10 +67,10 @@ func (c *cluster) follow(ctx context.Context, s selection, each func(*followed) 
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && (!reached || !brokenOff(err)):
-			return c.explain(err, asked{"watch", testRuns, "", s.namespace})
+			return c.explain(ctx, err, asked{"watch", testRuns, "", s.namespace})
 		case err != nil:
 			if pause == 0 {
-				c.note("The cluster does not answer (%v). Trying again; the runs go on meanwhile.", err)
+				c.trouble(fmt.Sprintf("The cluster does not answer (%v). Trying again; the runs go on meanwhile.", err))
 			}
 			pause = min(pause+time.Second, longestPause)
 		}
@@ -74,6 +80,11 @@ func (c *cluster) follow(ctx context.Context, s selection, each func(*followed) 
 		case <-time.After(max(pause, shortestPause)):
 		}
 	}
+}
+
+// tellTrouble says that the cluster does not answer, or that it does again.
+func (a *app) tellTrouble(what string) {
+	a.note("%s", cmp.Or(what, "The cluster answers again."))
 }
 
 // listAll reads all runs that are selected. Those that were known and are not there any more are gone.
@@ -96,7 +107,18 @@ func (c *cluster) listAll(ctx context.Context, s selection, state *followed) (ve
 			state.gone(run, c.now())
 		}
 	}
+	state.forget(s, c.now())
 	return version, nil
+}
+
+// goneFor is how long a run that is gone is shown, unless it was named: whoever watches for days is to see and to keep what is there.
+const goneFor = time.Minute
+
+func (f *followed) forget(s selection, now time.Time) {
+	if len(s.names) > 0 {
+		return
+	}
+	maps.DeleteFunc(f.runs, func(_ types.UID, run show.Run) bool { return run.Gone != nil && now.Sub(*run.Gone) > goneFor })
 }
 
 func (f *followed) set(s selection, run *v1alpha1.TestRun) {
@@ -121,6 +143,9 @@ func (c *cluster) watchFrom(ctx context.Context, s selection, version string, st
 	options.Watch, options.ResourceVersion, options.AllowWatchBookmarks = true, version, true
 	watching, err := c.objects.Get().NamespaceIfScoped(s.namespace, s.namespace != "").Resource(testRuns).
 		VersionedParams(&options, parameters).Watch(ctx)
+	if isExpired(err) {
+		return nil // read the list anew
+	}
 	if err != nil {
 		return err
 	}
@@ -130,8 +155,8 @@ func (c *cluster) watchFrom(ctx context.Context, s selection, version string, st
 		switch {
 		case event.Type == watch.Error:
 			err := apierrors.FromObject(event.Object)
-			if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-				return nil // read the list anew
+			if isExpired(err) {
+				return nil
 			}
 			return err
 		case event.Type == watch.Bookmark || !isRun:
@@ -144,12 +169,16 @@ func (c *cluster) watchFrom(ctx context.Context, s selection, version string, st
 		default:
 			state.set(s, run)
 		}
+		state.forget(s, c.now())
 		if err := each(state); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
+
+// isExpired says whether the cluster does not know any more what happened since a version.
+func isExpired(err error) bool { return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) }
 
 // watchOne follows one run until it is as asked for.
 func (c *cluster) watchOne(ctx context.Context, run *v1alpha1.TestRun, until func(show.Run) (bool, error)) error {
@@ -159,10 +188,41 @@ func (c *cluster) watchOne(ctx context.Context, run *v1alpha1.TestRun, until fun
 		if !ok { // it was deleted before the list was read
 			now = show.Run{TestRun: run, Gone: new(c.now())}
 		}
+		now, err := c.itsEnd(ctx, now)
+		if err != nil {
+			return err
+		}
 		done, err := until(now)
 		if err == nil && done {
 			err = errEnough
 		}
 		return err
 	})
+}
+
+// itsEnd is a run with its end, if it is gone: it may have finished and been deleted while nobody looked, and then the archive knows how it ended.
+// That it was deleted before it had finished is an error.
+func (c *cluster) itsEnd(ctx context.Context, run show.Run) (show.Run, error) {
+	if run.Gone == nil || show.IsFinished(run.TestRun) {
+		return run, nil
+	}
+	for range tries {
+		archive, err := c.openArchive(ctx)
+		if err != nil {
+			break
+		}
+		kept, err := archive.Object(ctx, string(run.UID))
+		if err == nil && show.IsFinished(kept) {
+			setKind(kept)
+			return show.Run{TestRun: kept, Gone: run.Gone}, nil
+		}
+		named, err := archive.Run(ctx, run.Namespace, run.Name)
+		if err == nil && named.UID == string(run.UID) && named.Deleted != nil || err != nil && !remote.IsNotFound(err) || !pause(ctx) {
+			break
+		} // else it has not heard of the end yet
+	}
+	if ctx.Err() != nil {
+		return run, ctx.Err()
+	}
+	return run, fmt.Errorf("run %s was deleted before it had finished: nobody knows how it would have ended", run.Name)
 }

@@ -1,11 +1,26 @@
 package kubectl
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/kubectl/show"
@@ -75,5 +90,75 @@ func TestOnlyVerdictsEndAsVerdicts(t *testing.T) {
 		if ended != (codes[verdict] != 0) || ended && ending.code != codes[verdict] {
 			t.Errorf("runs of which the gravest is %s end with %v", verdict, err)
 		}
+	}
+}
+
+// What may get better by itself is asked again; what cannot, ends the waiting.
+func TestOnlyWhatMayGetBetterIsAskedAgain(t *testing.T) {
+	get := func(err error) error { return &url.Error{Op: "Get", URL: "https://cluster", Err: err} }
+	status := func(code int) error {
+		return apierrors.NewGenericServerResponse(code, "get", schema.GroupResource{Resource: testRuns}, "first", "", 0, true)
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"a connection that is refused":    {get(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), true},
+		"a handshake that takes too long": {get(errors.New("net/http: TLS handshake timeout")), true},
+		"an answer that breaks off":       {io.ErrUnexpectedEOF, true},
+		"a connection that is lost":       {errors.New("http2: client connection lost"), true},
+		"a server that is going away":     {status(http.StatusServiceUnavailable), true},
+		"a server with too much to do":    {status(http.StatusTooManyRequests), true},
+		"a version that is too old":       {apierrors.NewResourceExpired("too old"), true},
+		"a right that is missing":         {status(http.StatusForbidden), false},
+		"a token that has expired":        {status(http.StatusUnauthorized), false},
+		"a certificate of somebody else":  {get(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false},
+		"whoever does not wait any more":  {get(context.Canceled), false},
+		"a disk that is full":             {&os.PathError{Op: "write", Path: "output", Err: syscall.ENOSPC}, false},
+	} {
+		if got := brokenOff(test.err); got != test.want {
+			t.Errorf("%s is asked again: %t, want %t", name, got, test.want)
+		}
+	}
+}
+
+// The sentence that names the fields is true.
+func TestTheFieldsThatAreNamedCanBeSelectedBy(t *testing.T) {
+	text, err := os.ReadFile("../../config/crd/bases/testrun.dev_testruns.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd struct {
+		Spec struct {
+			Versions []struct {
+				SelectableFields []struct{ JSONPath string }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"metadata.name", "metadata.namespace"} // those of every object
+	for _, field := range crd.Spec.Versions[0].SelectableFields {
+		want = append(want, strings.TrimPrefix(field.JSONPath, "."))
+	}
+	if !slices.Equal(selectable, want) {
+		t.Errorf("the plugin names %q, and the CRD has %q", selectable, want)
+	}
+}
+
+func TestWhoWatchesForDaysKeepsWhatIsThere(t *testing.T) {
+	long, now := time.Unix(0, 0), time.Unix(0, 0).Add(goneFor+time.Second)
+	f := newFollowed()
+	for name, gone := range map[types.UID]*time.Time{"there": nil, "gone": &now, "long-gone": &long} {
+		f.runs[name] = show.Run{TestRun: builders.TestRun(string(name)).Build(), Gone: gone}
+	}
+	f.forget(selection{names: []string{"long-gone"}}, now)
+	if len(f.runs) != 3 {
+		t.Errorf("a run that was named is forgotten")
+	}
+	f.forget(selection{}, now)
+	if len(f.runs) != 2 || f.runs["there"].TestRun == nil || f.runs["gone"].TestRun == nil {
+		t.Errorf("after a while %d runs are kept, want those that are there, and that went a moment ago", len(f.runs))
 	}
 }

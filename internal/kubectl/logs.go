@@ -22,6 +22,8 @@ type logs struct {
 	// follow goes on until the run has finished. attempt is the one that is shown; 0 for the last one. failed shows all that did not pass.
 	follow, failed bool
 	attempt        int32
+	// out gets the output.
+	out io.Writer
 }
 
 func (a *app) logsCommand() *cobra.Command {
@@ -44,18 +46,20 @@ func (a *app) logsCommand() *cobra.Command {
 				return usage("--failed prints attempts that have ended: leave out --follow")
 			case l.attempt < 0:
 				return usage("--attempt is %d: attempts are counted from 1", l.attempt)
+			case test != "" && len(args) > 0:
+				return usage("--test chooses a run: leave out its name")
 			}
 			return nil
 		},
 		ValidArgsFunction: first(a.completeRuns(nil)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var err error
-			if l.cluster, err = a.cluster(); err != nil {
+			var run show.Run
+			c, names, err := a.with(testRuns, args)
+			if err != nil {
 				return err
 			}
-			var run show.Run
-			if len(args) == 1 {
-				run, err = l.run(cmd.Context(), args[0])
+			if l.cluster = c; len(names) == 1 {
+				run, err = l.run(cmd.Context(), names[0])
 			} else {
 				run, err = l.newestFailed(cmd.Context(), test)
 			}
@@ -89,12 +93,18 @@ func (c *cluster) newestFailed(ctx context.Context, test string) (show.Run, erro
 		}
 		return c.run(ctx, runs[0].Name)
 	}
-	c.note("%s", c.app.look().Brief(runs[0], c.now()))
+	c.tell(c.ErrOut, runs[0])
 	return runs[0], nil
 }
 
 // print prints the output of the run, and says how the run is afterwards.
 func (l *logs) print(ctx context.Context, run show.Run) (show.Run, error) {
+	l.out = l.Out
+	if file, _ := terminal(l.Out); file != nil { // elsewhere the output stays as it is
+		guard := show.NewGuard(file)
+		defer guard.Close()
+		l.out = guard
+	}
 	if l.follow && run.Gone == nil && !show.IsFinished(run.TestRun) {
 		return l.printLive(ctx, run)
 	}
@@ -156,12 +166,12 @@ func (l *logs) printAttempt(ctx context.Context, run show.Run, attempt v1alpha1.
 func (l *logs) fromArchive(ctx context.Context, run show.Run, attempt v1alpha1.Attempt, fromPod error) error {
 	archive, err := l.openArchive(ctx)
 	if err != nil {
-		return fmt.Errorf("the output of %s cannot be had from its pod: %w. The archive may have it, and cannot be asked: %w", run.Name, l.podError(run.TestRun, fromPod), err)
+		return fmt.Errorf("the output of %s cannot be had from its pod: %w. The archive may have it, and cannot be asked: %w", run.Name, l.podError(ctx, run.TestRun, fromPod), err)
 	}
-	completeness, err := archive.Output(ctx, l.Out, string(run.UID), attempt.Number, false)
+	completeness, err := archive.Output(ctx, l.out, string(run.UID), attempt.Number, false)
 	switch {
 	case remote.IsNotFound(err):
-		return fmt.Errorf("the output of %s is neither in its pod (%w) nor in the archive", run.Name, l.podError(run.TestRun, fromPod))
+		return fmt.Errorf("the output of %s is neither in its pod (%w) nor in the archive", run.Name, l.podError(ctx, run.TestRun, fromPod))
 	case err != nil:
 		return fmt.Errorf("the archive does not give the output of %s: %w", run.Name, err)
 	case completeness == "partial" || completeness == "altered" || completeness == "none":
@@ -171,8 +181,8 @@ func (l *logs) fromArchive(ctx context.Context, run show.Run, attempt v1alpha1.A
 }
 
 // podError is why a pod gave no output.
-func (l *logs) podError(run *v1alpha1.TestRun, err error) error {
-	return l.explain(err, asked{"get", "pods/log", "", run.Namespace})
+func (l *logs) podError(ctx context.Context, run *v1alpha1.TestRun, err error) error {
+	return l.explain(ctx, err, asked{"get", "pods/log", "", run.Namespace})
 }
 
 var errNoPod = errors.New("it never had one")
@@ -195,7 +205,7 @@ func (l *logs) copyPod(ctx context.Context, run *v1alpha1.TestRun, attempt v1alp
 	if _, err := io.CopyN(io.Discard, stream, from); err != nil {
 		return err
 	}
-	n, err := io.Copy(l.Out, stream)
+	n, err := io.Copy(l.out, stream)
 	if copied != nil {
 		*copied += n
 	}

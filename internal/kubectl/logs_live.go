@@ -2,7 +2,6 @@ package kubectl
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -62,9 +61,9 @@ func (l *logs) untilStarted(ctx context.Context, run *v1alpha1.TestRun, number i
 		brief := show.State(now.TestRun) + show.Reason(now.TestRun)
 		if !started && !show.IsFinished(now.TestRun) && *said != brief {
 			*said = brief
-			l.note("%s", l.app.look().Brief(now, l.now()))
+			l.tell(l.ErrOut, now)
 		}
-		return started || show.IsFinished(now.TestRun), goneEarly(now)
+		return started || show.IsFinished(now.TestRun), nil
 	})
 	return found, last, err
 }
@@ -74,17 +73,9 @@ func (l *logs) untilEnded(ctx context.Context, run *v1alpha1.TestRun, number int
 	err := l.watchOne(ctx, run, func(now show.Run) (bool, error) {
 		last = now
 		attempt := attemptOf(now.TestRun, number)
-		return show.IsFinished(now.TestRun) || attempt != nil && attempt.Verdict != "", goneEarly(now)
+		return show.IsFinished(now.TestRun) || attempt != nil && attempt.Verdict != "", nil
 	})
 	return last, err
-}
-
-// goneEarly is an error if the run was deleted before it had finished.
-func goneEarly(run show.Run) error {
-	if run.Gone != nil && !show.IsFinished(run.TestRun) {
-		return errors.New("run " + run.Name + " was deleted before it had finished: nobody knows how it would have ended")
-	}
-	return nil
 }
 
 // tries is how often a stream that broke off is taken up again.
@@ -121,10 +112,10 @@ func (l *logs) streamPod(ctx context.Context, run show.Run, attempt v1alpha1.Att
 func (l *logs) streamArchive(ctx context.Context, run show.Run, attempt v1alpha1.Attempt, notInPod error) error {
 	archive, err := l.openArchive(ctx)
 	if err != nil {
-		return l.podError(run.TestRun, notInPod)
+		return l.podError(ctx, run.TestRun, notInPod)
 	}
 	for range tries {
-		if _, err = archive.Output(ctx, l.Out, string(run.UID), attempt.Number, true); !remote.IsNotFound(err) || !pause(ctx) {
+		if _, err = archive.Output(ctx, l.out, string(run.UID), attempt.Number, true); !remote.IsNotFound(err) || !pause(ctx) {
 			return err // else it has not heard of the attempt yet
 		}
 	}

@@ -2,6 +2,7 @@ package kubectl
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -9,13 +10,17 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/tools/clientcmd"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
 // asked is what the cluster was asked for, for the sentence that says why it did not do it.
@@ -26,7 +31,7 @@ type asked struct {
 }
 
 // explain turns what went wrong into a sentence that says what to do.
-func (c *cluster) explain(err error, what asked) error {
+func (c *cluster) explain(ctx context.Context, err error, what asked) error {
 	var status apierrors.APIStatus
 	switch {
 	case err == nil:
@@ -39,10 +44,13 @@ func (c *cluster) explain(err error, what asked) error {
 		return fmt.Errorf("the cluster of context %q does not know you: your credentials are missing or have expired. Log in to it again, "+
 			"and see what kubectl auth whoami says", c.contextName())
 	case apierrors.IsForbidden(err):
-		return c.explainForbidden(err, what)
+		return c.explainForbidden(ctx, err, what)
 	case isUnknownResource(err):
 		return fmt.Errorf("the cluster of context %q has no %s: TestRun is not installed there, or its CRDs are older than this plugin. "+
 			"kubectl config get-contexts shows your other clusters; docs/operating.md says how to install it", c.contextName(), what.resource)
+	case isUnknownField(status.Status()):
+		return usage("%s. TestRuns can be selected by %s; CRDs that are older than this plugin know fewer of them",
+			status.Status().Message, strings.Join(selectable, ", "))
 	case isOlder(status.Status()):
 		return fmt.Errorf("the CRDs in the cluster are older than this plugin (%s): %s. Have whoever installed TestRun update it, or use the "+
 			"plugin of the version that is installed", c.version, status.Status().Message)
@@ -50,7 +58,7 @@ func (c *cluster) explain(err error, what asked) error {
 		return fmt.Errorf("there is no namespace %q. Name another one with -n: kubectl get namespaces shows them", what.namespace)
 	case apierrors.IsInvalid(err):
 		return fmt.Errorf("the cluster refuses it: %s", causes(status.Status()))
-	case apierrors.IsAlreadyExists(err):
+	case apierrors.IsAlreadyExists(err) && what.name != "":
 		return fmt.Errorf("there is a run %q in namespace %s already: choose another --name, or leave --name out", what.name, what.namespace)
 	}
 	return err
@@ -96,7 +104,8 @@ func roleFor(what asked) (role, scope string) {
 	}
 }
 
-func (c *cluster) explainForbidden(err error, what asked) error {
+// explainForbidden names the right that is missing. What is refused for another reason, such as a quota, is said in the cluster's words.
+func (c *cluster) explainForbidden(ctx context.Context, err error, what asked) error {
 	role, namespace := roleFor(what)
 	where, command := "in namespace "+namespace, fmt.Sprintf("kubectl create rolebinding NAME --clusterrole=%s --user=YOU --namespace=%s", role, namespace)
 	if namespace == "" {
@@ -109,6 +118,9 @@ func (c *cluster) explainForbidden(err error, what asked) error {
 	if errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind != what.resource && status.Status().Details.Kind != "" {
 		return fmt.Errorf("the cluster refuses it: %s", status.Status().Message)
 	}
+	if c.may(ctx, what) {
+		return fmt.Errorf("the cluster refuses it: %s", status.Status().Message)
+	}
 	return fmt.Errorf("you may not %s %s %s. Whoever administers them can allow it: %s", what.verb, what.resource, where, command)
 }
 
@@ -117,11 +129,17 @@ func isUnknownResource(err error) bool {
 	return apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
-var olderWords = regexp.MustCompile(`unknown field|field label not supported`)
-
 // isOlder says whether the API server does not know a field that the plugin knows.
 func isOlder(status metav1.Status) bool {
-	return status.Reason == metav1.StatusReasonBadRequest && olderWords.MatchString(status.Message)
+	return status.Reason == metav1.StatusReasonBadRequest && strings.Contains(status.Message, "unknown field")
+}
+
+// selectable are the fields by which the API server selects TestRuns.
+var selectable = []string{"metadata.name", "metadata.namespace", "status.phase", "status.verdict", "spec.testRef.name", "spec.rerunOf.name"}
+
+// isUnknownField says whether the API server cannot select by a field.
+func isUnknownField(status metav1.Status) bool {
+	return status.Reason == metav1.StatusReasonBadRequest && strings.Contains(status.Message, "field label not supported")
 }
 
 func isMissingNamespace(status metav1.Status) bool {
@@ -175,6 +193,20 @@ func (a *app) explainConfig(loader clientcmd.ClientConfig, err error) error {
 	return fmt.Errorf("the kubeconfig cannot be used: %w", err)
 }
 
+// may asks the cluster whether whoever asks has the right; that they do not, if it does not say.
+func (c *cluster) may(ctx context.Context, what asked) bool {
+	reviews, err := authorizationv1client.NewForConfig(c.rest)
+	if err != nil {
+		return false
+	}
+	review, err := reviews.SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
+		Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Group: v1alpha1.GroupVersion.Group, Version: "*", Resource: what.resource, Verb: what.verb, Namespace: what.namespace, Name: what.name,
+		}},
+	}, metav1.CreateOptions{})
+	return err == nil && review.Status.Allowed
+}
+
 // brokenOff says whether a connection ended that may be made again.
 func brokenOff(err error) bool {
 	var status apierrors.APIStatus
@@ -182,6 +214,12 @@ func brokenOff(err error) bool {
 		return apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsServerTimeout(err) || apierrors.IsTooManyRequests(err) ||
 			apierrors.IsInternalError(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsTimeout(err)
 	}
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) || errors.Is(err, context.Canceled) {
+		return false
+	}
+	var request *url.Error // whatever went wrong on the way
 	var address *net.OpError
-	return errors.As(err, &address) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.As(err, &request) || errors.As(err, &address) || utilnet.IsTimeout(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		utilnet.IsHTTP2ConnectionLost(err)
 }

@@ -35,21 +35,21 @@ func (a *app) suspendCommand(use, short string, suspend bool, said, before strin
 		Use: use + " QUEUE", Short: short, Example: "  kubectl testrun queue " + use + " browsers",
 		Args: exactly(1, "the name of a TestQueue"), ValidArgsFunction: first(a.completeQueues),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testQueues, args)
 			if err != nil {
 				return err
 			}
-			queue := &v1alpha1.TestQueue{}
-			if err := c.get(cmd.Context(), queue, testQueues, "", args[0]); err != nil {
-				return c.noQueue(cmd.Context(), err, "get", args[0])
+			name, queue := names[0], &v1alpha1.TestQueue{}
+			if err := c.get(cmd.Context(), queue, testQueues, "", name); err != nil {
+				return c.noQueue(cmd.Context(), err, "get", name)
 			}
 			did := said
 			if suspend == (queue.Spec.Suspend != nil && *queue.Spec.Suspend) {
 				did = before
-			} else if err := c.patch(cmd.Context(), queue, testQueues, "", args[0], map[string]any{"spec": map[string]any{"suspend": suspend}}); err != nil {
-				return c.noQueue(cmd.Context(), err, "patch", args[0])
+			} else if err := c.patch(cmd.Context(), queue, testQueues, "", name, map[string]any{"spec": map[string]any{"suspend": suspend}}); err != nil {
+				return c.noQueue(cmd.Context(), err, "patch", name)
 			}
-			fmt.Fprintf(c.Out, "testqueue.testrun.dev/%s %s\n", args[0], did)
+			fmt.Fprintf(c.Out, "testqueue.testrun.dev/%s %s\n", name, did)
 			return nil
 		},
 	}
@@ -57,14 +57,14 @@ func (a *app) suspendCommand(use, short string, suspend bool, said, before strin
 
 func (c *cluster) noQueue(ctx context.Context, err error, verb, name string) error {
 	if !apierrors.IsNotFound(err) || isUnknownResource(err) {
-		return c.explain(err, asked{verb, testQueues, name, ""})
+		return c.explain(ctx, err, asked{verb, testQueues, name, ""})
 	}
 	if name == v1alpha1.DefaultQueue {
 		return fmt.Errorf("the queue default works without an object, and then nothing of it can be set: create a TestQueue of that name first")
 	}
 	names, err := c.names(ctx, testQueues, "")
 	if err != nil {
-		return c.explain(err, asked{"list", testQueues, "", ""})
+		return c.explain(ctx, err, asked{"list", testQueues, "", ""})
 	}
 	return errors.New(sentences(fmt.Sprintf("there is no TestQueue %q", name), didYouMean(name, names), "There are: "+listed(names)))
 }
@@ -86,11 +86,11 @@ is told what the objects say: the numbers may be seconds old, and your waiting r
 		},
 		ValidArgsFunction: first(a.completeQueues),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testQueues, args)
 			if err != nil {
 				return err
 			}
-			name := strings.Join(args, "")
+			name := strings.Join(names, "")
 			queues, err := c.queues(cmd.Context(), name)
 			if err != nil {
 				return err
@@ -102,8 +102,7 @@ is told what the objects say: the numbers may be seconds old, and your waiting r
 				c.note("There are no TestQueues: every run starts when it is created.")
 				return nil
 			}
-			look := c.look()
-			look.Queues(c.Out, queues, c.now())
+			look(c.Out).Queues(c.Out, queues, c.now())
 			if name != "" {
 				return c.next(cmd.Context(), queues[0])
 			}
@@ -138,11 +137,11 @@ func (c *cluster) queues(ctx context.Context, name string) ([]show.Queue, error)
 		return nil
 	})
 	if notSeen != nil && !apierrors.IsForbidden(notSeen) {
-		return nil, c.explain(notSeen, asked{"list", testQueues, "", ""})
+		return nil, c.explain(ctx, notSeen, asked{"list", testQueues, "", ""})
 	}
 	notAsked := c.askOperator(ctx, name, all)
 	if notSeen != nil && notAsked != nil {
-		return nil, c.explain(notSeen, asked{"list", testQueues, "", ""})
+		return nil, c.explain(ctx, notSeen, asked{"list", testQueues, "", ""})
 	}
 	if notAsked != nil {
 		c.note("These are what the objects say, and may be seconds old: %v.", notAsked)
@@ -205,6 +204,6 @@ func (c *cluster) next(ctx context.Context, queue show.Queue) error {
 		return nil
 	}
 	fmt.Fprintln(c.Out)
-	c.look().Next(c.Out, waiting)
+	look(c.Out).Next(c.Out, waiting)
 	return nil
 }

@@ -16,17 +16,17 @@ func (a *app) rerunCommand() *cobra.Command {
 		Args:    exactly(1, "the name of a run"), ValidArgsFunction: first(a.completeRuns(nil)),
 		PreRunE: next.check,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testRuns, args)
 			if err != nil {
 				return err
 			}
-			found, err := c.here(cmd.Context(), args[0])
+			found, err := c.here(cmd.Context(), names[0])
 			if err != nil {
 				return err
 			}
 			made, err := c.create(cmd.Context(), newrun.Repeating(found), false)
 			if err != nil {
-				return c.explain(err, asked{"create", testRuns, "", c.namespace})
+				return c.explain(cmd.Context(), err, asked{"create", testRuns, "", c.namespace})
 			}
 			return c.created(cmd.Context(), made, *next)
 		},

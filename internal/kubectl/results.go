@@ -31,11 +31,10 @@ case failed has one more there, which says why.`,
 		Example: "  kubectl testrun results checkout-x7k2p\n  kubectl testrun results checkout-x7k2p -o junit > results.xml",
 		Args:    exactly(1, "the name of a run"), ValidArgsFunction: first(a.completeRuns(nil)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
-			if err != nil {
-				return err
+			if attempt < 0 {
+				return usage("--attempt is %d: attempts are counted from 1", attempt)
 			}
-			run, err := c.run(cmd.Context(), args[0])
+			c, run, err := a.withRun(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -163,7 +162,7 @@ func (c *cluster) showResults(r show.Results, output string, all bool) error {
 	case "json", "yaml":
 		return c.printJSON(output, jsonOf(r))
 	}
-	c.look().Results(c.Out, r, c.now(), all || output == "wide")
+	look(c.Out).Results(c.Out, r, c.now(), all || output == "wide")
 	return nil
 }
 

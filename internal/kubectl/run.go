@@ -32,17 +32,22 @@ func (t *then) addFlags(command *cobra.Command) {
 
 // check refuses what cannot be done together.
 func (t *then) check(cmd *cobra.Command, _ []string) error {
-	if t.wait && t.follow {
+	switch {
+	case t.wait && t.follow:
 		return usage("--follow waits too: leave out --wait. %s --help shows the flags", cmd.CommandPath())
+	case t.timeout != 0 && !t.wait && !t.follow:
+		return usage("--timeout says how long to wait: add --wait or --follow, or leave it out")
+	case t.follow && t.output != "":
+		return usage("--follow prints the output of the test: leave out -o, or take --wait")
 	}
-	return nil
+	return checkTimeout(t.timeout)
 }
 
-// created is what to do with a run that was created.
+// created is what to do with a run that was created. Who waits and wants the object, gets it as it is at the end.
 func (c *cluster) created(ctx context.Context, run *v1alpha1.TestRun, t then) error {
 	setKind(run)
 	switch {
-	case t.output != "":
+	case t.output == "name", t.output != "" && !t.wait:
 		if err := c.print(t.output, run); err != nil {
 			return err
 		}
@@ -65,7 +70,14 @@ func (c *cluster) created(ctx context.Context, run *v1alpha1.TestRun, t then) er
 
 func (c *cluster) toItsEnd(ctx context.Context, run *v1alpha1.TestRun, t then) error {
 	if !t.follow {
-		runs, err := c.waitFor(ctx, selection{namespace: run.Namespace, names: []string{run.Name}}, t.timeout)
+		out := c.Out
+		if t.output != "" {
+			out = c.ErrOut
+		}
+		runs, err := c.waitFor(ctx, selection{namespace: run.Namespace, names: []string{run.Name}}, t.timeout, out)
+		if err == nil && t.output != "" && t.output != "name" {
+			err = c.print(t.output, runs[0].TestRun)
+		}
 		if err != nil {
 			return err
 		}
@@ -91,7 +103,7 @@ func (c *cluster) followLogs(ctx context.Context, run *v1alpha1.TestRun) error {
 	if err != nil {
 		return err
 	}
-	c.note("%s", c.app.look().Brief(last, c.now()))
+	c.tell(c.ErrOut, last)
 	return verdictOf([]show.Run{last})
 }
 
@@ -99,7 +111,7 @@ func (a *app) runCommand() *cobra.Command {
 	var params, labels []string
 	var name, queue string
 	var priority int32
-	var dryRun bool
+	var dryRun string
 	next := &then{}
 	command := &cobra.Command{
 		Use:   "run TEST [-p NAME=VALUE]...",
@@ -114,18 +126,25 @@ waiting, and not the run.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run := &v1alpha1.TestRun{}
 			run.Name, run.Spec.Queue = name, queue
-			run.Spec.TestRef = &v1alpha1.TestReference{Name: args[0]}
+			names, err := namesOf(tests, args)
+			if err != nil {
+				return err
+			}
+			run.Spec.TestRef = &v1alpha1.TestReference{Name: names[0]}
 			if cmd.Flags().Changed("priority") {
 				run.Spec.Priority = &priority
 			}
-			var err error
 			if run.Spec.Params, err = paramsOf(params); err != nil {
 				return err
 			}
 			if run.Labels, err = labelsOf(labels); err != nil {
 				return err
 			}
-			return a.start(cmd.Context(), run, dryRun, *next)
+			dry, err := isDry(dryRun, *next)
+			if err != nil {
+				return err
+			}
+			return a.start(cmd.Context(), run, dry, *next)
 		},
 	}
 	flags := command.Flags()
@@ -134,11 +153,25 @@ waiting, and not the run.`,
 	flags.StringVar(&name, "name", "", "Name of the run; one that begins with the Test's if left out")
 	flags.StringVar(&queue, "queue", "", "TestQueue in which the run waits; the Test's if left out")
 	flags.Int32Var(&priority, "priority", 0, "The run with the higher priority starts first; the Test's if left out")
-	flags.BoolVar(&dryRun, "dry-run", false, "Have the cluster check the run, and create nothing; with -o yaml print it")
+	flags.StringVar(&dryRun, "dry-run", "none", "Have the cluster check the run, and create nothing; with -o yaml print it. none or server")
+	flags.Lookup("dry-run").NoOptDefVal = "server"
 	next.addFlags(command)
 	_ = command.RegisterFlagCompletionFunc("param", a.completeParams) // the flags exist
 	_ = command.RegisterFlagCompletionFunc("queue", a.completeQueues)
 	return command
+}
+
+// isDry reads the flag --dry-run, which is kubectl's.
+func isDry(dryRun string, next then) (bool, error) {
+	switch {
+	case dryRun == "none":
+		return false, nil
+	case dryRun != "server":
+		return false, usage("--dry-run is %q: write --dry-run=server, which has the cluster check the run, or leave it out", dryRun)
+	case next.wait || next.follow:
+		return false, usage("--dry-run creates nothing that could be waited for: leave out --wait and --follow")
+	}
+	return true, nil
 }
 
 func labelsOf(given []string) (map[string]string, error) {
@@ -168,7 +201,7 @@ func (a *app) start(ctx context.Context, run *v1alpha1.TestRun, dryRun bool, nex
 	}
 	made, err := c.create(ctx, run, dryRun)
 	if err != nil {
-		return c.explain(err, asked{"create", testRuns, run.Name, run.Namespace})
+		return c.explain(ctx, err, asked{"create", testRuns, run.Name, run.Namespace})
 	}
 	if dryRun {
 		setKind(made)
@@ -192,7 +225,7 @@ func (c *cluster) checkTest(ctx context.Context, run *v1alpha1.TestRun) error {
 	case apierrors.IsNotFound(err) && !isUnknownResource(err):
 		return c.noSuchTest(ctx, name)
 	case err != nil:
-		return c.explain(err, asked{"get", tests, name, run.Namespace})
+		return c.explain(ctx, err, asked{"get", tests, name, run.Namespace})
 	}
 	if err := checkParams(test, run.Spec.Params); err != nil {
 		return err
@@ -209,14 +242,12 @@ func (c *cluster) checkQueue(ctx context.Context, run *v1alpha1.TestRun, test *v
 	if name == "" || name == v1alpha1.DefaultQueue {
 		return nil
 	}
-	names, err := c.names(ctx, testQueues, "")
-	if err != nil { // whoever may not see queues may use them
-		return nil //nolint:nilerr // as the comment says
+	if err := c.get(ctx, &v1alpha1.TestQueue{}, testQueues, "", name); !apierrors.IsNotFound(err) || isUnknownResource(err) {
+		return nil // whoever may not see queues may use them
 	}
-	for _, known := range names {
-		if known == name {
-			return nil
-		}
+	names, err := c.names(ctx, testQueues, "")
+	if err != nil {
+		return usage("there is no TestQueue %q", name)
 	}
 	return usage("%s", sentences(fmt.Sprintf("there is no TestQueue %q", name), didYouMean(name, names), "There are: "+listed(names)))
 }

@@ -11,7 +11,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -25,7 +24,7 @@ func (c *cluster) run(ctx context.Context, name string) (show.Run, error) {
 	err := c.get(ctx, run, testRuns, c.namespace, name)
 	if !apierrors.IsNotFound(err) || isUnknownResource(err) {
 		setKind(run)
-		return show.Run{TestRun: run}, c.explain(err, asked{"get", testRuns, name, c.namespace})
+		return show.Run{TestRun: run}, c.explain(ctx, err, asked{"get", testRuns, name, c.namespace})
 	}
 	gone, notKept := c.goneRun(ctx, name)
 	if notKept != nil {
@@ -41,7 +40,7 @@ func (c *cluster) here(ctx context.Context, name string) (*v1alpha1.TestRun, err
 	err := c.get(ctx, run, testRuns, c.namespace, name)
 	if !apierrors.IsNotFound(err) || isUnknownResource(err) {
 		setKind(run)
-		return run, c.explain(err, asked{"get", testRuns, name, c.namespace})
+		return run, c.explain(ctx, err, asked{"get", testRuns, name, c.namespace})
 	}
 	if _, notKept := c.goneRun(ctx, name); notKept != nil {
 		return nil, c.noSuchRun(ctx, name, notKept)
@@ -97,11 +96,11 @@ func (c *cluster) noSuchRun(ctx context.Context, name string, notKept error) err
 
 // elsewhere is another namespace that has an object of that name; empty if none has, or if that may not be seen.
 func (c *cluster) elsewhere(ctx context.Context, resource, name string) string {
-	heads, err := c.heads(ctx, resource, "")
+	heads, err := c.heads(ctx, resource, "", name)
 	if err != nil {
 		return ""
 	}
-	i := slices.IndexFunc(heads, func(h metav1.ObjectMeta) bool { return h.Name == name && h.Namespace != c.namespace })
+	i := slices.IndexFunc(heads, func(h metav1.ObjectMeta) bool { return h.Namespace != c.namespace })
 	if i < 0 {
 		return ""
 	}
@@ -117,57 +116,37 @@ func setKind(run *v1alpha1.TestRun) {
 // selection says which runs are meant.
 type selection struct {
 	// namespace is empty for all.
-	namespace           string
-	labels, test, queue string
-	states, names       []string
+	namespace                   string
+	labels, fields, test, queue string
+	states, names               []string
 	// limit is how many of the archive are shown.
 	limit int
 }
 
 // options are what the API server selects by.
 func (s selection) options() metav1.ListOptions {
-	options := metav1.ListOptions{LabelSelector: s.labels}
+	options := metav1.ListOptions{LabelSelector: s.labels, FieldSelector: s.fields}
 	if len(s.names) == 1 {
-		options.FieldSelector = "metadata.name=" + s.names[0]
-	}
-	if s.test != "" {
-		options.FieldSelector = join(options.FieldSelector, "spec.testRef.name="+s.test)
+		options.FieldSelector = strings.TrimPrefix(s.fields+",metadata.name="+s.names[0], ",")
 	}
 	return options
 }
 
-func join(selector, more string) string {
-	if selector == "" {
-		return more
-	}
-	return selector + "," + more
-}
-
-// takes says whether the selection takes a run, by what the API server cannot select.
+// takes says whether the selection takes a run, by what the API server cannot select. The Test of a rerun is known by its status alone.
 func (s selection) takes(run *v1alpha1.TestRun) bool {
 	return (len(s.states) == 0 || slices.Contains(s.states, show.State(run))) &&
 		(len(s.names) == 0 || slices.Contains(s.names, run.Name)) &&
+		(s.test == "" || show.TestOf(run) == s.test) &&
 		(s.queue == "" || show.QueueOf(run) == s.queue)
 }
 
 // runs are those that are selected, the newest first.
 func (c *cluster) runs(ctx context.Context, s selection) ([]show.Run, error) {
-	var found []show.Run
-	err := c.list(ctx, testRuns, s.namespace, s.options(), func() runtime.Object { return &v1alpha1.TestRunList{} }, func(page runtime.Object) error {
-		items := page.(*v1alpha1.TestRunList).Items
-		for i := range items {
-			if s.takes(&items[i]) {
-				setKind(&items[i])
-				found = append(found, show.Run{TestRun: &items[i]})
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, c.explain(err, asked{"list", testRuns, "", s.namespace})
+	found := newFollowed()
+	if _, err := c.listAll(ctx, s, found); err != nil {
+		return nil, c.explain(ctx, err, asked{"list", testRuns, "", s.namespace})
 	}
-	sortNewest(found)
-	return found, nil
+	return found.sorted(), nil
 }
 
 func sortNewest(runs []show.Run) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,7 @@ Without --archive it is reached through the cluster, at a port of this machine, 
 		},
 		ValidArgsFunction: first(a.completeRuns(nil)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testRuns, args)
 			if err != nil {
 				return err
 			}
@@ -42,11 +43,7 @@ Without --archive it is reached through the cluster, at a port of this machine, 
 				}
 				return err
 			}
-			name := ""
-			if len(args) > 0 {
-				name = args[0]
-			}
-			return c.ui(cmd.Context(), name, port, !noBrowser)
+			return c.ui(cmd.Context(), strings.Join(names, ""), port, !noBrowser)
 		},
 	}
 	command.Flags().Uint16Var(&port, "port", 0, "Port of this machine at which the page is reached; any if left out")
@@ -62,7 +59,7 @@ func (c *cluster) ui(ctx context.Context, name string, port uint16, browser bool
 	}
 	where := c.where()
 	where.Port = port
-	base, _, err := remote.LeadToServer(ctx, c.remote(), where)
+	base, _, lost, err := remote.LeadToServer(ctx, c.remote(), where)
 	if err != nil {
 		var missing *remote.NotInstalledError
 		if errors.As(err, &missing) {
@@ -73,15 +70,19 @@ func (c *cluster) ui(ctx context.Context, name string, port uint16, browser bool
 	address := remote.PageOf(base, c.namespace, name)
 	fmt.Fprintln(c.Out, address)
 	if _, ok := terminal(c.Out); ok && browser {
-		open(ctx, address)
+		open(context.WithoutCancel(ctx), address) // the browser stays
 	}
 	if c.archive != "" {
 		return nil
 	}
 	c.note("Log in with a token: kubectl testrun ui --show-token prints yours. The server has made its certificate itself, so your browser asks about it.\n" +
 		"The address works until Ctrl-C.")
-	<-ctx.Done()
-	return &exit{ExitInterrupted, nil}
+	select {
+	case <-ctx.Done():
+		return &exit{ExitInterrupted, nil}
+	case err := <-lost:
+		return fmt.Errorf("the way to the server has ended (%w), and with it the address: run kubectl testrun ui again", err)
+	}
 }
 
 // open opens the address in a browser, if there is one.

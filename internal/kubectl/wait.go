@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"sync"
@@ -54,15 +55,19 @@ has finished and is gone from the cluster is found in the archive.`,
 			if (len(args) > 0) == (labels != "") {
 				return usage("%s takes the names of runs, or -l with labels. %[1]s --help shows examples", cmd.CommandPath())
 			}
-			return nil
+			return checkTimeout(timeout)
 		},
 		ValidArgsFunction: a.completeRuns(isLive),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testRuns, args)
 			if err != nil {
 				return err
 			}
-			runs, err := c.waitFor(cmd.Context(), selection{namespace: c.namespace, names: args, labels: labels}, timeout)
+			s := selection{namespace: c.namespace, names: names, labels: labels}
+			if err := s.check(); err != nil {
+				return err
+			}
+			runs, err := c.waitFor(cmd.Context(), s, timeout, c.Out)
 			if err != nil {
 				return err
 			}
@@ -74,19 +79,27 @@ has finished and is gone from the cluster is found in the archive.`,
 	return command
 }
 
-// waitFor waits until all of the runs have finished, and says how each is.
-func (c *cluster) waitFor(ctx context.Context, s selection, timeout time.Duration) ([]show.Run, error) {
+// checkTimeout refuses a time that is over before it began.
+func checkTimeout(timeout time.Duration) error {
+	if timeout < 0 {
+		return usage("--timeout is %s: write how long to wait at most, such as 30m, or leave it out to wait as long as it takes", timeout)
+	}
+	return nil
+}
+
+// waitFor waits until all of the runs have finished, and says how each is; on out how it ended.
+func (c *cluster) waitFor(ctx context.Context, s selection, timeout time.Duration, out io.Writer) ([]show.Run, error) {
 	wanted, err := c.wanted(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	w := &waiting{cluster: c, runs: wanted, said: map[string]string{}}
+	w := &waiting{cluster: c, out: out, runs: wanted, said: map[string]string{}}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
-	if !w.take(nil) {
+	if !w.say() {
 		err = w.wait(ctx, s)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -119,6 +132,7 @@ func (c *cluster) wanted(ctx context.Context, s selection) ([]show.Run, error) {
 // waiting is what is known of runs that are waited for.
 type waiting struct {
 	*cluster
+	out  io.Writer
 	runs []show.Run
 	// said is what was said of each run last.
 	said map[string]string
@@ -133,13 +147,15 @@ func (w *waiting) wait(ctx context.Context, s selection) error {
 	beside.Go(func() { w.complain(ctx, names) }) // a run about which nobody says anything is looked at too
 	beside.Go(func() { w.tellProgress(ctx, s, names) })
 	err := w.follow(ctx, selection{namespace: s.namespace, names: s.names, labels: s.labels}, func(f *followed) error {
-		if w.take(f) {
-			return errEnough
-		}
-		for _, run := range w.runs {
-			if run.Gone != nil && !show.IsFinished(run.TestRun) {
-				return fmt.Errorf("run %s was deleted before it had finished: nobody knows how it would have ended", run.Name)
+		w.take(f)
+		for i := range w.runs {
+			var err error
+			if w.runs[i], err = w.itsEnd(ctx, w.runs[i]); err != nil {
+				return err
 			}
+		}
+		if w.say() {
+			return errEnough
 		}
 		return nil
 	})
@@ -169,12 +185,13 @@ func (w *waiting) tellProgress(ctx context.Context, s selection, names []string)
 			return
 		}
 		runs, _, err := archive.Runs(ctx, s.namespace, url.Values{"state": {"InProgress"}}, runsInAProgress)
+		w.lostArchive(err)
 		for _, kept := range runs {
 			if err != nil || kept.Progress == nil || !slices.Contains(names, kept.Name) || told[kept.Name] == show.Progress(*kept.Progress) {
 				continue
 			}
 			told[kept.Name] = show.Progress(*kept.Progress)
-			w.note("%s", w.app.look().Brief(runOf(kept), w.now()))
+			w.tell(w.ErrOut, runOf(kept))
 		}
 	}
 }
@@ -197,29 +214,33 @@ func (w *waiting) complain(ctx context.Context, names []string) {
 	}
 }
 
-// take takes what is known now, says what is new, and whether all have finished.
-func (w *waiting) take(f *followed) bool {
-	all := true
+// take takes what is known now.
+func (w *waiting) take(f *followed) {
 	for i := range w.runs {
-		if f != nil {
-			now, ok := f.runs[w.runs[i].UID]
-			if ok {
-				w.runs[i] = now
-			} else if w.runs[i].Gone == nil { // it was deleted before the list was read
-				w.runs[i].Gone = new(w.now())
-			}
+		now, ok := f.runs[w.runs[i].UID]
+		if ok {
+			w.runs[i] = now
+		} else if w.runs[i].Gone == nil { // it was deleted before the list was read
+			w.runs[i].Gone = new(w.now())
 		}
-		run := w.runs[i]
+	}
+}
+
+// say says what is new, and whether all runs have finished.
+func (w *waiting) say() bool {
+	all := true
+	for _, run := range w.runs {
+		finished := show.IsFinished(run.TestRun)
 		brief := show.State(run.TestRun) + show.Reason(run.TestRun)
 		if w.said[run.Name] != brief {
 			w.said[run.Name] = brief
 			out := w.ErrOut
-			if show.IsFinished(run.TestRun) {
-				out = w.Out
+			if finished {
+				out = w.out
 			}
-			fmt.Fprintln(out, w.app.look().Brief(run, w.now()))
+			w.tell(out, run)
 		}
-		all = all && show.IsFinished(run.TestRun)
+		all = all && finished
 	}
 	return all
 }

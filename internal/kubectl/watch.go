@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,19 +30,13 @@ Where the server of the archive is installed, CASES says how far each test is.`,
 		Example:           "  kubectl testrun watch\n  kubectl testrun watch -A --state=Pending,InProgress",
 		ValidArgsFunction: a.completeRuns(isLive),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, names, err := a.with(testRuns, args)
 			if err != nil {
 				return err
 			}
-			s, err := selected.selection(c)
+			s, err := selected.selection(c, names)
 			if err != nil {
 				return err
-			}
-			s.names = args
-			for _, name := range args {
-				if _, err := c.run(cmd.Context(), name); err != nil {
-					return err
-				}
 			}
 			return c.watch(cmd.Context(), s)
 		},
@@ -58,8 +55,23 @@ const (
 
 // watch shows the runs until ctx ends, or until those that were named have finished.
 func (c *cluster) watch(ctx context.Context, s selection) error {
+	if len(s.names) > 0 {
+		runs, err := c.wanted(ctx, s)
+		if err != nil {
+			return err
+		}
+		gone := slices.DeleteFunc(runs, func(run show.Run) bool { return run.Gone == nil })
+		for _, run := range gone {
+			c.tell(c.Out, run)
+		}
+		if len(gone) == len(s.names) {
+			return nil
+		}
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	screen := c.painter()
+	defer screen.end()
 	seen := make(chan []show.Run, 1)
 	ended := make(chan error, 1)
 	go func() {
@@ -73,17 +85,6 @@ func (c *cluster) watch(ctx context.Context, s selection) error {
 		})
 	}()
 	reports := c.reports(ctx, s)
-	var screen painter = &lines{cluster: c, said: map[types.UID]string{}}
-	if file, ok := terminal(c.Out); ok {
-		screen = &live{cluster: c, size: func() (int, int) {
-			width, height, err := term.GetSize(int(file.Fd()))
-			if err != nil {
-				return 0, 0
-			}
-			return width, height
-		}}
-	}
-	defer screen.end()
 	return c.paint(ctx, s, screen, seen, reports, ended)
 }
 
@@ -91,6 +92,23 @@ func (c *cluster) watch(ctx context.Context, s selection) error {
 type painter interface {
 	paint(runs []show.Run, title string, namespaces bool)
 	end()
+}
+
+// painter is a live screen, where there is a terminal for it.
+func (c *cluster) painter() painter {
+	file, ok := terminal(c.Out)
+	if !ok {
+		return &lines{cluster: c, said: map[types.UID]string{}}
+	}
+	screen := &live{cluster: c, size: func() (int, int) {
+		width, height, err := term.GetSize(int(file.Fd()))
+		if err != nil {
+			return 0, 0
+		}
+		return width, height
+	}}
+	c.trouble = func(what string) { screen.trouble.Store(what) } // a line of its own would be drawn over
+	return screen
 }
 
 func (c *cluster) paint(ctx context.Context, s selection, screen painter, seen <-chan []show.Run, reports <-chan map[types.UID]show.Progress, ended <-chan error) error {
@@ -133,7 +151,7 @@ func (c *cluster) title(s selection) string {
 	if s.namespace == "" {
 		where = "all namespaces"
 	}
-	return fmt.Sprintf("Runs of %s, %s. Ctrl-C ends this.", where, c.now().Format("15:04:05"))
+	return fmt.Sprintf("Runs of %s, %s. Ctrl-C ends this.", where, c.now().Format(time.TimeOnly))
 }
 
 func allFinished(runs []show.Run) bool {
@@ -162,9 +180,14 @@ func unfinishedFirst(runs []show.Run) []show.Run {
 func (c *cluster) reports(ctx context.Context, s selection) <-chan map[types.UID]show.Progress {
 	reports := make(chan map[types.UID]show.Progress, 1)
 	go func() {
-		archive, err := c.openArchive(ctx)
-		for err == nil {
-			if far, askErr := farOf(ctx, archive, s); askErr == nil {
+		for {
+			archive, err := c.openArchive(ctx)
+			if err != nil {
+				return
+			}
+			far, err := farOf(ctx, archive, s)
+			c.lostArchive(err)
+			if err == nil {
 				select {
 				case reports <- far:
 				case <-ctx.Done():
@@ -199,6 +222,8 @@ type live struct {
 	drawn bool
 	// last is what was drawn last.
 	last string
+	// trouble says that the cluster does not answer; empty if it does.
+	trouble atomic.Value
 }
 
 // The escape sequences of ECMA-48 that a live screen takes: to an alternate screen and back, the cursor hidden and shown, to the first
@@ -213,8 +238,11 @@ const (
 
 func (l *live) paint(runs []show.Run, title string, namespaces bool) {
 	width, height := l.size()
-	look := l.look()
+	look := look(l.Out)
 	look.Width = width
+	if what, _ := l.trouble.Load().(string); what != "" {
+		title = l.now().Format(time.TimeOnly) + " " + what
+	}
 	text := home
 	if !l.drawn {
 		text = enter + home
@@ -250,7 +278,7 @@ func (l *lines) paint(runs []show.Run, _ string, namespaces bool) {
 			continue
 		}
 		l.said[run.UID] = brief
-		text := l.look().Brief(run, l.now())
+		text := look(l.Out).Brief(run, l.now())
 		if namespaces {
 			text = run.Namespace + "/" + text
 		}
@@ -259,6 +287,11 @@ func (l *lines) paint(runs []show.Run, _ string, namespaces bool) {
 		}
 		fmt.Fprintln(l.Out, text)
 	}
+	there := map[types.UID]bool{}
+	for _, run := range runs {
+		there[run.UID] = true
+	}
+	maps.DeleteFunc(l.said, func(uid types.UID, _ string) bool { return !there[uid] })
 }
 
 func (l *lines) end() {}

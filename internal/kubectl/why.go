@@ -20,15 +20,11 @@ testrun-metrics-reader allows it. Everybody else is told what the object says.`,
 		Example: "  kubectl testrun why checkout-x7k2p",
 		Args:    exactly(1, "the name of a run"), ValidArgsFunction: first(a.completeRuns(nil)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.cluster()
+			c, run, err := a.withRun(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			run, err := c.run(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			c.app.look().Why(c.Out, c.why(cmd.Context(), run), c.now())
+			look(c.Out).Why(c.Out, c.why(cmd.Context(), run), c.now())
 			return nil
 		},
 	}

@@ -61,8 +61,14 @@ func TestTheExitCodeOfWaitIsTheVerdict(t *testing.T) {
 // finish makes a run that has ended like that. It is cancelled, so that an operator does not start it meanwhile.
 func (w *world) finish(name string, verdict v1alpha1.Verdict, reason string) {
 	w.T.Helper()
-	run := builders.TestRun(name).Finished(verdict, reason).Build()
 	w.Create(builders.TestRun(name).Cancelled().Build())
+	w.end(name, verdict, reason)
+}
+
+// end writes how a run has ended.
+func (w *world) end(name string, verdict v1alpha1.Verdict, reason string) {
+	w.T.Helper()
+	run := builders.TestRun(name).Finished(verdict, reason).Build()
 	w.WaitFor("run "+name+" has its end", func() bool {
 		now := w.Run(name)
 		now.Status = run.Status

@@ -32,7 +32,7 @@ func TestNamesCompleteInTheShell(t *testing.T) {
 	queue := w.queue(v1alpha1.TestQueueSpec{})
 	w.Create(builders.TestRun("first").Build())
 	for words, want := range map[string]string{
-		"run ":                              "checkout deploy-check soak",
+		"run ":                              "checkout deploy-check paint soak",
 		"run ch":                            "checkout",
 		"run checkout -p ":                  "BROWSER= TAGS=",
 		"run checkout -p BROWSER=":          "BROWSER=chromium BROWSER=firefox BROWSER=webkit",

@@ -56,40 +56,62 @@ func TestEachMistakeIsAnsweredByASentenceThatMendsIt(t *testing.T) {
 			with(clientcmdapi.AuthInfo{Token: "x"}, func(c *clientcmdapi.Config) { c.Clusters["test"].CertificateAuthorityData = nil }), "list", 11,
 			[]string{"a certificate that your kubeconfig does not trust", "Is it the cluster that you mean"},
 		},
-		"wrong context":        {ada, "list --context=tset", 11, []string{`the kubeconfig has no context "tset". Did you mean test?`, "It has: test"}},
-		"expired credentials":  {with(clientcmdapi.AuthInfo{Token: "expired"}, same), "list", 11, []string{"does not know you", "Log in to it again"}},
-		"no rights":            {nobody, "list", 11, []string{"you may not list testruns in namespace " + w.Namespace, "kubectl create rolebinding NAME --clusterrole=testrun-viewer"}},
-		"no right to run":      {nobody, "run checkout", 11, []string{"you may not create testruns", "--clusterrole=testrun-starter"}},
-		"no right to pause":    {ada, "queue pause " + queue, 11, []string{"you may not patch testqueues in the whole cluster", "--clusterrole=testrun-queue-editor"}},
-		"all, but few rights":  {ada, "list -A", 11, []string{"you may not list testruns in all namespaces; name one with -n"}},
-		"wrong namespace":      {everywhere, "run checkout -n default", 11, []string{`there is no Test "checkout" in namespace default`, "add -n "}},
-		"run elsewhere":        {everywhere, "why finished -n default", 11, []string{`there is no run "finished" in namespace default`, "There is one in namespace " + w.Namespace + ": add -n " + w.Namespace}},
-		"unknown test":         {ada, "run chekcout", 11, []string{`there is no Test "chekcout" in namespace ` + w.Namespace + ". Did you mean checkout?"}},
-		"misspelt param":       {ada, "run checkout -p BROSWER=firefox", 10, []string{"Test checkout has no param BROSWER. Did you mean BROWSER? It has: BROWSER, TAGS"}},
-		"misspelt value":       {ada, "run checkout -p BROWSER=firefix", 10, []string{`param BROWSER of Test checkout cannot be "firefix". Did you mean firefox? It is one of: chromium, firefox, webkit`}},
-		"missing param":        {ada, "run deploy-check", 10, []string{"add -p TARGET=VALUE"}},
-		"param without value":  {ada, "run checkout -p BROWSER", 10, []string{"write NAME=VALUE, such as -p BROWSER=firefox"}},
-		"name that is taken":   {ada, "run checkout --name=finished", 11, []string{`there is a run "finished"`, "choose another --name"}},
-		"name that cannot be":  {ada, "run checkout --name=Smoke_1", 11, []string{"the cluster refuses it: metadata.name", "lower case alphanumeric"}},
-		"unknown queue":        {ada, "run checkout --queue=" + queue + "x", 10, []string{"there is no TestQueue", "Did you mean " + queue}},
-		"unknown run":          {ada, "why finishd", 11, []string{`there is no run "finishd" in namespace ` + w.Namespace + ". Did you mean finished?"}},
-		"run gone, no archive": {ada.asking("", false), "results gone", 11, []string{`there is no run "gone"`, "If it was deleted, the archive may have it, and could not be asked", "you may not list services in namespace testrun-system"}},
-		"server not installed": {admin.asking("", false), "list --archived", 11, []string{"the server of the archive is not installed in namespace testrun-system", "--testrun-namespace"}},
-		"page not installed":   {admin.asking("", false), "ui", 11, []string{"there is no page", "docs/archive.md says how to install the server"}},
-		"no token":             {w.certified().asking(site.Server.URL, false), "list --archived", 11, []string{"your kubeconfig has no bearer token, only a client certificate", "--token=$(kubectl create token ACCOUNT)"}},
-		"acting as another":    {w.certified().asking(site.Server.URL, false), "list --archived --as=ada --token=x", 11, []string{"with --as your own token would be sent"}},
-		"unknown certificate":  {ada.asking(site.Server.URL, false), "list --archived", 11, []string{"name the file of its CA with --archive-ca"}},
-		"archive over http":    {ada.asking("http://example.com", false), "list --archived", 11, []string{"write the address of the server, such as https://testrun.example.com"}},
-		"archive's bad token":  {with(clientcmdapi.AuthInfo{Token: token + "x"}, same).asking(site.Server.URL, false), "list --archived --archive-insecure", 11, []string{"The API server does not accept this token"}},
-		"misspelt state":       {ada, "list --state=Fialed", 10, []string{"--state takes Pending, InProgress, Passed, Failed", "Did you mean Failed?"}},
-		"misspelt command":     {ada, "lsit", 10, []string{`there is no command "lsit". Did you mean list?`}},
-		"misspelt subcommand":  {ada, "queue puase", 10, []string{`there is no command "puase". Did you mean pause?`}},
-		"misspelt flag":        {ada, "list --sate=Failed", 10, []string{"unknown flag: --sate", "--help shows the flags"}},
-		"misspelt format":      {ada, "results finished -o junti", 10, []string{`not "junti". Did you mean junit?`}},
-		"no name":              {ada, "wait", 10, []string{"takes the names of runs, or -l with labels"}},
-		"no such attempt":      {ada, "logs finished --attempt=7", 11, []string{"no attempt of it ever began"}},
-		"cancel what is over":  {ada, "cancel finished", 11, []string{"there is nothing to cancel"}},
-		"both ways to wait":    {ada, "run checkout --wait --follow", 10, []string{"--follow waits too"}},
+		"wrong context":              {ada, "list --context=tset", 11, []string{`the kubeconfig has no context "tset". Did you mean test?`, "It has: test"}},
+		"expired credentials":        {with(clientcmdapi.AuthInfo{Token: "expired"}, same), "list", 11, []string{"does not know you", "Log in to it again"}},
+		"no rights":                  {nobody, "list", 11, []string{"you may not list testruns in namespace " + w.Namespace, "kubectl create rolebinding NAME --clusterrole=testrun-viewer"}},
+		"no right to run":            {nobody, "run checkout", 11, []string{"you may not create testruns", "--clusterrole=testrun-starter"}},
+		"no right to pause":          {ada, "queue pause " + queue, 11, []string{"you may not patch testqueues in the whole cluster", "--clusterrole=testrun-queue-editor"}},
+		"all, but few rights":        {ada, "list -A", 11, []string{"you may not list testruns in all namespaces; name one with -n", "kubectl create clusterrolebinding NAME --clusterrole=testrun-viewer"}},
+		"wrong namespace":            {everywhere, "run checkout -n default", 11, []string{`there is no Test "checkout" in namespace default`, "add -n "}},
+		"run elsewhere":              {everywhere, "why finished -n default", 11, []string{`there is no run "finished" in namespace default`, "There is one in namespace " + w.Namespace + ": add -n " + w.Namespace}},
+		"unknown test":               {ada, "run chekcout", 11, []string{`there is no Test "chekcout" in namespace ` + w.Namespace + ". Did you mean checkout?"}},
+		"misspelt param":             {ada, "run checkout -p BROSWER=firefox", 10, []string{"Test checkout has no param BROSWER. Did you mean BROWSER? It has: BROWSER, TAGS"}},
+		"misspelt value":             {ada, "run checkout -p BROWSER=firefix", 10, []string{`param BROWSER of Test checkout cannot be "firefix". Did you mean firefox? It is one of: chromium, firefox, webkit`}},
+		"missing param":              {ada, "run deploy-check", 10, []string{"Test deploy-check needs a value for what has no default: add -p TARGET=VALUE"}},
+		"param without value":        {ada, "run checkout -p BROWSER", 10, []string{"write NAME=VALUE, such as -p BROWSER=firefox"}},
+		"name that is taken":         {ada, "run checkout --name=finished", 11, []string{`there is a run "finished"`, "choose another --name"}},
+		"name that cannot be":        {ada, "run checkout --name=Smoke_1", 11, []string{"the cluster refuses it: metadata.name", "must start and end with an alphanumeric character"}},
+		"unknown queue":              {ada, "run checkout --queue=" + queue + "x", 10, []string{"there is no TestQueue", "Did you mean " + queue}},
+		"unknown run":                {ada, "why finishd", 11, []string{`there is no run "finishd" in namespace ` + w.Namespace + ". Did you mean finished?"}},
+		"run gone, no archive":       {ada.asking("", false), "results gone", 11, []string{`there is no run "gone"`, "If it was deleted, the archive may have it, and could not be asked", "you may not list services in namespace testrun-system"}},
+		"server not installed":       {admin.asking("", false), "list --archived", 11, []string{"the server of the archive is not installed in namespace testrun-system", "--testrun-namespace"}},
+		"page not installed":         {admin.asking("", false), "ui", 11, []string{"there is no page", "docs/archive.md says how to install the server"}},
+		"no token":                   {w.certified().asking(site.Server.URL, false), "list --archived", 11, []string{"your kubeconfig has no bearer token, only a client certificate", "--token=$(kubectl create token ACCOUNT)"}},
+		"acting as another":          {w.certified().asking(site.Server.URL, false), "list --archived --as=ada --token=x", 11, []string{"with --as your own token would be sent", "leave out --as, or add --archive=none"}},
+		"unknown certificate":        {ada.asking(site.Server.URL, false), "list --archived", 11, []string{"the archive cannot be asked: ", "name the file of its CA with --archive-ca"}},
+		"archive over http":          {ada.asking("http://example.com", false), "list --archived", 11, []string{"write the address of the server, such as https://testrun.example.com"}},
+		"archive's bad token":        {with(clientcmdapi.AuthInfo{Token: token + "x"}, same).asking(site.Server.URL, false), "list --archived --archive-insecure", 11, []string{"The API server does not accept this token", "`kubectl create token NAME --namespace=NAMESPACE` makes one"}},
+		"misspelt state":             {ada, "list --state=Fialed", 10, []string{"--state takes Pending, InProgress, Passed, Failed", "Did you mean Failed?"}},
+		"misspelt command":           {ada, "lsit", 10, []string{`there is no command "lsit". Did you mean list?`}},
+		"misspelt subcommand":        {ada, "queue puase", 10, []string{`there is no command "puase". Did you mean pause?`}},
+		"misspelt flag":              {ada, "list --sate=Failed", 10, []string{"unknown flag: --sate", "--help shows the flags"}},
+		"misspelt format":            {ada, "results finished -o junti", 10, []string{`-o takes wide, junit, tap, json, yaml, and not "junti". Did you mean junit?`}},
+		"no name":                    {ada, "wait", 10, []string{"takes the names of runs, or -l with labels"}},
+		"no such attempt":            {ada, "logs finished --attempt=7", 11, []string{"no attempt of it ever began"}},
+		"cancel what is over":        {ada, "cancel finished", 11, []string{"run finished has finished (Failed): there is nothing to cancel"}},
+		"both ways to wait":          {ada, "run checkout --wait --follow", 10, []string{"--follow waits too: leave out --wait", "--help shows the flags"}},
+		"an object that follows":     {ada, "run checkout --follow -o json", 10, []string{"--follow prints the output of the test: leave out -o"}},
+		"a time and no waiting":      {ada, "run checkout --timeout=5m", 10, []string{"--timeout says how long to wait: add --wait or --follow"}},
+		"a time that is over":        {ada, "wait finished --timeout=-5m", 10, []string{"--timeout is -5m0s: write how long to wait at most, such as 30m"}},
+		"waiting for nothing":        {ada, "run checkout --dry-run --wait", 10, []string{"--dry-run creates nothing that could be waited for"}},
+		"another dry run":            {ada, "run checkout --dry-run=client", 10, []string{`--dry-run is "client": write --dry-run=server`, "or leave it out"}},
+		"another kind":               {ada, "wait pod/finished", 10, []string{`"pod/finished" names no TestRun: write NAME, or testrun/NAME`}},
+		"an empty name":              {ada, "wait testrun/", 10, []string{`"testrun/" names no TestRun: write NAME, or testrun/NAME`}},
+		"selector unreadable":        {ada, "list -l a==b==c", 10, []string{"-l a==b==c cannot be read", "Write KEY=VALUE"}},
+		"fields unreadable":          {ada, "list --field-selector status.phase", 10, []string{"--field-selector status.phase cannot be read", "Write FIELD=VALUE"}},
+		"unknown field":              {ada, "list --field-selector=status.state=Failed", 10, []string{"field label not supported: status.state", "TestRuns can be selected by metadata.name, metadata.namespace, status.phase"}},
+		"a name in all":              {ada, "list -A finished", 10, []string{"a name is that of a run in one namespace: leave out -A"}},
+		"a limit of the cluster":     {ada, "list --limit=5", 10, []string{"--limit is for --archived: the cluster's own runs are all listed"}},
+		"no limit":                   {ada, "list --archived --limit=0", 10, []string{"--limit is 0: it has to be at least 1"}},
+		"two labels, archived":       {ada.withArchive(), "list --archived -l a=b,c=d", 10, []string{"the archive selects by one label: write -l KEY=VALUE, and not -l a=b,c=d"}},
+		"fields, archived":           {ada.withArchive(), "list --archived --field-selector=status.phase=Pending", 10, []string{"the archive does not know --field-selector: select with --state, --test, --queue or -l"}},
+		"a name, archived":           {ada.withArchive(), "list --archived finished", 10, []string{"--archived lists all runs: leave out the names", "kubectl testrun why NAME finds a run that is gone"}},
+		"an object that changes":     {ada, "list -w -o json", 10, []string{"-w shows a screen, or a line for each change: leave out -o"}},
+		"template unreadable":        {ada, "list -o jsonpath={", 10, []string{"-o jsonpath={ cannot be read", "unclosed action"}},
+		"a Test and a run":           {ada, "logs --failed finished --test=checkout", 10, []string{"--test chooses a run: leave out its name"}},
+		"a Test for logs":            {ada, "logs finished --test=checkout", 10, []string{"--test chooses a run: leave out its name"}},
+		"no such attempt of results": {ada, "results finished --attempt=-1", 10, []string{"--attempt is -1: attempts are counted from 1"}},
+		"a queue of another name":    {ada, "queue top " + queue + "x", 11, []string{"there is no TestQueue", "Did you mean " + queue}},
 	} {
 		t.Run(mistake, func(t *testing.T) {
 			got := test.who.types(strings.Fields(test.args)...)
@@ -103,6 +125,17 @@ func TestEachMistakeIsAnsweredByASentenceThatMendsIt(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A quota forbids, and so does the end of a namespace. Neither is a right that somebody could give.
+func TestWhatIsRefusedForAnotherReasonThanARightIsSaidInTheClustersWords(t *testing.T) {
+	w := newWorld(t)
+	ada := w.developer()
+	w.Forbid("count/testruns.testrun.dev")
+	got := ada.types("run", "checkout").expect(t, 11).says(t, "the cluster refuses it: ", "exceeded quota: none")
+	if strings.Contains(got.err, "rolebinding") {
+		t.Errorf("it says that a right is missing:\n%s", got.err)
 	}
 }
 
@@ -148,11 +181,12 @@ func TestACRDThatIsMissingOrOldIsNamed(t *testing.T) {
 
 	_, err = envtest.InstallCRDs(config, envtest.CRDInstallOptions{CRDs: older(t)})
 	w.Must(err)
-	admin.types("list", "--test=checkout").expect(t, 11).says(t, "the CRDs in the cluster are older than this plugin ("+version+")", "Have whoever installed TestRun update it")
+	admin.types("list", "--field-selector=status.verdict=Failed").expect(t, 10).says(t, "field label not supported: status.verdict", "CRDs that are older than this plugin know fewer")
 	there, err := client.New(config, client.Options{Scheme: apiserver.Scheme})
 	w.Must(err)
 	w.Must(there.Create(w.Ctx, builders.TestRun("first").Of("checkout").Build()))
-	admin.types("rerun", "first").expect(t, 11).says(t, "the CRDs in the cluster are older than this plugin", `unknown field "spec.rerunOf"`)
+	admin.types("rerun", "first").expect(t, 11).says(t, "the CRDs in the cluster are older than this plugin ("+version+")", `unknown field "spec.rerunOf"`,
+		"Have whoever installed TestRun update it")
 	admin.types("list").expect(t, 0, "first")
 	admin.types("queue", "top").expect(t, 11).says(t, "has no testqueues")
 }

@@ -27,6 +27,9 @@ type part struct {
 	endless bool
 }
 
+// painted is what the Test paint prints.
+const painted = "\x1b[32mgreen\x1b[0m \x1b[2Jcleared\n"
+
 // partOf is what the test of a pod does: checkout fails with firefox, soak never ends, and everything else passes.
 func partOf(pod *corev1.Pod) part {
 	env := map[string]string{}
@@ -53,6 +56,8 @@ func partOf(pod *corev1.Pod) part {
 			p.output += fmt.Sprintf("%s %d - %s\n", ok, i+1, c.Name)
 		}
 		return p
+	case "paint":
+		return part{output: painted}
 	case "soak":
 		return part{endless: true}
 	}

@@ -26,6 +26,7 @@ func (p *person) inTerminal(args ...string) *session {
 	p.T.Helper()
 	cmd := p.command(p.Ctx, args...)
 	cmd.Env = append(cmd.Env, "TERM=xterm")
+	cmd.Env = append(cmd.Env, p.also...)
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 100})
 	p.Must(err)
 	s := &session{person: p, file: file, cmd: cmd, ended: make(chan struct{})}
@@ -165,5 +166,44 @@ func TestWhatATestSaysMovesNoCursor(t *testing.T) {
 	s := ada.inTerminal("results", "harmful")
 	if code := s.wait(); code != 0 || strings.Contains(s.seen(), "\x1b[2J") || !strings.Contains(s.seen(), `\u001b[2J`) {
 		t.Errorf("it ended with %d:\n%q", code, s.seen())
+	}
+}
+
+// A test prints colors, and whatever else it likes.
+func TestTheOutputOfATestCommandsNoTerminal(t *testing.T) {
+	w := withOperator(t)
+	ada := w.developer().withArchive()
+	ada.types("run", "paint", "--name=first", "--wait").expect(t, 0)
+	w.waitForArchived("first")
+	s := ada.inTerminal("logs", "first")
+	if code := s.wait(); code != 0 || !strings.Contains(s.seen(), "\x1b[32mgreen\x1b[0m "+`\u001b[2Jcleared`) {
+		t.Errorf("it ended with %d:\n%q", code, s.seen())
+	}
+	if piped := ada.types("logs", "first").expect(t, 0); piped.out != painted {
+		t.Errorf("elsewhere it prints %q, want what the test printed", piped.out)
+	}
+}
+
+func TestColorsAreWrittenToTerminalsAndOnlyThere(t *testing.T) {
+	w := withOperator(t)
+	ada := w.developer()
+	const failed = "bad: \x1b[31mFailed\x1b[0m"
+	s := ada.inTerminal("run", "checkout", "--name=bad", "--follow")
+	if code := s.wait(); code != 1 || !strings.Contains(s.seen(), failed) || strings.Contains(s.seen(), `\u001b`) {
+		t.Errorf("it ended with %d, want 1 and %q:\n%q", code, failed, s.seen())
+	}
+	s = ada.inTerminal("wait", "bad")
+	_ = s.wait()
+	if !strings.Contains(s.seen(), failed) {
+		t.Errorf("wait says %q, want %q", s.seen(), failed)
+	}
+	plain := *ada
+	plain.also = []string{"NO_COLOR=1"}
+	for _, args := range []string{"wait bad", "list", "results bad", "why bad", "watch bad"} {
+		s := plain.inTerminal(strings.Fields(args)...)
+		_ = s.wait()
+		if strings.Contains(s.seen(), "\x1b[3") || !strings.Contains(s.seen(), "Failed") {
+			t.Errorf("with NO_COLOR %s writes %q", args, s.seen())
+		}
 	}
 }

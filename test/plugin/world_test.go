@@ -38,6 +38,7 @@ func newWorld(t *testing.T) *world {
 	}, v1alpha1.ParamSpec{Name: "TAGS"})))
 	w.Create(builders.Test("deploy-check", builders.TestSpec("check", v1alpha1.ParamSpec{Name: "TARGET", Required: &yes})))
 	w.Create(builders.Test("soak", builders.TestSpec("soak")))
+	w.Create(builders.Test("paint", builders.TestSpec("paint")))
 	return w
 }
 
@@ -83,6 +84,8 @@ type person struct {
 	archive string
 	// believing trusts whoever answers there: a server that has made its certificate itself is the usual one.
 	believing bool
+	// also are further variables.
+	also []string
 }
 
 // kubeconfigOf is a kubeconfig whose only context, named test, has this user and the world's namespace.
@@ -140,11 +143,11 @@ func (p *person) asking(archive string, believing bool) *person {
 	return &also
 }
 
-func (p *person) env() []string {
-	if p.archive == "" {
-		return nil
+func (p *person) env() (env []string) {
+	if p.archive != "" {
+		env = append(env, "TESTRUN_ARCHIVE="+p.archive)
 	}
-	return []string{"TESTRUN_ARCHIVE=" + p.archive}
+	return append(env, p.also...)
 }
 
 // typed is what came of a command.

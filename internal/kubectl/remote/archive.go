@@ -26,13 +26,13 @@ type Where struct {
 	Port uint16
 }
 
-// OpenArchive finds the server. What leads there ends with ctx.
+// OpenArchive finds the server. What leads there stays until the program ends.
 func OpenArchive(ctx context.Context, cluster *Cluster, where Where) (*Archive, error) {
 	token, err := Token(cluster.Config)
 	if err != nil {
 		return nil, err
 	}
-	base, trust, err := LeadToServer(ctx, cluster, where)
+	base, trust, _, err := LeadToServer(ctx, cluster, where)
 	if err != nil {
 		return nil, err
 	}
@@ -40,25 +40,25 @@ func OpenArchive(ctx context.Context, cluster *Cluster, where Where) (*Archive, 
 	return &Archive{call}, err
 }
 
-// LeadToServer is the address of the server, which can be used until ctx ends.
-func LeadToServer(ctx context.Context, cluster *Cluster, where Where) (*url.URL, Trust, error) {
+// LeadToServer is the address of the server, which can be used until lost says that the way there has ended, or until the program ends.
+func LeadToServer(ctx context.Context, cluster *Cluster, where Where) (base *url.URL, trust Trust, lost <-chan error, err error) {
 	if where.URL != "" {
 		base, err := url.Parse(where.URL)
 		if err != nil || base.Scheme != "https" || base.Host == "" {
-			return nil, Trust{}, fmt.Errorf("--archive is %q: write the address of the server, such as https://testrun.example.com, or none", where.URL)
+			return nil, Trust{}, nil, fmt.Errorf("--archive is %q: write the address of the server, such as https://testrun.example.com, or none", where.URL)
 		}
-		return base, where.Trust, nil
+		return base, where.Trust, nil, nil
 	}
 	places, err := cluster.find(ctx, server)
 	if err != nil {
-		return nil, Trust{}, err
+		return nil, Trust{}, nil, err
 	}
-	port, err := cluster.forward(ctx, server, places[0], where.Port)
+	port, lost, err := cluster.forward(ctx, server, places[0], where.Port)
 	if err != nil {
-		return nil, Trust{}, err
+		return nil, Trust{}, nil, err
 	}
 	// The API server leads to the pod, and nobody else can answer. The certificate names the Service, not this address.
-	return &url.URL{Scheme: "https", Host: fmt.Sprintf("127.0.0.1:%d", port)}, Trust{Anybody: true}, nil
+	return &url.URL{Scheme: "https", Host: fmt.Sprintf("127.0.0.1:%d", port)}, Trust{Anybody: true}, lost, nil
 }
 
 // ArchivedRun is a run as the archive lists it.

@@ -124,38 +124,39 @@ func portOf(pod *corev1.Pod, port intstr.IntOrString) int32 {
 	return 0
 }
 
-// forward leads from a port of this machine, which it returns, to that of the pod, until ctx ends. local is the port here; 0 for any.
-func (c *Cluster) forward(ctx context.Context, t target, to place, local uint16) (uint16, error) {
+// forward leads from a port of this machine, which it returns, to that of the pod, until lost says that it has ended. local is the port here; 0
+// for any.
+func (c *Cluster) forward(ctx context.Context, t target, to place, local uint16) (port uint16, lost <-chan error, err error) {
 	plain, err := c.dialer(to.pod)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	dialer := &remembering{Dialer: plain}
 	ready := make(chan struct{})
-	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(ctx, dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("%d:%d", local, to.port)}, ready, io.Discard, io.Discard)
+	life := context.WithoutCancel(ctx) // whoever asked first may end before those who ask next
+	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(life, dialer, []string{"127.0.0.1"}, []string{fmt.Sprintf("%d:%d", local, to.port)}, ready, io.Discard, io.Discard)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- forwarder.ForwardPorts() }()
 	select {
 	case err := <-ended:
-		if err == nil {
-			err = ctx.Err()
-		}
 		if dialer.err != nil {
 			err = dialer.err
 		}
-		return 0, t.unreachable(c.Namespace, "create pods/portforward", err)
+		return 0, nil, t.unreachable(c.Namespace, "create pods/portforward", err)
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
 	case <-time.After(forwardTimeout):
-		return 0, fmt.Errorf("reaching %s: the cluster did not lead to its pod within %s", t.what, forwardTimeout)
+		return 0, nil, fmt.Errorf("reaching %s: the cluster did not lead to its pod within %s", t.what, forwardTimeout)
 	case <-ready:
 	}
 	ports, err := forwarder.GetPorts()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return ports[0].Local, nil
+	return ports[0].Local, ended, nil
 }
 
 // dialer makes connections to the pod: over a WebSocket, or as older API servers want it.

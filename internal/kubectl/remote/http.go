@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -49,6 +50,7 @@ func newCaller(base *url.URL, token string, trust Trust) (*caller, error) {
 		}
 	}
 	transport := &http.Transport{
+		DialContext:     (&net.Dialer{Timeout: headerTimeout}).DialContext,
 		TLSClientConfig: config, ResponseHeaderTimeout: headerTimeout, TLSHandshakeTimeout: headerTimeout, Proxy: http.ProxyFromEnvironment,
 	}
 	// A token goes to whom it was meant for, and to nobody to whom an answer leads.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,13 +15,13 @@ import (
 	"github.com/testrun-dev/testrun/internal/kubectl/show"
 )
 
-// Operator asks the operator about its queues.
-type Operator struct{ call *caller }
+// Operator asks the operator about its queues: the pod that leads, or all if that cannot be known, of which the others know of no run.
+type Operator struct{ calls []*caller }
 
 // lease is the Lease of the operator that leads: the others hold no runs.
 const lease = "manager.testrun.dev"
 
-// OpenOperator finds the operator that leads. What leads there ends with ctx.
+// OpenOperator finds the operator that leads. What leads there stays until the program ends.
 func OpenOperator(ctx context.Context, cluster *Cluster) (*Operator, error) {
 	token, err := Token(cluster.Config)
 	if err != nil {
@@ -31,14 +32,24 @@ func OpenOperator(ctx context.Context, cluster *Cluster) (*Operator, error) {
 		return nil, err
 	}
 	if len(places) > 1 {
-		places = leaderFirst(places, cluster.leader(ctx))
+		leader := cluster.leader(ctx)
+		if i := slices.IndexFunc(places, func(p place) bool { return p.pod == leader }); i >= 0 {
+			places = places[i : i+1]
+		}
 	}
-	port, err := cluster.forward(ctx, manager, places[0], 0)
-	if err != nil {
-		return nil, err
+	operator := &Operator{}
+	for _, to := range places {
+		port, _, err := cluster.forward(ctx, manager, to, 0)
+		if err != nil {
+			return nil, err
+		}
+		call, err := newCaller(&url.URL{Scheme: "https", Host: fmt.Sprintf("127.0.0.1:%d", port)}, token, Trust{Anybody: true})
+		if err != nil {
+			return nil, err
+		}
+		operator.calls = append(operator.calls, call)
 	}
-	call, err := newCaller(&url.URL{Scheme: "https", Host: fmt.Sprintf("127.0.0.1:%d", port)}, token, Trust{Anybody: true})
-	return &Operator{call}, err
+	return operator, nil
 }
 
 // leader is the pod that leads; empty if that cannot be known.
@@ -55,38 +66,44 @@ func (c *Cluster) leader(ctx context.Context) string {
 	return pod
 }
 
-func leaderFirst(places []place, leader string) []place {
-	for i := range places {
-		if places[i].pod == leader {
-			places[0], places[i] = places[i], places[0]
+// read reads what the first of the pods says that knows it. found is false if none does.
+func (o *Operator) read(ctx context.Context, into any, path ...string) (found bool, err error) {
+	for _, call := range o.calls {
+		if err = call.read(ctx, into, nil, path...); err == nil {
+			return true, nil
+		}
+		if !IsNotFound(err) {
+			return false, askedFor(err)
 		}
 	}
-	return places
+	return false, nil
 }
 
 // Run is how a run waits. It is nil if none of that name waits in the queue.
 func (o *Operator) Run(ctx context.Context, queue, namespace, name string) (*show.Waiting, error) {
 	run := &show.Waiting{}
-	err := o.call.read(ctx, run, nil, "queues", queue, namespace, name)
-	if IsNotFound(err) {
-		return nil, nil
+	if found, err := o.read(ctx, run, "queues", queue, namespace, name); !found {
+		return nil, err
 	}
-	return run, askedFor(err)
+	return run, nil
 }
 
 // Queue is a queue with the runs that are next. It is nil if no run has ever used it.
 func (o *Operator) Queue(ctx context.Context, name string) (*show.LiveQueue, error) {
 	queue := &show.LiveQueue{}
-	err := o.call.read(ctx, queue, nil, "queues", name)
-	if IsNotFound(err) {
-		return nil, nil
+	if found, err := o.read(ctx, queue, "queues", name); !found {
+		return nil, err
 	}
-	return queue, askedFor(err)
+	return queue, nil
 }
 
 // Queues are all queues, without their runs.
 func (o *Operator) Queues(ctx context.Context) (queues []show.LiveQueue, err error) {
-	err = o.call.read(ctx, &queues, nil, "queues")
+	for _, call := range o.calls {
+		if err = call.read(ctx, &queues, nil, "queues"); err != nil || len(queues) > 0 {
+			break
+		}
+	}
 	return queues, askedFor(err)
 }
 

@@ -15,7 +15,8 @@ var ErrNoToken = errors.New("your kubeconfig has no bearer token, only a client 
 	"a token. Give one with --token, for example --token=$(kubectl create token ACCOUNT)")
 
 // ErrImpersonated means that whoever asks acts as somebody else, whose token nobody has.
-var ErrImpersonated = errors.New("with --as your own token would be sent, and TestRun's programs would answer what you may see, not what they may")
+var ErrImpersonated = errors.New("with --as your own token would be sent, and TestRun's programs would answer what you may see, not what they may: " +
+	"leave out --as, or add --archive=none")
 
 // Token is the bearer token of the kubeconfig: written there, in a file, or made by its exec plugin.
 func Token(config *rest.Config) (string, error) {

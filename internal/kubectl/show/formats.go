@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,7 +50,7 @@ type junitText struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes the cases as JUnit's XML. A run that did not pass although no case failed has one more, which says why.
+// JUnit writes the cases as JUnit's XML. A run that has not passed although no case failed has one more, which says why.
 func JUnit(w io.Writer, r Results) error {
 	all := junitSuites{Name: r.Run.Name}
 	at := map[string]int{}
@@ -112,16 +113,17 @@ func text(s string) string {
 	}, s)
 }
 
-// whole are the cases, and one more if the run did not pass although none of them failed: a reader of the formats sees nothing but cases.
+// whole are the cases, and one more if the run has not passed although none of them failed: a reader of the formats sees nothing but cases, and
+// takes none at all for success.
 func (r Results) whole() []Case {
-	cases := r.Cases
-	if run := r.Run.TestRun; IsFinished(run) && run.Status.Verdict != v1alpha1.VerdictPassed && r.Failed+r.Errored == 0 {
-		cases = append(cases[:len(cases):len(cases)], Case{
-			Suite: "TestRun", Name: "the run " + run.Name + " passes", Outcome: string(v1alpha1.OutcomeErrored),
-			Message: string(run.Status.Verdict) + ", " + Reason(run) + ": " + Message(run),
-		})
+	run := r.Run.TestRun
+	if run.Status.Verdict == v1alpha1.VerdictPassed || r.Failed+r.Errored > 0 {
+		return r.Cases
 	}
-	return cases
+	return append(slices.Clip(r.Cases), Case{
+		Suite: "TestRun", Name: "the run " + run.Name + " passes", Outcome: string(v1alpha1.OutcomeErrored),
+		Message: State(run) + ", " + Reason(run) + ": " + Message(run),
+	})
 }
 
 // TAP writes the cases as the Test Anything Protocol, version 14.

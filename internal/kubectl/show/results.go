@@ -110,7 +110,7 @@ func (l Look) Results(w io.Writer, r Results, now time.Time, all bool) {
 		fmt.Fprintf(w, "%s not shown, since nothing is wrong with them: --all shows them too.\n", Count(int64(left), "case"))
 	}
 	if r.Note != "" {
-		fmt.Fprintln(w, r.Note)
+		fmt.Fprintln(w, Clean(r.Note))
 	}
 }
 

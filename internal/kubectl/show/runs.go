@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,10 +69,11 @@ func (l Look) Screen(runs []Run, now time.Time, title string, lines int, namespa
 	var text strings.Builder
 	counts := map[string]int{}
 	for _, run := range runs {
-		counts[State(run.TestRun)]++
+		state, _, _ := strings.Cut(stateOf(run), " ")
+		counts[state]++
 	}
 	var summary []string
-	for _, state := range States {
+	for _, state := range append(slices.Clip(States), stateDeleted) {
 		if counts[state] > 0 {
 			summary = append(summary, fmt.Sprintf("%d %s", counts[state], state))
 		}
@@ -89,5 +91,14 @@ func (l Look) Screen(runs []Run, now time.Time, title string, lines int, namespa
 	if left := len(runs) - len(shown); left > 0 {
 		fmt.Fprintf(&text, "and %d more\n", left)
 	}
-	return text.String()
+	return top(text.String(), lines-1)
+}
+
+// top are the first n lines of a text; all if n is not positive.
+func top(text string, n int) string {
+	all := strings.SplitAfter(text, "\n")
+	if n <= 0 || len(all) <= n {
+		return text
+	}
+	return strings.Join(all[:n], "")
 }

@@ -67,12 +67,15 @@ var States = []string{
 	string(v1alpha1.VerdictError), string(v1alpha1.VerdictTimedOut), string(v1alpha1.VerdictCancelled),
 }
 
+// stateDeleted is that of a run which was deleted before it had finished.
+const stateDeleted = "Deleted"
+
 // stateOf is the state with what is remarkable about it.
 func stateOf(run Run) string {
 	state := State(run.TestRun)
 	switch {
 	case run.Gone != nil && !IsFinished(run.TestRun):
-		return "Deleted"
+		return stateDeleted
 	case run.Status.Flaky != nil && *run.Status.Flaky:
 		return state + " (flaky)"
 	case run.Status.Results.Flaky > 0 && run.Status.Verdict == v1alpha1.VerdictPassed:
@@ -156,6 +159,7 @@ func Count(n int64, word string) string {
 
 // Clean is text that moves no cursor and colors nothing: whoever wrote a name or a message may mean harm. Lines and tabs stay.
 func Clean(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
 	if !strings.ContainsFunc(text, isHarmful) {
 		return text
 	}

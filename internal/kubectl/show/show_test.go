@@ -71,16 +71,29 @@ func expectCounts(t *testing.T, format string, s *results.Summary, text string) 
 	}
 }
 
-func TestARunThatDidNotPassHasAFailingCaseInEveryFormat(t *testing.T) {
-	run := builders.TestRun("lost").Finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost).Build()
-	var text strings.Builder
-	if err := JUnit(&text, CasesOf(Run{TestRun: run})); err != nil || !strings.Contains(text.String(), `errors="1"`) || !strings.Contains(text.String(), "Error, PodLost: the message of PodLost") {
-		t.Errorf("JUnit says %s: %v", text.String(), err)
+func TestARunThatHasNotPassedHasAFailingCaseInEveryFormat(t *testing.T) {
+	for name, test := range map[string]struct {
+		run  *v1alpha1.TestRun
+		says string
+	}{
+		"it was lost":         {builders.TestRun("first").Finished(v1alpha1.VerdictError, v1alpha1.ReasonPodLost).Build(), "Error, PodLost: the message of PodLost"},
+		"it has not finished": {builders.TestRun("first").Build(), "Pending, Waiting: No controller has reported on this run yet"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			if err := JUnit(&text, CasesOf(Run{TestRun: test.run})); err != nil || !strings.Contains(text.String(), `errors="1"`) || !strings.Contains(text.String(), test.says) {
+				t.Errorf("JUnit says %s: %v", text.String(), err)
+			}
+			text.Reset()
+			TAP(&text, CasesOf(Run{TestRun: test.run}))
+			if !strings.Contains(text.String(), "not ok 1 - TestRun: the run first passes") || !strings.Contains(text.String(), test.says) {
+				t.Errorf("TAP says %s", text.String())
+			}
+		})
 	}
-	text.Reset()
-	TAP(&text, CasesOf(Run{TestRun: run}))
-	if !strings.Contains(text.String(), "not ok 1 - TestRun: the run lost passes") {
-		t.Errorf("TAP says %s", text.String())
+	passed := builders.TestRun("first").Finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed).Build()
+	if more := CasesOf(Run{TestRun: passed}).whole(); len(more) != 0 {
+		t.Errorf("a run that passed has the case %+v", more)
 	}
 }
 
@@ -106,6 +119,7 @@ func TestWhatTestsSayMovesNoCursor(t *testing.T) {
 		"back\rfront\x08":           `back\u000dfront\u0008`,
 		"c1 \u009b5m":               `c1 \u009b5m`,
 		"turned \u202eround":        `turned \u202eround`,
+		"a byte \x9b2J":             "a byte \uFFFD2J",
 	} {
 		if got := Clean(text); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
@@ -141,10 +155,55 @@ a-much-longer-name              Pending   3/7, 1 failed   Waiting             5m
 	}
 }
 
+// What the status says is written by whoever may write it.
+func TestWhyMovesNoCursor(t *testing.T) {
+	run := builders.TestRun("harmful").Waiting("a\x1b[2Jb").Finished(v1alpha1.VerdictError, v1alpha1.ReasonQueueSuspended).Build()
+	run.Status.Queue, run.Status.InFavorOf = run.Spec.Queue, "other\x1b[2J"
+	run.Status.Attempts = []v1alpha1.Attempt{{Number: 1, Pod: "pod\x1b[2J", Node: "node\x1b[2J"}}
+	var text strings.Builder
+	Look{}.Why(&text, Why{Run: Run{TestRun: run}, Named: "harmful"}, now)
+	Look{}.Results(&text, Results{Run: Run{TestRun: run}, Failed: 1, Note: "note\x1b[2J"}, now, true)
+	if strings.Contains(text.String(), "\x1b") || strings.Count(text.String(), `\u001b[2J`) != 5 {
+		t.Errorf("it says %q, want what is harmful five times, and harmless", text.String())
+	}
+}
+
+func TestTheOutputOfATestKeepsItsColorsAndCommandsNoTerminal(t *testing.T) {
+	const text = "\x1b[1;31mnot ok\x1b[0m 1 – ünï\r\n50 %\r\x1b[2J\x1b]0;title\x07\tend \u202e \x1b[31"
+	const want = "\x1b[1;31mnot ok\x1b[0m 1 – ünï\r\n50 %\r" + `\u001b[2J\u001b]0;title\u0007` + "\tend " + `\u202e \u001b[31` + noColor
+	for _, size := range []int{1, 2, 3, 7, len(text)} {
+		var out strings.Builder
+		guard := NewGuard(&out)
+		for rest := text; rest != ""; rest = rest[min(size, len(rest)):] {
+			if n, err := guard.Write([]byte(rest[:min(size, len(rest))])); err != nil || n != min(size, len(rest)) {
+				t.Fatalf("it took %d bytes: %v", n, err)
+			}
+		}
+		if err := guard.Close(); err != nil || out.String() != want {
+			t.Errorf("in pieces of %d bytes it is\n%q: %v\nwant\n%q", size, out.String(), err, want)
+		}
+	}
+	var out strings.Builder
+	guard := NewGuard(&out)
+	_, _ = guard.Write([]byte("\x1b[" + strings.Repeat("1;", 100_000)))
+	if len(guard.held) > longestColor {
+		t.Errorf("it holds %d bytes of a sequence without an end", len(guard.held))
+	}
+}
+
 func TestAScreenHoldsAsManyRunsAsFit(t *testing.T) {
 	var runs []Run
 	for range 50 {
 		runs = append(runs, Run{TestRun: builders.TestRun("many").Build()})
+	}
+	for lines := 1; lines < 10; lines++ {
+		if drawn := strings.Count(Look{}.Screen(runs, now, "Runs", lines, false), "\n"); drawn > max(lines-1, 1) && lines > 1 {
+			t.Errorf("of a terminal with %d lines it takes %d, want one to be left for the cursor", lines, drawn)
+		}
+	}
+	gone := now
+	if screen := (Look{}).Screen([]Run{{TestRun: builders.TestRun("one").Build(), Gone: &gone}}, now, "Runs", 24, false); !strings.Contains(screen, "Runs  1 Deleted") {
+		t.Errorf("a run that was deleted is counted as something else:\n%s", screen)
 	}
 	screen := Look{}.Screen(runs, now, "Runs", 24, false)
 	if lines := strings.Count(screen, "\n"); lines > 23 || !strings.Contains(screen, "and 31 more") || !strings.Contains(screen, "50 Pending") {

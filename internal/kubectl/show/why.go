@@ -41,7 +41,7 @@ func (l Look) Why(w io.Writer, why Why, now time.Time) {
 		fmt.Fprintln(w, line)
 	}
 	if text := adviceFor(run.TestRun, why.Named, now); text != "" {
-		fmt.Fprintln(w, "What to do: "+text)
+		fmt.Fprintln(w, "What to do: "+Clean(text))
 	}
 	for _, c := range why.Cases {
 		l.oneCase(w, c)
@@ -58,7 +58,7 @@ func (why Why) message() string {
 
 func (why Why) lines(now time.Time) (lines []string) {
 	run := why.Run
-	add := func(format string, values ...any) { lines = append(lines, fmt.Sprintf(format, values...)) }
+	add := func(format string, values ...any) { lines = append(lines, Clean(fmt.Sprintf(format, values...))) }
 	switch {
 	case run.Gone != nil:
 		add("It is not in the cluster any more; this is what the archive has of it.")
