@@ -20,18 +20,24 @@ var open = map[string]object{
 // closer says more of a value than its default does.
 var closer = map[string]object{
 	"imagePullPolicy":     {"enum": []string{"Always", "IfNotPresent", "Never"}},
-	"imagePullSecrets":    {"items": closed("name")},
-	"jobtable.namespaces": {"items": closed("name", "existingSecret")},
+	"imagePullSecrets":    {"items": closed(object{"name": text})},
+	"jobtable.namespaces": {"items": closed(object{"name": text, "existingSecret": text})},
 
 	// 0 turns them off.
 	"manager.flags.metricsBindAddress": {"type": flagType("value")}, "manager.flags.healthProbeBindAddress": {"type": flagType("value")},
 	"jobtable.flags.metricsBindAddress": {"type": flagType("value")}, "jobtable.flags.healthProbeBindAddress": {"type": flagType("value")},
 	"manager.flags.pprofBindAddress": {"type": flagType("value")},
 
+	"manager.flags.concurrency": {"minimum": 1}, "manager.flags.deletionsPerSecond": {"minimum": 1},
+	"manager.flags.archiveUrl":  {"pattern": "^https://"},
 	"manager.flags.runnerMount": {"enum": []any{"auto", "image-volume", "init-container", nil}},
+	"server.flags.blobs":        {"pattern": "^(file:|s3://)"},
+	"server.flags.database":     {"pattern": "^(sqlite:|postgres(ql)?://)"},
 	"server.flags.logLevel":     {"enum": []any{"debug", "info", "warn", "error", nil}},
+	"server.flags.oidcIssuer":   {"pattern": "^https://."},
+	"server.flags.pageUrl":      {"pattern": "^https://[^/]+/?$"},
 	"server.service.type":       {"enum": []string{"ClusterIP", "NodePort", "LoadBalancer"}},
-	"server.persistence.size":   {"type": []string{"string", "integer"}},
+	"server.persistence.size":   quantity,
 	"server.persistence.accessModes": {"minItems": 1, "items": object{
 		"enum": []string{"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"},
 	}},
@@ -40,31 +46,48 @@ var closer = map[string]object{
 	"monitoring.prometheusRule.disabled":    {"items": object{"type": "string"}},
 }
 
-// What each program has.
+// quantity is one of Kubernetes, as in 512Mi.
+var quantity = object{"type": []string{"string", "number", "null"}, "pattern": "^[0-9.]+([KMGTPE]i|[numkMGTPE]|[eE][0-9]+)?$"}
+
+// What several programs have.
 func init() {
 	for _, program := range programs {
-		open[program+".resources"], open[program+".affinity"] = object{"type": "object"}, object{"type": "object"}
+		amounts := object{"type": "object", "additionalProperties": quantity}
+		open[program+".resources"] = closed(object{"limits": amounts, "requests": amounts, "claims": object{"type": "array"}})
+		open[program+".affinity"] = closed(object{"nodeAffinity": object{}, "podAffinity": object{}, "podAntiAffinity": object{}})
 		for _, name := range []string{"nodeSelector", "podAnnotations", "podLabels"} {
 			open[program+"."+name] = texts()
 		}
-		closer[program+".env"] = object{"items": object{"type": "object", "required": []string{"name"}}}
-		for _, name := range []string{"tolerations", "topologySpreadConstraints", "networkPolicy.extraEgress"} {
+		variable := closed(object{"name": text, "value": text, "valueFrom": object{"type": "object"}})
+		variable["required"] = []string{"name"}
+		closer[program+".env"] = object{"items": variable}
+		for _, name := range []string{"tolerations", "topologySpreadConstraints"} {
 			closer[program+"."+name] = object{"items": object{"type": "object"}}
 		}
+		closer[program+".networkPolicy.extraEgress"] = object{"items": closed(object{"to": object{"type": "array"}, "ports": object{"type": "array"}})}
 		closer[program+".podDisruptionBudget.maxUnavailable"] = object{"minimum": 1}
 	}
+	for _, program := range append([]string{"runner"}, programs...) {
+		closer[program+".image.repository"] = object{"pattern": "^([^/]+/)?[a-z0-9._/-]+$"}
+		closer[program+".image.tag"] = object{"pattern": "^[A-Za-z0-9._-]*$"}
+		closer[program+".image.digest"] = object{"pattern": "^(sha256:[0-9a-f]{64})?$"}
+	}
+	for _, program := range []string{"manager", "jobtable"} {
+		closer[program+".flags.zapEncoder"] = object{"enum": []any{"json", "console", nil}}
+		closer[program+".flags.zapLogLevel"] = object{"pattern": "^(debug|info|error|panic|[1-9][0-9]*)$"}
+		closer[program+".flags.zapStacktraceLevel"] = object{"enum": []any{"info", "error", "panic", nil}}
+		closer[program+".flags.zapTimeEncoding"] = object{"enum": []any{"epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano", nil}}
+	}
 }
+
+var text = object{"type": "string"}
 
 func texts() object {
 	return object{"type": "object", "additionalProperties": object{"type": "string"}}
 }
 
-// closed is a mapping of texts that has these names and no others.
-func closed(names ...string) object {
-	properties := object{}
-	for _, name := range names {
-		properties[name] = object{"type": "string"}
-	}
+// closed is a mapping that has these properties and no others.
+func closed(properties object) object {
 	return object{"type": "object", "additionalProperties": false, "properties": properties}
 }
 
@@ -115,6 +138,9 @@ func property(v *value) (property object, err error) {
 		property, err = mapping(v)
 	case v.flag != nil:
 		property = object{"type": flagType(v.flag.kind)}
+		if v.flag.kind == "int" {
+			property["minimum"] = 0
+		}
 	case isOpen(v.path):
 		property = object{}
 		for key, what := range open[v.path] {

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -31,6 +33,19 @@ var beforeAnything = map[string]mistake{
 	"a misspelt flag":                 {"install --set manager.flags.concurency=4", "at '/manager/flags': additional properties 'concurency' not allowed", true},
 	"a word for a number":             {"install --set manager.replicas=two", "at '/manager/replicas': got string, want integer", true},
 	"a name that is none of three":    {"install --set manager.flags.runnerMount=volume", "at '/manager/flags/runnerMount': value must be one of 'auto', 'image-volume', 'init-container'", true},
+	"fewer than none":                 {"install --set manager.replicas=-1", "at '/manager/replicas': minimum: got -1, want 0", true},
+	"a flag that is at least 1":       {"install --set manager.flags.concurrency=0", "at '/manager/flags/concurrency': minimum: got 0, want 1", true},
+	"a unit that is none":             {"install --set manager.resources.limits.memory=1GB", "at '/manager/resources/limits/memory': '1GB' does not match pattern '", true},
+	"limit for limits":                {"install --set manager.resources.limit.memory=1Gi", "at '/manager/resources': additional properties 'limit' not allowed", true},
+	"an image with its tag":           {"install --set manager.image.repository=registry.example.com/testrun:1.0", "at '/manager/image/repository': 'registry.example.com/testrun:1.0' does not match pattern '", true},
+	"a level that is none":            {"install --set manager.flags.zapLogLevel=verbose", "at '/manager/flags/zapLogLevel': 'verbose' does not match pattern '", true},
+	"a page without https":            {"install --set server.flags.pageUrl=tests.example.com", "at '/server/flags/pageUrl': 'tests.example.com' does not match pattern '", true},
+	"a variable that is a number":     {"install --set manager.env[0].name=A --set manager.env[0].value=1", "at '/manager/env/0/value': got number, want string", true},
+	"a port that is no rule":          {"install --set manager.networkPolicy.extraEgress[0].port=5432", "at '/manager/networkPolicy/extraEgress/0': additional properties 'port' not allowed", true},
+	"another chart's values":          {"install --set image.tag=1.0", "at '': additional properties 'image' not allowed", true},
+	"half of a login":                 {"install --set server.enabled=true --set server.flags.oidcIssuer=https://login.example.com", "it needs server.flags.oidcClientId, which is what the provider calls the server, and server.flags.pageUrl", false},
+	"the other half of it":            {"install --set server.enabled=true --set server.oidc.existingSecret=oidc", "server.flags.oidcIssuer is not: set it to the address of the provider", false},
+	"a namespace made twice":          {"install --set crds.install=false --set namespace.create=true", "namespace.create is true, and the namespace is there already", false},
 	"a Secret's name alone":           {"install --set imagePullSecrets={registry}", "at '/imagePullSecrets/0': got string, want object", true},
 	"a duration without a unit":       {"install --set manager.flags.queueGracePeriod=30", "manager.flags.queueGracePeriod is 30: it is a duration with a unit, such as 30s, 5m or 24h", false},
 	"two operators that both work":    {"install --set manager.replicas=2 --set manager.flags.leaderElect=false", "Set manager.flags.leaderElect=true, or manager.replicas=1", false},
@@ -69,7 +84,7 @@ func TestAMistakeIsAnsweredByASentenceThatMendsIt(t *testing.T) {
 		apply(t, of)
 	}
 	t.Run("before anything is installed", func(t *testing.T) { expectRefused(t, home, beforeAnything) })
-	if output, err := helm(t, "list", "--all-namespaces", "--short"); err != nil || output != "" {
+	if output, err := helm(t, "list", "--namespace", home, "--short"); err != nil || output != "" {
 		t.Errorf("helm lists %q (%v), want nothing: a refused install leaves nothing", output, err)
 	}
 	t.Run("where kustomize has installed", besideKustomize)
@@ -171,16 +186,27 @@ func besideARelease(t *testing.T) {
 		"a second operator": {"install second", "TestRun is in this cluster already, as release testrun in namespace testrun-system, and two operators would start more runs than a queue allows. " +
 			"Change that one with helm upgrade, or uninstall it first: helm uninstall testrun --namespace testrun-system", false},
 	})
+	expectRefused(t, home, map[string]mistake{
+		"a port that is none": {"upgrade --set manager.networkPolicy.enabled=true --set manager.networkPolicy.extraEgress[0].ports[0].port=99999", "server-side apply failed for object testrun-system/testrun-controller-manager", true},
+	})
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: home, Name: "testrun-controller-manager"}}
+	if err := apiserver.Client.Patch(t.Context(), deployment, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":3}}`)), client.FieldOwner("somebody")); err != nil {
+		t.Fatal(err)
+	}
+	expectRefused(t, home, map[string]mistake{
+		"what somebody else has changed": {"upgrade --set manager.replicas=2", "conflict occurred while applying object testrun-system/testrun-controller-manager", true},
+	})
 	wrong := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "opaque", Namespace: home}}
 	if err := apiserver.Client.Create(t.Context(), wrong); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
-	output, err := helm(t, command(home, "upgrade --set imagePullSecrets[0].name=registry --set imagePullSecrets[1].name=opaque")...)
+	output, err := helm(t, command(home, "upgrade --force-conflicts --set server.s3.existingSecret=s3 --set imagePullSecrets[0].name=registry --set imagePullSecrets[1].name=opaque")...)
 	for _, says := range []string{
 		"WARNING: imagePullSecrets names the Secret registry, and namespace testrun-system has none of that name.",
 		"WARNING: imagePullSecrets names the Secret opaque, and its type is Opaque, which no image is pulled with. Make one with: kubectl create secret docker-registry",
 		"WARNING: imagePullSecrets are for the programs of this chart. The pods of tests pull the runner's image with those of their own templates",
 		"WARNING: No registry has testrun.invalid/testrun.",
+		"WARNING: server.s3.existingSecret is set, and there is no server. It takes server.enabled=true.",
 	} {
 		if err != nil || !strings.Contains(output, says) {
 			t.Errorf("helm upgrade says %s (%v), want %q", output, err, says)

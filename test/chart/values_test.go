@@ -27,7 +27,7 @@ const (
 const everything = `
 manager:
   replicas: 3
-  image: {repository: registry.example.com/manager, tag: v1.2.3, digest: "sha256:0123"}
+  image: {repository: registry.example.com/manager, tag: v1.2.3, digest: "sha256:0123012301230123012301230123012301230123012301230123012301230123"}
   flags: {concurrency: 32, queueGracePeriod: 1m30s, defaultQueueLimit: 100000000, metricsBindAddress: ":9443", zapLogLevel: debug, retentionWaitsForArchive: 0}
   resources: {limits: {memory: 4Gi}}
   env: [{name: HTTPS_PROXY, value: "http://proxy:3128"}]
@@ -43,7 +43,7 @@ server:
   enabled: true
   replicas: 2
   image: {repository: registry.example.com/server, tag: v1.2.3}
-  flags: {blobs: "s3://archive/testrun?endpoint=s3.example.com&region=eu", maxRunBytes: 4294967296, keepRows: 0, oidcIssuer: "https://login.example.com", pageUrl: "https://tests.example.com"}
+  flags: {blobs: "s3://archive/testrun?endpoint=s3.example.com&region=eu", maxRunBytes: 4294967296, keepRows: 0, oidcIssuer: "https://login.example.com", oidcClientId: tests, pageUrl: "https://tests.example.com"}
   database: {existingSecret: database}
   s3: {existingSecret: s3}
   session: {existingSecret: session}
@@ -90,7 +90,7 @@ func TestTheValuesReachTheProgramsAsTheyAre(t *testing.T) {
 		},
 		server: {
 			"--blobs=s3://archive/testrun?endpoint=s3.example.com&region=eu", "--data=/data", "--keep-rows=0", "--leader-elect",
-			"--max-run-bytes=4294967296", "--oidc-ca-file=/oidc-ca/ca.crt", "--oidc-client-secret-file=/oidc/client-secret",
+			"--max-run-bytes=4294967296", "--oidc-ca-file=/oidc-ca/ca.crt", "--oidc-client-id=tests", "--oidc-client-secret-file=/oidc/client-secret",
 			"--oidc-issuer=https://login.example.com", "--page-url=https://tests.example.com", "--session-key=/session/session.key",
 			"--tls-cert=/tls/tls.crt", "--tls-key=/tls/tls.key",
 		},
@@ -111,7 +111,7 @@ func TestTheValuesReachTheProgramsAsTheyAre(t *testing.T) {
 		path []any
 		want any
 	}{
-		{operator, []any{"spec", "template", "spec", "containers", 0, "image"}, "registry.example.com/manager:v1.2.3@sha256:0123"},
+		{operator, []any{"spec", "template", "spec", "containers", 0, "image"}, "registry.example.com/manager:v1.2.3@sha256:0123012301230123012301230123012301230123012301230123012301230123"},
 		{operator, []any{"spec", "template", "spec", "containers", 0, "env", 0, "value"}, "3600MiB"},
 		{operator, []any{"spec", "template", "spec", "containers", 0, "env", 1, "name"}, "HTTPS_PROXY"},
 		{operator, []any{"spec", "template", "spec", "containers", 0, "ports", 0, "containerPort"}, 9443.0},

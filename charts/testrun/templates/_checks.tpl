@@ -13,6 +13,13 @@
 {{- end }}
 {{- include "testrun.checkCrds" . }}
 {{- include "testrun.checkNamespaces" . }}
+{{- if and .Values.namespace.create (not .Values.adopt) }}
+{{- with lookup "v1" "Namespace" "" .Release.Namespace }}
+{{- if not (include "testrun.owner" .) }}
+{{- fail "namespace.create is true, and the namespace is there already: Helm needs one before it installs anything. Leave namespace.create to helm template, and use --create-namespace" }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.server.enabled .Values.server.persistence.enabled }}
 {{- include "testrun.checkStorage" . }}
 {{- end }}
@@ -66,6 +73,15 @@
 {{- if $set }}
 {{- fail (printf "%s is true and manager.enabled is false: it is about the operator. Set it in the release that has the operator" $name) }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- $server := $values.server }}
+{{- if $server.enabled }}
+{{- if and $server.flags.oidcIssuer (not (and $server.flags.oidcClientId $server.flags.pageUrl)) }}
+{{- fail "server.flags.oidcIssuer is set: it needs server.flags.oidcClientId, which is what the provider calls the server, and server.flags.pageUrl, where browsers find it" }}
+{{- end }}
+{{- if and (not $server.flags.oidcIssuer) (or $server.flags.oidcClientId $server.oidc.existingSecret $server.oidc.caConfigMap) }}
+{{- fail "Something of OIDC is set, and server.flags.oidcIssuer is not: set it to the address of the provider, as in https://login.example.com" }}
 {{- end }}
 {{- end }}
 {{- range $program, $there := dict "manager" $values.manager.enabled "jobtable" (not (empty $values.jobtable.namespaces)) }}
