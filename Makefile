@@ -158,8 +158,8 @@ bench-archive: postgres ## Fill SQLite and PostgreSQL with CASES cases (10 milli
 	go run ./test/archive $(if $(CASES),-cases=$(CASES))
 
 .PHONY: bench-jobtable
-bench-jobtable: envtest-binaries postgres ## Measure a job table with ROWS pending rows (100,000 by default), and pgbench on it beside the program; needs no cluster
-	KUBEBUILDER_ASSETS=$(ASSETS) go run ./test/jobtable/bench -rows=$(or $(ROWS),100000)
+bench-jobtable: envtest-binaries postgres ## Measure a job table with ROWS pending rows (100,000 by default: half an hour), and PAIRS runs of pgbench without the program and with it; needs no cluster
+	KUBEBUILDER_ASSETS=$(ASSETS) go run ./test/jobtable/bench -rows=$(or $(ROWS),100000) -pairs=$(or $(PAIRS),30)
 
 .PHONY: bench-pages
 bench-pages: build envtest-binaries chromium ## Measure the pages: 200 open ones while runs finish, and lists with CASES cases kept (1 million by default); needs no cluster

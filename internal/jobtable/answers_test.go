@@ -132,6 +132,9 @@ func write(w *world, c *calls, point int) (rows.Outcome, error) {
 	must(w.T, err)
 	page, _, _, err := table.Page(ctx, rows.Pending, nil)
 	must(w.T, err)
+	if len(page) != 1 {
+		w.T.Fatalf("there are %d rows, want 1", len(page))
+	}
 	c.count, c.point = 0, point
 	return table.Write(ctx, page[0].Key, rows.Change{State: rows.Finished, Data: "{}"})
 }

@@ -77,7 +77,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		poll = table.Spec.PollInterval.Duration
 	}
 	look, err := r.look(ctx, table, memory)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return reconcile.Result{}, nil //nolint:nilerr // the program ends
+	case err != nil:
 		return reconcile.Result{}, err
 	}
 	return reconcile.Result{RequeueAfter: poll}, r.report(ctx, table, look, memory)
@@ -105,9 +108,7 @@ func (r *Reconciler) look(ctx context.Context, table *v1alpha1.JobTable, memory 
 	switch {
 	case errors.Is(err, errAPI):
 		return found, err
-	case ctx.Err() != nil:
-		return found, ctx.Err()
-	case err != nil:
+	case err != nil && ctx.Err() == nil:
 		log.FromContext(ctx).Error(err, "The look at the table broke off")
 		found.problem = rows.ProblemOf(err)
 		memory.lookedAt = time.Time{} // the table itself may say better what is wrong

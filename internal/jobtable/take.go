@@ -53,7 +53,12 @@ func (p *pass) takeRows(ctx context.Context) error {
 // take makes the run of a pending row.
 func (p *pass) take(ctx context.Context, ref reference, row rows.Row) error {
 	if p.wasDeleted(ref) {
-		if run, err := p.askFor(ctx, ref); err == nil && run == nil {
+		run, err := p.askFor(ctx, ref)
+		switch {
+		case errors.Is(err, errNameTaken): // which the creation finds, too
+		case err != nil:
+			return err
+		case run == nil:
 			return p.act(ctx, endDeleted, ref, nil)
 		}
 	}
