@@ -15,8 +15,9 @@
 {{- end }}
 {{- end -}}
 
-{{/* The Deployment of a program: (dict "root" $ "values" VALUES "component" NAME "container" NAME "name" NAME "args" FLAGS "ports" PORTS "grace" SECONDS),
-and "namespace", "strategy", "env", "securityContext", "volumes" and "volumeMounts" if it has them. PORTS are pairs of a name and a port; 0 is none. */}}
+{{/* The Deployment of a program: (dict "root" $ "values" VALUES "component" NAME "container" NAME "name" NAME "ports" PORTS "grace" SECONDS),
+and "namespace", "computed" (flags), "strategy", "env", "securityContext", "volumes" and "volumeMounts" if it has them. PORTS are pairs of a name and
+a port; 0 is none. */}}
 {{- define "testrun.deployment" -}}
 {{- $labels := dict "app.kubernetes.io/name" "testrun" "app.kubernetes.io/component" .component }}
 {{- $pods := dict "matchLabels" $labels }}
@@ -87,7 +88,7 @@ spec:
         image: {{ include "testrun.image" (dict "root" .root "image" $values.image) | quote }}
         imagePullPolicy: {{ .root.Values.imagePullPolicy }}
         args:
-          {{- include "testrun.args" .args | nindent 10 }}
+          {{- include "testrun.args" (dict "flags" $values.flags "computed" .computed) | nindent 10 }}
         {{- with $env }}
         env:
           {{- toYaml . | nindent 10 }}

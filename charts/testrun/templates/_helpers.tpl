@@ -67,20 +67,15 @@ testrun-system is in the release's namespace. With "namespace" all of it is in t
 {{- if kindIs "float64" . }}{{ int64 . }}{{ else if not (kindIs "invalid" .) }}{{ . }}{{ end }}
 {{- end -}}
 
-{{/* The flags that are set, as a dict in JSON. */}}
-{{- define "testrun.given" -}}
-{{- $given := dict }}
-{{- range $name, $value := . }}
-{{- if and (not (kindIs "invalid" $value)) (ne (toString $value) "") }}
-{{- $_ := set $given $name $value }}
-{{- end }}
-{{- end }}
-{{- toJson $given }}
-{{- end -}}
-
-{{/* Arguments of a program: its flags, from camel case. */}}
+{{/* Arguments of a program: (dict "flags" FLAGS "computed" FLAGS). A flag that is null or empty is the computed one, or left out. */}}
 {{- define "testrun.args" -}}
-{{- range $name, $value := . }}
+{{- $args := deepCopy (default dict .computed) }}
+{{- range $name, $value := .flags }}
+{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "")) }}
+{{- $_ := set $args $name $value }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := $args }}
 {{- if and (kindIs "bool" $value) $value }}
 - --{{ kebabcase $name }}
 {{- else }}
