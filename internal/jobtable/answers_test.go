@@ -88,12 +88,10 @@ func refuse(request *http.Request, code int, reason metav1.StatusReason) (*http.
 
 // Whatever breaks, COMMIT above all: what the program believes of a row is in the table.
 func TestAWriteThatBreaksIsNotTakenForDone(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		w.follow(seedJobTable())
 		for _, what := range strikes[2:4] {
-			t.Run(what.name, func(t *testing.T) {
+			w.T.Run(what.name, func(t *testing.T) {
 				broken := 0
 				for point, isStruck := 1, true; isStruck; point++ {
 					w.exec("DELETE FROM job")

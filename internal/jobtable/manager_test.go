@@ -54,9 +54,7 @@ func TestTheProgramWorksWithItsOwnRightsAndHearsOfNewRows(t *testing.T) {
 
 // A connection that listens may be dead without anybody noticing: the table is looked at all the same.
 func TestAProgramThatHearsNothingPolls(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind]) // without a trigger
+	onSeedTable(t, func(w *world) { // which has no trigger
 		table := seedJobTable()
 		table.Spec.PollInterval = &v1alpha1.PositiveDuration{Duration: time.Second}
 		w.follow(table)

@@ -260,30 +260,26 @@ func (w *world) readOnly(on bool) {
 }
 
 func TestATableThatIsLockedIsASentenceAndNotTheEnd(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		w.exec(insertRow, 1)
-		w.follow(seedJobTable())
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.take(1)
 		w.start("1")
 		lock, unlock := "LOCK TABLE job IN ACCESS EXCLUSIVE MODE", "COMMIT"
-		if kind == onMariaDB {
+		if w.kind == onMariaDB {
 			lock, unlock = "LOCK TABLES job WRITE", "UNLOCK TABLES"
 		}
 		conn, err := w.sql.Conn(w.Ctx)
-		must(t, err)
+		w.Must(err)
 		defer conn.Close()
-		if kind == onPostgres {
+		if w.kind == onPostgres {
 			_, err = conn.ExecContext(w.Ctx, "BEGIN")
-			must(t, err)
+			w.Must(err)
 		}
 		_, err = conn.ExecContext(w.Ctx, lock)
-		must(t, err)
+		w.Must(err)
 		w.look()
 		w.expectReady(v1alpha1.ReasonTableLocked, "end the transaction that holds the lock")
 		_, err = conn.ExecContext(w.Ctx, unlock)
-		must(t, err)
+		w.Must(err)
 		w.look()
 		w.expectReady(v1alpha1.ReasonWorking)
 		w.expectRow("1", "in_progress")
@@ -291,28 +287,23 @@ func TestATableThatIsLockedIsASentenceAndNotTheEnd(t *testing.T) {
 }
 
 func TestARowThatIsLockedHoldsUpNoOther(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD PRIMARY KEY (id)")
-		for range 3 {
-			w.exec(insertRow, 1)
-		}
-		w.follow(seedJobTable())
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.exec("ALTER TABLE job ADD PRIMARY KEY (id)")
+		w.take(3)
 		for _, id := range []string{"1", "2", "3"} {
 			w.start(id)
 		}
 		tx, err := w.sql.BeginTx(w.Ctx, nil)
-		must(t, err)
+		w.Must(err)
 		defer tx.Rollback() //nolint:errcheck // it is committed
 		_, err = tx.ExecContext(w.Ctx, "UPDATE job SET test_id = 7 WHERE id = 1")
-		must(t, err)
+		w.Must(err)
 		w.look()
 		w.expectReady(v1alpha1.ReasonWorking, "holds a lock on 1 rows")
 		w.expectRow("1", "pending")
 		w.expectRow("2", "in_progress")
 		w.expectRow("3", "in_progress")
-		must(t, tx.Commit())
+		w.Must(tx.Commit())
 		w.look()
 		w.expectRow("1", "in_progress")
 	})
@@ -320,10 +311,8 @@ func TestARowThatIsLockedHoldsUpNoOther(t *testing.T) {
 
 // A trigger of the application's own may refuse what it likes.
 func TestARowThatTheDatabaseRefusesToChangeHoldsUpNoOther(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		if kind == onPostgres {
+	onSeedTable(t, func(w *world) {
+		if w.kind == onPostgres {
 			w.exec(`CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF OLD.test_id = 13 THEN RAISE 'not thirteen'; END IF; RETURN NEW; END $$`)
 			w.exec("CREATE TRIGGER no BEFORE UPDATE ON job FOR EACH ROW EXECUTE FUNCTION no()")
 		} else {
@@ -346,9 +335,8 @@ func TestARowThatTheDatabaseRefusesToChangeHoldsUpNoOther(t *testing.T) {
 }
 
 func TestTwoJobTablesShareATableByAColumn(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD type varchar(20)")
+	onSeedTable(t, func(w *world) {
+		w.exec("ALTER TABLE job ADD type varchar(20)")
 		for _, kind := range []string{"a", "b"} {
 			table := seedJobTable()
 			table.Name = "catalyst-" + kind
@@ -359,7 +347,7 @@ func TestTwoJobTablesShareATableByAColumn(t *testing.T) {
 			w.expectReady(v1alpha1.ReasonWorking)
 		}
 		if got := len(w.runs()); got != 2 {
-			t.Errorf("there are %d runs, want 2", got)
+			w.T.Errorf("there are %d runs, want 2", got)
 		}
 	})
 }

@@ -18,9 +18,7 @@ import (
 const insertRow = "INSERT INTO job (test_id) VALUES (?)"
 
 func TestTheSeedsTableWorksAsItIs(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		w.follow(seedJobTable())
 		w.exec(insertRow, 42)
 		w.look()
@@ -28,7 +26,7 @@ func TestTheSeedsTableWorksAsItIs(t *testing.T) {
 		w.expectRow("1", "pending")
 		run := w.runOf("1")
 		if run.Spec.TestRef.Name != "perl-suite" || len(run.Spec.Params) != 1 || *run.Spec.Params[0].Value != "42" {
-			t.Errorf("the run is %+v", run.Spec)
+			w.T.Errorf("the run is %+v", run.Spec)
 		}
 		w.start("1")
 		w.look()
@@ -40,16 +38,14 @@ func TestTheSeedsTableWorksAsItIs(t *testing.T) {
 		e := w.expectEnd("1", v1alpha1.VerdictFailed, v1alpha1.ReasonCasesFailed)
 		want := []step{{Name: "adds up", MS: ptr.To[int64](12), Message: "expected 3, got 4 – größer"}, {Name: "opens", OK: true}}
 		if len(e.Steps) != 2 || e.Steps[0].Message != want[0].Message || *e.Steps[0].MS != 12 || e.Steps[0].OK || !e.Steps[1].OK {
-			t.Errorf("the steps are %+v, want %+v", e.Steps, want)
+			w.T.Errorf("the steps are %+v, want %+v", e.Steps, want)
 		}
 	})
 }
 
 // The INSERT of the seed names a column type, which its own table lacks.
 func TestAnInsertThatNamesATypeWorksOnceTheTableHasTheColumn(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		table := seedJobTable()
 		table.Spec.Match = []v1alpha1.ColumnMatch{{Column: "type", Values: []string{"test_foo", "test_bar"}}}
 		table.Spec.Run.TestRef.Name = "$(type).suite"
@@ -65,23 +61,21 @@ func TestAnInsertThatNamesATypeWorksOnceTheTableHasTheColumn(t *testing.T) {
 		w.expectEnd("2", v1alpha1.VerdictError, v1alpha1.ReasonInvalidRow, `"test_foo.suite"`)
 		w.exec("UPDATE job SET type = 'test_bar' WHERE id = 1")
 		if runs := w.runs(); len(runs) != 0 {
-			t.Errorf("there are runs: %v", runs)
+			w.T.Errorf("there are runs: %v", runs)
 		}
 	})
 }
 
 // Two daemons took the same row.
 func TestTwoProgramsAndOneExecution(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		w.follow(seedJobTable())
 		const rows = 30
 		for n := range rows {
 			w.exec(insertRow, n)
 		}
 		watched, err := w.Client.Watch(w.Ctx, &v1alpha1.TestRunList{}, client.InNamespace(w.Namespace))
-		must(t, err)
+		w.Must(err)
 		defer watched.Stop()
 		programs := []*Reconciler{w.program(), w.program(), w.program()}
 		for range 3 {
@@ -89,7 +83,7 @@ func TestTwoProgramsAndOneExecution(t *testing.T) {
 			for _, program := range programs {
 				group.Go(func() {
 					if _, err := program.Reconcile(w.Ctx, reconcile.Request{NamespacedName: w.Key(w.table.Name)}); err != nil {
-						t.Error(err)
+						w.T.Error(err)
 					}
 				})
 			}
@@ -108,7 +102,7 @@ func TestTwoProgramsAndOneExecution(t *testing.T) {
 			w.expectEnd(fmt.Sprint(n+1), v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		}
 		if runs := w.runs(); len(runs) != rows {
-			t.Errorf("%d rows have %d runs", rows, len(runs))
+			w.T.Errorf("%d rows have %d runs", rows, len(runs))
 		}
 		created := map[string]bool{}
 		for len(watched.ResultChan()) > 0 {
@@ -117,28 +111,22 @@ func TestTwoProgramsAndOneExecution(t *testing.T) {
 			}
 		}
 		if len(created) > rows {
-			t.Errorf("%d runs were created for %d rows", len(created), rows)
+			w.T.Errorf("%d runs were created for %d rows", len(created), rows)
 		}
 	})
 }
 
 // The daemon was killed while a test ran.
 func TestAfterAKillNoRowIsInProgressForEver(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		w.follow(seedJobTable())
-		for range 3 {
-			w.exec(insertRow, 1)
-		}
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.take(3)
 		for _, id := range []string{"1", "2", "3"} {
 			w.start(id)
 		}
 		w.look()
 		w.r.Close() // it is killed; the tests go on
 		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
-		must(t, w.Client.Delete(w.Ctx, w.runOf("2")))
+		w.Must(w.Client.Delete(w.Ctx, w.runOf("2")))
 		for _, id := range []string{"1", "2", "3"} {
 			w.expectRow(id, "in_progress")
 		}
@@ -155,9 +143,8 @@ func TestAfterAKillNoRowIsInProgressForEver(t *testing.T) {
 
 // A row whose test did not exist killed the daemon, and stayed the first one.
 func TestARowWithATestThatDoesNotExistEndsAlone(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD type varchar(2000)")
+	onSeedTable(t, func(w *world) {
+		w.exec("ALTER TABLE job ADD type varchar(2000)")
 		table := seedJobTable()
 		table.Spec.Run.TestRef.Name = "$(type)"
 		w.follow(table)
@@ -181,9 +168,8 @@ func TestARowWithATestThatDoesNotExistEndsAlone(t *testing.T) {
 
 // With many jobs, polling, locks and DELETE made the daemon slow.
 func TestAHundredAtOnceDoNotSlowItDown(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind], "CREATE INDEX job_status ON job (status, id)")
+	onSeedTable(t, func(w *world) {
+		w.exec("CREATE INDEX job_status ON job (status, id)")
 		w.follow(seedJobTable())
 		w.exec(insertRow, 0)
 		w.look() // opens the connections
@@ -202,19 +188,19 @@ func TestAHundredAtOnceDoNotSlowItDown(t *testing.T) {
 		}
 		hundred = timeOf(w.look)
 		if got := len(w.runs()); got != 102 {
-			t.Errorf("%d runs after one look, want all 102", got)
+			w.T.Errorf("%d runs after one look, want all 102", got)
 		}
 		// A hundred take less than as often one: the look itself, and what it waits for, are shared.
-		t.Logf("one row %s, a hundred at once %s", one, hundred)
+		w.T.Logf("one row %s, a hundred at once %s", one, hundred)
 		if hundred > 100*one {
-			t.Errorf("a hundred rows took %s, and one %s", hundred, one)
+			w.T.Errorf("a hundred rows took %s, and one %s", hundred, one)
 		}
 		for id := range w.runs() {
 			w.finish(id, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		}
 		w.look()
 		if got := w.one("SELECT count(*) FROM job WHERE status = 'finished'"); got != "102" {
-			t.Errorf("%s rows have finished after one more look, want all 102", got)
+			w.T.Errorf("%s rows have finished after one more look, want all 102", got)
 		}
 	})
 }

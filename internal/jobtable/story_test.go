@@ -13,39 +13,29 @@ import (
 )
 
 func TestACancelledRowCancelsItsRun(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		for range 3 {
-			w.exec(insertRow, 1)
-		}
-		w.exec("UPDATE job SET status = 'cancelled' WHERE id = 1")
+	onSeedTable(t, func(w *world) {
+		w.exec("INSERT INTO job (status) VALUES ('cancelled'), ('pending'), ('pending')")
 		w.follow(seedJobTable())
 		w.look()
 		w.expectEnd("1", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled, "before its test ran")
 		w.start("2")
 		w.exec("UPDATE job SET status = 'cancelled' WHERE id IN (2, 3)")
 		w.look()
-		for _, id := range []string{"2", "3"} {
-			if cancel := w.runOf(id).Spec.Cancel; cancel == nil || !*cancel {
-				t.Errorf("the run of row %s is not cancelled", id)
-			}
-		}
+		w.expectCancelled("2")
+		w.expectCancelled("3")
 		w.finish("2", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
 		w.finish("3", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed) // it had ended just before
 		w.look()
 		w.expectEnd("2", v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled)
 		w.expectEnd("3", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		if len(w.runs()) != 2 {
-			t.Errorf("there are %d runs, want 2", len(w.runs()))
+			w.T.Errorf("there are %d runs, want 2", len(w.runs()))
 		}
 	})
 }
 
 func TestARunIsPinnedUntilItsRowHasSaidForAWhileThatItFinished(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		now := time.Now()
 		w.r.Now = func() time.Time { return now }
 		w.exec(insertRow, 1)
@@ -54,18 +44,18 @@ func TestARunIsPinnedUntilItsRowHasSaidForAWhileThatItFinished(t *testing.T) {
 		w.look()
 		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		if !isPinned() {
-			t.Fatal("the run is not pinned while its row is pending")
+			w.T.Fatal("the run is not pinned while its row is pending")
 		}
 		w.look()
 		w.look()
 		w.expectRow("1", "finished")
 		if !isPinned() {
-			t.Error("the run is pinned no more right after its row has ended")
+			w.T.Error("the run is pinned no more right after its row has ended")
 		}
 		now = now.Add(holdTime + time.Second)
 		w.look()
 		if isPinned() || w.runOf("1").Labels[v1alpha1.LabelOpenRow] != "" {
-			t.Error("the run is still pinned")
+			w.T.Error("the run is still pinned")
 		}
 		w.look()
 		w.expectRow("1", "finished")
@@ -73,12 +63,8 @@ func TestARunIsPinnedUntilItsRowHasSaidForAWhileThatItFinished(t *testing.T) {
 }
 
 func TestAWordOfSomebodyElseIsLeft(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		w.exec(insertRow, 1)
-		w.follow(seedJobTable())
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.take(1)
 		w.start("1")
 		w.exec("UPDATE job SET status = 'on hold'")
 		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
@@ -86,80 +72,69 @@ func TestAWordOfSomebodyElseIsLeft(t *testing.T) {
 		w.look()
 		w.expectRow("1", "on hold")
 		if len(w.events.Events) != 1 || !strings.Contains(<-w.events.Events, eventForeignWord) {
-			t.Error("there is not one event about it")
+			w.T.Error("there is not one event about it")
 		}
 	})
 }
 
 func TestARowThatIsDeletedCancelsItsRun(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		w.exec(insertRow, 1)
-		w.follow(seedJobTable())
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.take(1)
 		w.exec("DELETE FROM job")
 		w.look()
-		if cancel := w.runOf("1").Spec.Cancel; cancel == nil || !*cancel {
-			t.Error("the run goes on")
-		}
+		w.expectCancelled("1")
 	})
 }
 
 // A table that is emptied may begin to count anew.
 func TestAnIDThatIsUsedAgainIsAnotherRow(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		w.exec("INSERT INTO job (id, test_id, created) VALUES (1, 1, '2026-01-31 10:00:00')")
 		w.follow(seedJobTable())
 		w.look()
 		first := w.runOf("1")
 		w.exec("DELETE FROM job")
 		w.exec("INSERT INTO job (id, test_id, created) VALUES (1, 2, '2026-01-31 11:00:00')")
-		must(t, finish(w.Ctx, w.Client, first, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, time.Now()))
+		w.Must(finish(w.Ctx, w.Client, first, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, time.Now()))
 		w.look()
 		w.expectRow("1", "pending")
-		must(t, w.Client.Delete(w.Ctx, first))
+		w.Must(w.Client.Delete(w.Ctx, first))
 		if second := w.runOf("1"); second.Name == first.Name {
-			t.Error("the second row has the name of the first one's run")
+			w.T.Error("the second row has the name of the first one's run")
 		}
 	})
 }
 
 // Sequences do not wait for transactions: a row with a lower id may appear after one with a higher id.
 func TestARowThatIsCommittedLateIsFound(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		w.follow(seedJobTable())
 		slow, err := w.sql.BeginTx(w.Ctx, nil)
-		must(t, err)
+		w.Must(err)
 		_, err = slow.ExecContext(w.Ctx, "INSERT INTO job (test_id) VALUES (1)")
-		must(t, err)
+		w.Must(err)
 		rolledBack, err := w.sql.BeginTx(w.Ctx, nil)
-		must(t, err)
+		w.Must(err)
 		_, err = rolledBack.ExecContext(w.Ctx, "INSERT INTO job (test_id) VALUES (2)")
-		must(t, err)
+		w.Must(err)
 		w.exec(insertRow, 3)
 		w.look()
 		if got := len(w.runs()); got != 1 {
-			t.Fatalf("there are %d runs before the commit, want 1", got)
+			w.T.Fatalf("there are %d runs before the commit, want 1", got)
 		}
-		must(t, slow.Commit())
-		must(t, rolledBack.Rollback())
+		w.Must(slow.Commit())
+		w.Must(rolledBack.Rollback())
 		w.look()
 		if got := len(w.runs()); got != 2 {
-			t.Errorf("there are %d runs, want 2", got)
+			w.T.Errorf("there are %d runs, want 2", got)
 		}
 		w.runOf("1")
 	})
 }
 
 func TestMoreRowsThanMayRunWaitInTheTable(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD type varchar(20)")
+	onSeedTable(t, func(w *world) {
+		w.exec("ALTER TABLE job ADD type varchar(20)")
 		const many = 450 // more than two pages
 		for n := range many {
 			test := "unit"
@@ -175,39 +150,35 @@ func TestMoreRowsThanMayRunWaitInTheTable(t *testing.T) {
 		w.look()
 		w.expectReady(v1alpha1.ReasonWorking)
 		if got := w.one("SELECT count(*) FROM job WHERE status = 'finished'"); got != "220" {
-			t.Errorf("%s bad rows have ended, want 220: %+v", got, w.status())
+			w.T.Errorf("%s bad rows have ended, want 220: %+v", got, w.status())
 		}
 		ended := 0
 		for range 6 {
 			w.look()
 			runs := w.runs()
 			if open := len(runs) - ended; open > 230 {
-				t.Fatalf("%d runs are open, want at most 230", open)
+				w.T.Fatalf("%d runs are open, want at most 230", open)
 			}
 			ended = len(runs)
 			for _, run := range runs {
 				if run.Status.Phase != v1alpha1.PhaseFinished {
-					must(t, finish(w.Ctx, w.Client, &run, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, time.Now()))
+					w.Must(finish(w.Ctx, w.Client, &run, v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed, time.Now()))
 				}
 			}
 		}
 		if got := w.one("SELECT count(*) FROM job WHERE status = 'finished'"); got != fmt.Sprint(many) {
-			t.Errorf("%s rows have finished, want %d", got, many)
+			w.T.Errorf("%s rows have finished, want %d", got, many)
 		}
 	})
 }
 
 func TestSuspendKeepsRowsPendingAndLetsRunsEnd(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		w.exec(insertRow, 1)
-		w.follow(seedJobTable())
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.take(1)
 		table := &v1alpha1.JobTable{}
-		must(t, w.Client.Get(w.Ctx, w.Key(w.table.Name), table))
+		w.Must(w.Client.Get(w.Ctx, w.Key(w.table.Name), table))
 		table.Spec.Suspend = ptr.To(true)
-		must(t, w.Client.Update(w.Ctx, table))
+		w.Must(w.Client.Update(w.Ctx, table))
 		w.exec(insertRow, 2)
 		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
 		w.look()
@@ -216,7 +187,7 @@ func TestSuspendKeepsRowsPendingAndLetsRunsEnd(t *testing.T) {
 		w.expectRow("2", "pending")
 		status := w.status()
 		if *status.Pending != 1 || *status.InProgress != 0 || *status.Runs != 0 || status.OldestPending == nil {
-			t.Errorf("the status is %+v", status)
+			w.T.Errorf("the status is %+v", status)
 		}
 	})
 }
@@ -294,9 +265,8 @@ func TestStatusesThatAreNumbers(t *testing.T) {
 }
 
 func TestAValueThatIsTooLongEndsItsRowAlone(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind], "ALTER TABLE job ADD note text")
+	onSeedTable(t, func(w *world) {
+		w.exec("ALTER TABLE job ADD note text")
 		table := seedJobTable()
 		table.Spec.Run.Params = []v1alpha1.ColumnParam{{Name: "NOTE", Column: "note"}}
 		w.follow(table)
@@ -305,25 +275,21 @@ func TestAValueThatIsTooLongEndsItsRowAlone(t *testing.T) {
 		w.look()
 		w.expectEnd("1", v1alpha1.VerdictError, v1alpha1.ReasonInvalidRow, "the column note holds more than 1024")
 		if got := len(*w.runOf("2").Spec.Params[0].Value); got != 2048 {
-			t.Errorf("the param of the other row has %d bytes", got)
+			w.T.Errorf("the param of the other row has %d bytes", got)
 		}
 	})
 }
 
 // A JobTable that is deleted leaves its runs to retention; one that comes back finds them.
 func TestAJobTableThatComesBackFindsItsRuns(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
-		w.exec(insertRow, 1)
-		w.follow(seedJobTable())
-		w.look()
+	onSeedTable(t, func(w *world) {
+		w.take(1)
 		w.start("1")
 		w.look()
-		must(t, w.Client.Delete(w.Ctx, w.table))
+		w.Must(w.Client.Delete(w.Ctx, w.table))
 		w.look()
 		if run := w.runOf("1"); run.Annotations[v1alpha1.AnnotationPinned] != "" || run.Spec.Cancel != nil {
-			t.Errorf("the run is still pinned, or was cancelled: %+v", run)
+			w.T.Errorf("the run is still pinned, or was cancelled: %+v", run)
 		}
 		w.follow(seedJobTable())
 		w.look()
@@ -336,9 +302,7 @@ func TestAJobTableThatComesBackFindsItsRuns(t *testing.T) {
 
 // Between a look at a row and its UPDATE, the row may have been replaced by another one with the same id.
 func TestAWriteChangesNoOtherRowWithTheSameID(t *testing.T) {
-	onBoth(t, func(t *testing.T, kind string) {
-		t.Helper()
-		w := newWorld(t, kind, seedTable[kind])
+	onSeedTable(t, func(w *world) {
 		w.exec("INSERT INTO job (id, test_id, created) VALUES (1, 1, '2026-01-31 10:00:00')")
 		w.follow(seedJobTable())
 		w.look()
@@ -346,9 +310,9 @@ func TestAWriteChangesNoOtherRowWithTheSameID(t *testing.T) {
 		table := w.r.memoryOf(w.Key(w.table.Name)).table
 		w.exec("UPDATE job SET created = '2026-01-31 11:00:00'")
 		outcome, err := table.Write(w.Ctx, ref.key(), rows.Change{State: rows.Finished})
-		must(t, err)
+		w.Must(err)
 		if outcome != rows.Gone {
-			t.Errorf("the outcome is %d, want %d", outcome, rows.Gone)
+			w.T.Errorf("the outcome is %d, want %d", outcome, rows.Gone)
 		}
 		w.expectRow("1", "pending")
 	})
