@@ -24,6 +24,7 @@ import (
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/kit"
 	"github.com/testrun-dev/testrun/test/pages"
 )
 
@@ -274,9 +275,9 @@ func TestAnotherSiteDoesNothingInSomebodysName(t *testing.T) {
 				title, err := chromedp.Run(tab, chromedp.Evaluate[string]("document.title"))
 				return err == nil && title != "evil"
 			}
-			for end := time.Now().Add(time.Minute); !left() && time.Now().Before(end); {
-				time.Sleep(50 * time.Millisecond)
-			}
+			within, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			kit.WaitUntil(within, left)
 			title, err := chromedp.Run(tab, chromedp.Evaluate[string]("document.title + ' ' + document.body.textContent"))
 			must(t, err)
 			if strings.HasPrefix(title, "read") || strings.HasPrefix(title, "evil") {

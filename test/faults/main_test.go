@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 var (
@@ -21,17 +22,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if !isSet("parallel") {
-		_ = flag.Set("test.parallel", "24") // a point is mostly waiting
-	}
+	kit.AtATime(24)
 	ctrl.SetLogger(logr.Discard())
 	code := apiserver.Run(m, apiserver.ControllerManager)
 	tried.print(os.Stdout)
 	os.Exit(code)
-}
-
-func isSet(name string) (set bool) {
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test."+name })
-	return set
 }

@@ -15,6 +15,20 @@ func Pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// askEach is how often WaitUntil asks.
+const askEach = 50 * time.Millisecond
+
+// WaitUntil asks until the answer is yes, which it returns, or until the context ends.
+func WaitUntil(ctx context.Context, ask func() bool) bool {
+	for !ask() {
+		if ctx.Err() != nil {
+			return false
+		}
+		Pause(ctx, askEach)
+	}
+	return true
+}
+
 // FreeAddress is an address at which nobody listens.
 func FreeAddress(t *testing.T) string {
 	t.Helper()

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"html"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/page"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/kit"
 	"github.com/testrun-dev/testrun/test/pages"
 )
 
@@ -135,15 +137,16 @@ func (b *browser) atProvider(who mockoidc.User) *url.URL {
 // waitUntilTrusted waits until the API server knows the provider: it asks for the provider's keys in the background.
 func waitUntilTrusted(t *testing.T, site *pages.Site) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
+	within, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	var status int
+	var text string
+	if !kit.WaitUntil(within, func() bool {
 		b := newBrowser(t, site)
-		status, text := b.get(b.atProvider(grace(nil)).RequestURI())
-		if status == http.StatusOK {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("logging in is answered with %d: %s", status, text)
-		}
+		status, text = b.get(b.atProvider(grace(nil)).RequestURI())
+		return status == http.StatusOK
+	}) {
+		t.Fatalf("logging in is answered with %d: %s", status, text)
 	}
 }
 

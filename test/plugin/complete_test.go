@@ -66,7 +66,7 @@ func TestNamesCompleteInTheShell(t *testing.T) {
 func TestKubectlFindsTheCompletionOfThePlugin(t *testing.T) {
 	w := newWorld(t)
 	ada := w.developer()
-	path, err := program()
+	path, err := program.Path()
 	w.Must(err)
 	link := filepath.Join(t.TempDir(), "kubectl_complete-testrun")
 	w.Must(os.Symlink(path, link))

@@ -10,9 +10,7 @@ import (
 	"log"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -23,50 +21,29 @@ import (
 
 	"github.com/testrun-dev/testrun/internal/archive/ingest"
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/kit"
 	"github.com/testrun-dev/testrun/test/pages"
 )
 
 var write = flag.Bool("write", false, "write the transcripts of docs/kubectl-testrun.md anew")
 
-// binaries is the folder of what program builds.
-var binaries string
-
 // version is that of the plugin that is built.
 const version = "v0.0.0-test"
 
 // program is the plugin, as it is shipped.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binaries, "kubectl-testrun")
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags=-s -w -X main.version="+version, "-o", path,
-		"github.com/testrun-dev/testrun/cmd/kubectl-testrun")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the plugin: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var program = &kit.Program{Name: "kubectl-testrun", LinkerFlags: "-s -w -X main.version=" + version}
 
 // site is the server of the archive, which hears of all runs of the API server.
 var site *pages.Site
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	set := false
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
-	if !set {
-		_ = flag.Set("test.parallel", "8") // most of what the tests do is wait
-	}
+	kit.AtATime(8)
 	ctrl.SetLogger(logr.Discard())
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	var err error
-	if binaries, err = os.MkdirTemp("", "plugin"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(binaries)
+	defer program.Remove()
 	return apiserver.Run(withArchive{m}, apiserver.ControllerManager)
 }
 
@@ -77,9 +54,13 @@ type withArchive struct{ tests *testing.M }
 func (w withArchive) Run() int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	err := addRoles(ctx)
+	folder, err := os.MkdirTemp("", "plugin")
+	defer os.RemoveAll(folder)
 	if err == nil {
-		site, err = pages.Start(ctx, apiserver.Config, binaries)
+		err = addRoles(ctx)
+	}
+	if err == nil {
+		site, err = pages.Start(ctx, apiserver.Config, folder)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -158,7 +158,7 @@ type typed struct {
 
 func (p *person) command(ctx context.Context, args ...string) *exec.Cmd {
 	p.T.Helper()
-	path, err := program()
+	path, err := program.Path()
 	p.Must(err)
 	if p.believing {
 		args = append(args, "--archive-insecure")

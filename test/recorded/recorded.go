@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // folder is a name that is relative to the package whose tests run: they all are in a folder beside this one.
@@ -79,7 +80,7 @@ func (r recorder) Run() int {
 		for ctx.Err() == nil {
 			if err := record(ctx, r.connect()); err != nil && ctx.Err() == nil {
 				fmt.Fprintln(os.Stderr, "recording:", err)
-				time.Sleep(time.Second)
+				kit.Pause(ctx, time.Second) // the API server is being restarted
 			}
 		}
 	})

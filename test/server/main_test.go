@@ -4,11 +4,8 @@ package server
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -16,6 +13,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/kit"
 	"github.com/testrun-dev/testrun/test/postgres"
 )
 
@@ -28,38 +26,17 @@ var database = sync.OnceValues(func() (*postgres.Server, error) {
 	return started, err
 })
 
-// binaries is the folder of what program builds.
-var binaries string
-
 // program is the server, as it is shipped.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(binaries, "server")
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-o", path, "github.com/testrun-dev/testrun/cmd/server")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the server: %w\n%s", err, out)
-	}
-	return path, nil
-})
+var program = &kit.Program{Name: "server"}
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	set := false
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == "test.parallel" })
-	if !set {
-		_ = flag.Set("test.parallel", "6") // a point is mostly waiting for a Lease
-	}
+	kit.AtATime(6) // a point is mostly waiting for a Lease
 	ctrl.SetLogger(logr.Discard())
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	var err error
-	if binaries, err = os.MkdirTemp("", "server"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(binaries)
+	defer program.Remove()
 	code := apiserver.Run(m)
 	if started != nil {
 		if err := started.Stop(); err != nil {

@@ -55,7 +55,7 @@ type replica struct {
 // start starts a replica. Its database is at that URL.
 func (w *world) start(url string, flags ...string) *replica {
 	w.T.Helper()
-	path, err := program()
+	path, err := program.Path()
 	w.Must(err)
 	dir := w.T.TempDir()
 	kubeconfig := filepath.Join(dir, "kubeconfig")

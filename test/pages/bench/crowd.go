@@ -18,6 +18,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // crowd has people look while runs finish.
@@ -123,7 +124,10 @@ func (c *crowd) listen(ctx context.Context, people *http.Client) (err error) {
 	}
 }
 
-// finishRuns creates runs, and ends each two seconds later.
+// runFor is how long a run of the load takes.
+const runFor = 2 * time.Second
+
+// finishRuns creates runs, and ends each when it has taken its time.
 func (c *crowd) finishRuns(ctx context.Context) (runs int, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	ticker := time.NewTicker(time.Second / time.Duration(c.Rate))
@@ -137,11 +141,20 @@ func (c *crowd) finishRuns(ctx context.Context) (runs int, err error) {
 			group.Go(func() error { return c.finishRun(ctx, name) })
 		case <-end:
 			err := group.Wait()
-			time.Sleep(3 * time.Second) // what is on its way arrives
+			c.untilQuiet(ctx)
 			return runs, err
 		case <-ctx.Done():
 			return runs, group.Wait()
 		}
+	}
+}
+
+// untilQuiet waits until what is on its way has arrived: while any page hears of anything.
+func (c *crowd) untilQuiet(ctx context.Context) {
+	const quiet = time.Second
+	for before := int64(-1); before != c.events.Load() && ctx.Err() == nil; {
+		before = c.events.Load()
+		kit.Pause(ctx, quiet)
 	}
 }
 
@@ -150,7 +163,7 @@ func (c *crowd) finishRun(ctx context.Context, name string) error {
 	if err := apiserver.Client.Create(ctx, run); err != nil {
 		return err
 	}
-	time.Sleep(2 * time.Second)
+	kit.Pause(ctx, runFor)
 	now := metav1.Now()
 	run.Status = builders.TestRun(name).Finished(v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed).Build().Status
 	run.Status.StartTime, run.Status.FinishTime = &now, &now

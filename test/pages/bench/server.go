@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/testrun-dev/testrun/test/apiserver"
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // server is the process that is measured.
@@ -22,6 +24,8 @@ type server struct {
 	url string
 	cmd *exec.Cmd
 	log bytes.Buffer
+	// ended is closed when the process has ended.
+	ended chan struct{}
 }
 
 // startServer starts it with a database, and waits until it answers.
@@ -42,27 +46,37 @@ func startServer(ctx context.Context, program, database, folder, namespace strin
 	if err := s.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the server: `make build` makes it: %w", err)
 	}
-	for ctx.Err() == nil {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addresses[2]+"/readyz", http.NoBody)
-		if err != nil {
-			return nil, err
-		}
-		answer, err := http.DefaultClient.Do(request)
-		if err == nil {
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return s, nil
-			}
-		}
-		time.Sleep(100 * time.Millisecond)
+	starting, stop := context.WithCancel(ctx)
+	defer stop()
+	s.ended = make(chan struct{})
+	go func() {
+		_ = s.cmd.Wait() // its log says why
+		close(s.ended)
+		stop()
+	}()
+	if kit.WaitUntil(starting, func() bool { return isReady(starting, addresses[2]) }) {
+		return s, nil
 	}
 	s.stop()
-	return nil, ctx.Err()
+	return nil, cmp.Or(ctx.Err(), fmt.Errorf("the server has ended:\n%s", &s.log))
+}
+
+func isReady(ctx context.Context, address string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", http.NoBody)
+	if err != nil {
+		return false
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }
 
 func (s *server) stop() {
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	<-s.ended
 }
 
 func freeAddresses(ctx context.Context, n int) (addresses []string, err error) {
