@@ -53,7 +53,7 @@ func (p *pass) end(ctx context.Context, ref reference, how end) error {
 		change.Data = how.data(p.table.Spec.Data.Format, p.rows.DataLimit(int(max(p.table.Spec.Data.MaxBytes, 256))))
 	}
 	hasChanged, err := p.write(ctx, ref, change)
-	if hasChanged && p.Metrics != nil {
+	if hasChanged {
 		p.Metrics.ended.WithLabelValues(p.table.Name, change.Verdict).Inc()
 	}
 	return err

@@ -86,6 +86,35 @@ func refuse(request *http.Request, code int, reason metav1.StatusReason) (*http.
 	return response, err
 }
 
+func TestARowWhoseRunWasDeletedGetsNoSecondOne(t *testing.T) {
+	onSeedTable(t, func(w *world) {
+		isReachable := false
+		live, err := client.New(apiserver.Through(apiserver.Config, func(request *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if !isReachable {
+				return nil, errBroken
+			}
+			return next.RoundTrip(request)
+		}), client.Options{Scheme: apiserver.Scheme, Mapper: apiserver.Client.RESTMapper()})
+		w.Must(err)
+		w.r.Live = live
+		w.take(1)
+		run := w.runOf("1")
+		w.Must(w.Client.Delete(w.Ctx, run))
+		w.r.SawDeleted(run)
+		// Whether the run is gone is not known while the API server cannot be asked.
+		if _, err := w.r.Reconcile(w.Ctx, reconcile.Request{NamespacedName: w.Key(w.table.Name)}); err == nil {
+			w.T.Error("nobody is told that the API server cannot be reached")
+		}
+		w.expectRow("1", "pending")
+		isReachable = true
+		w.look()
+		w.expectEnd("1", v1alpha1.VerdictError, v1alpha1.ReasonRunDeleted, "somebody has deleted it")
+		if len(w.runs()) != 0 {
+			w.T.Error("the row has another run")
+		}
+	})
+}
+
 // Whatever breaks, COMMIT above all: what the program believes of a row is in the table.
 func TestAWriteThatBreaksIsNotTakenForDone(t *testing.T) {
 	onSeedTable(t, func(w *world) {

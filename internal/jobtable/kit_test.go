@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/ptr"
@@ -74,7 +75,9 @@ func (w *world) put(name, content string) {
 
 // program is a program as it starts: it remembers nothing.
 func (w *world) program() *Reconciler {
-	r := &Reconciler{Client: w.Client, Live: w.Client, Recorder: w.events, Folder: w.folder, Now: time.Now}
+	r := &Reconciler{
+		Client: w.Client, Live: w.Client, Recorder: w.events, Folder: w.folder, Now: time.Now, Metrics: NewMetrics(prometheus.NewRegistry()),
+	}
 	w.T.Cleanup(r.Close)
 	return r
 }

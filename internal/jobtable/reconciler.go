@@ -45,7 +45,7 @@ type Reconciler struct {
 	Folder string
 	// Now tells the time.
 	Now func() time.Time
-	// Metrics takes the figures. Nil takes none.
+	// Metrics takes the figures.
 	Metrics *Metrics
 	// Wrap changes how connections are made. Nil changes nothing.
 	Wrap rows.Wrap
@@ -101,9 +101,7 @@ func (r *Reconciler) look(ctx context.Context, table *v1alpha1.JobTable, memory 
 	p := &pass{Reconciler: r, table: table, rows: memory.table, now: r.Now(), memory: memory}
 	began := time.Now()
 	err := p.run(ctx)
-	if r.Metrics != nil {
-		r.Metrics.looks.WithLabelValues(table.Name).Observe(time.Since(began).Seconds())
-	}
+	r.Metrics.looks.WithLabelValues(table.Name).Observe(time.Since(began).Seconds())
 	found.pass = p
 	switch {
 	case errors.Is(err, errAPI):
@@ -198,9 +196,7 @@ func (r *Reconciler) forget(ctx context.Context, key client.ObjectKey) error {
 	}
 	delete(r.tables, key)
 	r.mu.Unlock()
-	if r.Metrics != nil {
-		r.Metrics.forget(key.Name)
-	}
+	r.Metrics.forget(key.Name)
 	list := &v1alpha1.TestRunList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(key.Namespace),
 		client.MatchingLabels{v1alpha1.LabelJobTable: key.Name, v1alpha1.LabelOpenRow: "true"}); err != nil {

@@ -29,9 +29,7 @@ type look struct {
 func (r *Reconciler) report(ctx context.Context, table *v1alpha1.JobTable, found *look, memory *memory) error {
 	changed := table.DeepCopy()
 	found.fill(&changed.Status, table, memory)
-	if r.Metrics != nil {
-		r.Metrics.show(table.Name, &changed.Status, r.Now())
-	}
+	r.Metrics.show(table.Name, &changed.Status, r.Now())
 	if equality.Semantic.DeepEqual(table.Status, changed.Status) {
 		return nil
 	}

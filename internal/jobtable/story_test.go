@@ -311,8 +311,8 @@ func TestAWriteChangesNoOtherRowWithTheSameID(t *testing.T) {
 		w.exec("UPDATE job SET created = '2026-01-31 11:00:00'")
 		outcome, err := table.Write(w.Ctx, ref.key(), rows.Change{State: rows.Finished})
 		w.Must(err)
-		if outcome != rows.Gone {
-			w.T.Errorf("the outcome is %d, want %d", outcome, rows.Gone)
+		if outcome != rows.Unchanged {
+			w.T.Errorf("the outcome is %d, want %d", outcome, rows.Unchanged)
 		}
 		w.expectRow("1", "pending")
 	})

@@ -69,9 +69,7 @@ func (p *pass) take(ctx context.Context, ref reference, row rows.Row) error {
 	err = p.Client.Create(ctx, run)
 	switch {
 	case err == nil:
-		if p.Metrics != nil {
-			p.Metrics.created.WithLabelValues(p.table.Name).Inc()
-		}
+		p.Metrics.created.WithLabelValues(p.table.Name).Inc()
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.room--

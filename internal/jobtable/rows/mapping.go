@@ -59,7 +59,6 @@ type Key struct {
 // Row is a row that has not finished.
 type Row struct {
 	Key
-	State State
 	// Age is how many seconds ago it was created, by the database's own clock; nil if that is not known.
 	Age *float64
 	// Values are the texts of the columns that are read, cut after MaxValue + 1 characters; nil is NULL.

@@ -1,7 +1,6 @@
 package rows
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
@@ -75,13 +74,6 @@ func Open(text string, wrap Wrap) (*Database, error) {
 
 // Close ends all connections.
 func (d *Database) Close() error { return d.db.Close() }
-
-// Ping asks whether the database answers.
-func (d *Database) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, connectTime)
-	defer cancel()
-	return d.db.PingContext(ctx)
-}
 
 func connectPostgres(text string) (driver.Connector, *pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(text)

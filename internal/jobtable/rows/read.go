@@ -58,7 +58,7 @@ func (t *Table) Page(ctx context.Context, state State, after *string) (page []Ro
 		}
 		defer result.Close()
 		for result.Next() {
-			row := Row{State: state, Values: map[string]*string{}}
+			row := Row{Values: map[string]*string{}}
 			values := make([]*string, len(t.mapping.Columns))
 			into := []any{&row.ID, &row.Created, &row.Age}
 			for i := range values {

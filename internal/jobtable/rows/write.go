@@ -20,14 +20,10 @@ type Outcome int
 const (
 	// Changed means that the row says it now.
 	Changed Outcome = iota
-	// Same means that it said it before.
-	Same
-	// Foreign means that the row has a status from which we do not take it: somebody else's hand.
-	Foreign
+	// Unchanged means that there is nothing to do: the row says it already, is gone, or has a status from which the change does not lead on.
+	Unchanged
 	// Locked means that somebody holds a lock on the row.
 	Locked
-	// Gone means that there is no such row.
-	Gone
 )
 
 // Write changes a row, if it still has a status from which the change leads on: a row never goes back. It waits for no lock on the row.
@@ -38,7 +34,7 @@ func (t *Table) Write(ctx context.Context, key Key, change Change) (Outcome, err
 	if err == nil && outcome == Locked {
 		states, err := t.States(ctx, []Key{key})
 		if _, isThere := states[key]; err == nil && !isThere {
-			return Gone, nil
+			return Unchanged, nil
 		}
 	}
 	if err != nil {
@@ -69,12 +65,8 @@ func (t *Table) write(ctx context.Context, key Key, change Change) (outcome Outc
 		return Locked, tx.Commit()
 	case err != nil:
 		return Locked, err
-	case state == change.State, state == Finished:
-		return Same, tx.Commit()
-	case state == Other:
-		return Foreign, tx.Commit()
-	case change.State == InProgress && state != Pending:
-		return Same, tx.Commit()
+	case state == Finished, state == Other, change.State == InProgress && state != Pending:
+		return Unchanged, tx.Commit()
 	}
 	update := t.update(key, change)
 	if _, err = tx.ExecContext(ctx, update.sql.String(), update.args...); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -19,6 +20,7 @@ import (
 func (b *bench) looks(ctx context.Context) error {
 	r := &jobtable.Reconciler{
 		Client: apiserver.Client, Live: apiserver.Client, Recorder: events.NewFakeRecorder(1000), Folder: b.folder, Now: time.Now,
+		Metrics: jobtable.NewMetrics(prometheus.NewRegistry()),
 	}
 	defer r.Close()
 	const insert = "INSERT INTO job (test_id, status, data) SELECT n, %s, repeat('x', %d) FROM generate_series(1, %d) n"
