@@ -377,7 +377,7 @@ docker-buildx: ## Build the images IMG and RUNNER_IMG, and SERVER_IMG and JOBTAB
 .PHONY: chart
 chart: bin/tools/helm ## Lint the Helm chart, and package it: bin/charts/testrun-VERSION.tgz
 	bin/tools/helm lint --strict charts/testrun
-	bin/tools/helm lint --strict charts/testrun --set server.enabled=true
+	bin/tools/helm lint --strict charts/testrun --set server.enabled=true --set-json 'jobtable.namespaces=[{"name":"shop","existingSecret":"databases"}]'
 	bin/tools/helm package charts/testrun --destination bin/charts
 
 .PHONY: install-yaml
