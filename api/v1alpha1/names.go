@@ -27,6 +27,12 @@ const LabelSeries = "testrun.dev/series"
 // AnnotationPinned on a run keeps it: no TTL and no keep of a Test deletes a run that is pinned. Any value but "false" pins.
 const AnnotationPinned = "testrun.dev/pinned"
 
+// IsPinned says whether the run is kept.
+func IsPinned(run *TestRun) bool {
+	value, has := run.Annotations[AnnotationPinned]
+	return has && value != "false"
+}
+
 // AnnotationRequest on a run that the archive's API has created holds the SHA-256 of the request, so that the same request creates no
 // second run.
 const AnnotationRequest = "testrun.dev/request"

@@ -20,8 +20,7 @@ const lookAgain = time.Second
 
 // isDisposable says whether retention has a say: the run has finished, is not pinned, and not going already.
 func isDisposable(run *v1alpha1.TestRun) bool {
-	pinned, has := run.Annotations[v1alpha1.AnnotationPinned]
-	return isFinished(run) && run.DeletionTimestamp.IsZero() && (!has || pinned == "false")
+	return isFinished(run) && run.DeletionTimestamp.IsZero() && !v1alpha1.IsPinned(run)
 }
 
 // delete waits for its turn and deletes the run, if it and its Test (nil if none had a say) still are what the decision was

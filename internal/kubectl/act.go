@@ -93,11 +93,6 @@ func (c *cluster) act(ctx context.Context, do action, name, output string) error
 
 func isLive(run *v1alpha1.TestRun) bool { return !show.IsFinished(run) }
 
-func isPinned(run *v1alpha1.TestRun) bool {
-	value, has := run.Annotations[v1alpha1.AnnotationPinned]
-	return has && value != "false"
-}
-
 func (a *app) cancelCommand() *cobra.Command {
 	return a.actionCommand(action{
 		use: "cancel", short: "Cancel runs: their pods are stopped, and their output stays",
@@ -119,9 +114,9 @@ func (a *app) pinCommand() *cobra.Command {
 		use: "pin", short: "Keep runs: no retention deletes them",
 		long:    "Keep runs: neither a TTL nor the retention of a Test deletes them, and the archive keeps what they said.",
 		example: "  kubectl testrun pin checkout-x7k2p",
-		one:     func(run *v1alpha1.TestRun) (bool, error) { return isPinned(run), nil }, // a pin may say why: that stays
+		one:     func(run *v1alpha1.TestRun) (bool, error) { return v1alpha1.IsPinned(run), nil }, // a pin may say why: that stays
 		patch:   map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1alpha1.AnnotationPinned: "true"}}},
-		said:    "pinned", before: "was pinned already", suits: func(run *v1alpha1.TestRun) bool { return !isPinned(run) },
+		said:    "pinned", before: "was pinned already", suits: func(run *v1alpha1.TestRun) bool { return !v1alpha1.IsPinned(run) },
 	})
 }
 
@@ -135,6 +130,6 @@ func (a *app) unpinCommand() *cobra.Command {
 			return !has, nil
 		},
 		patch: map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1alpha1.AnnotationPinned: nil}}},
-		said:  "unpinned", before: "was not pinned", suits: isPinned,
+		said:  "unpinned", before: "was not pinned", suits: v1alpha1.IsPinned,
 	})
 }

@@ -106,7 +106,7 @@ func (v *visit) cancel(run web.Run, _ string) (doing, error) {
 
 func (v *visit) pin(run web.Run, _ string) (doing, error) {
 	found, err := v.there(run)
-	if value, pinned := found.Annotations[v1alpha1.AnnotationPinned]; err != nil || pinned && value != "false" {
+	if err != nil || v1alpha1.IsPinned(found) {
 		return doing{Nothing: err == nil}, err // a pin may say why: that stays
 	}
 	return doing{}, v.change(run, map[string]any{"annotations": map[string]any{v1alpha1.AnnotationPinned: "true"}}, nil)

@@ -47,12 +47,11 @@ func runOf(run *v1alpha1.TestRun) archive.Run {
 	if test == "" && run.Spec.TestRef != nil {
 		test = run.Spec.TestRef.Name
 	}
-	pinned, has := run.Annotations[v1alpha1.AnnotationPinned]
 	kept := archive.Run{
 		UID: string(run.UID), Namespace: run.Namespace, Name: run.Name, Test: test,
 		Series: archive.SeriesOf(test, run.Labels, run.GenerateName, run.Name),
 		Queue:  run.Status.Queue, Labels: run.Labels, Phase: string(run.Status.Phase), Verdict: string(run.Status.Verdict),
-		Flaky: run.Status.Flaky != nil && *run.Status.Flaky, Pinned: has && pinned != "false",
+		Flaky: run.Status.Flaky != nil && *run.Status.Flaky, Pinned: v1alpha1.IsPinned(run),
 		Created: run.CreationTimestamp.Time, Started: timeOf(run.Status.StartTime), Finished: timeOf(run.Status.FinishTime),
 		Counts:          countsOf(run.Status.Results),
 		ResourceVersion: run.ResourceVersion,

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
-
-	"github.com/testrun-dev/testrun/test/browser"
 )
 
 // longOutput measures the page of the long output: how soon it shows the end, and what is searched.
@@ -65,30 +63,11 @@ func answers(ctx context.Context, people *http.Client, address, want string, tim
 }
 
 // scrolls are times from a jump to the end of the output, in a browser that shows its beginning, until the last line is drawn.
-func (b *bench) scrolls(ctx context.Context, page string) (all []time.Duration, err error) {
-	tab, stop, err := browser.Start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer stop()
-	if err := chromedp.Do(tab, browser.Look(1280, false), browser.LogIn(b.server.url, b.tokens[0])); err != nil {
-		return nil, err
-	}
-	jump := fmt.Sprintf(`new Promise((done) => {
+func (b *bench) scrolls(ctx context.Context, page string) ([]time.Duration, error) {
+	return b.inBrowser(ctx, fmt.Sprintf(`new Promise((done) => {
 		const output = document.querySelector('#output'), begin = performance.now();
 		const look = () => document.getElementById('L%d') ? done(performance.now() - begin) : requestAnimationFrame(look);
 		output.scrollTop = output.scrollHeight;
 		requestAnimationFrame(look);
-	})`, b.Lines)
-	for range max(b.Visits/5, 1) {
-		if err := chromedp.Do(tab, chromedp.Navigate(page+"&line=1"), chromedp.WaitVisible(chromedp.CSS("#output.window #L1"))); err != nil {
-			return nil, err
-		}
-		took, err := chromedp.Run(tab, chromedp.Evaluate[float64](jump, chromedp.EvalAwaitPromise))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, time.Duration(took*float64(time.Millisecond)))
-	}
-	return all, nil
+	})`, b.Lines), chromedp.Navigate(page+"&line=1"), chromedp.WaitVisible(chromedp.CSS("#output.window #L1")))
 }

@@ -88,7 +88,15 @@ func (b *bench) firstPage(ctx context.Context, result *report) error {
 }
 
 // painted are times from the begin of a navigation to the first paint of something, in a browser.
-func (b *bench) painted(ctx context.Context, path string) (all []time.Duration, err error) {
+func (b *bench) painted(ctx context.Context, path string) ([]time.Duration, error) {
+	return b.inBrowser(ctx, `new Promise((done) => new PerformanceObserver((list, observer) => {
+		const found = list.getEntriesByName('first-contentful-paint')[0];
+		if (found) { observer.disconnect(); done(found.startTime); }
+	}).observe({ type: 'paint', buffered: true }))`, chromedp.Navigate(b.server.url+path))
+}
+
+// inBrowser are times that a script measures, in milliseconds, in a browser of somebody who has logged in. The steps lead there each time.
+func (b *bench) inBrowser(ctx context.Context, script string, steps ...chromedp.Action[chromedp.Void]) (all []time.Duration, err error) {
 	tab, stop, err := browser.Start(ctx)
 	if err != nil {
 		return nil, err
@@ -97,15 +105,11 @@ func (b *bench) painted(ctx context.Context, path string) (all []time.Duration, 
 	if err := chromedp.Do(tab, browser.Look(1280, false), browser.LogIn(b.server.url, b.tokens[0])); err != nil {
 		return nil, err
 	}
-	const paint = `new Promise((done) => new PerformanceObserver((list, observer) => {
-		const found = list.getEntriesByName('first-contentful-paint')[0];
-		if (found) { observer.disconnect(); done(found.startTime); }
-	}).observe({ type: 'paint', buffered: true }))`
 	for range max(b.Visits/5, 1) {
-		if err := chromedp.Do(tab, chromedp.Navigate(b.server.url+path)); err != nil {
+		if err := chromedp.Do(tab, steps...); err != nil {
 			return nil, err
 		}
-		took, err := chromedp.Run(tab, chromedp.Evaluate[float64](paint, chromedp.EvalAwaitPromise))
+		took, err := chromedp.Run(tab, chromedp.Evaluate[float64](script, chromedp.EvalAwaitPromise))
 		if err != nil {
 			return nil, err
 		}
