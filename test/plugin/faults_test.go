@@ -41,7 +41,10 @@ func newBetween(t *testing.T) *between {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport, FlushInterval: -1}
+	quiet := log.New(io.Discard, "", 0) // some tests break off what they ask
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport, FlushInterval: -1, ErrorLog: quiet,
+	}
 	b := &between{}
 	b.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("watch") != "" {
@@ -52,7 +55,7 @@ func newBetween(t *testing.T) *between {
 		}
 		proxy.ServeHTTP(w, r)
 	}))
-	b.Config.ErrorLog = log.New(io.Discard, "", 0) // some tests break off what they ask
+	b.Config.ErrorLog = quiet
 	b.StartTLS()
 	t.Cleanup(func() {
 		b.CloseClientConnections()
