@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -38,7 +39,23 @@ func TestNamesAreTakenAsKubectlPrintsThem(t *testing.T) {
 		ada.types(strings.Fields(args)...).expect(t, 0)
 	}
 	created := ada.types("run", "checkout", "-o", "name").expect(t, 0)
-	ada.types("cancel", strings.TrimSpace(created.out)).expect(t, 0, "is being cancelled")
+	ada.types("cancel", strings.TrimSpace(created.out)).expect(t, 0, " is being cancelled\n")
+	ada.types("cancel", strings.TrimSpace(created.out)).expect(t, 0, " is being cancelled already\n")
+}
+
+// Whoever may not ask the operator is told who came first.
+func TestTheObjectsSayWhoWaitsInTheOrderOfTheirCreation(t *testing.T) {
+	w := newWorld(t)
+	ada := w.person("ada", "testrun-starter", "testrun-queue-viewer*")
+	queue := w.queue(v1alpha1.TestQueueSpec{})
+	w.Create(builders.TestRun("first").Waiting(queue).Build())
+	created := w.Run("first").CreationTimestamp.Unix()
+	w.WaitFor("the next run is a second younger", func() bool { return time.Now().Unix() > created })
+	w.Create(builders.TestRun("a-second").Waiting(queue).Build())
+	listed := ada.types("queue", "top", queue).expect(t, 0, "POSITION")
+	if strings.Index(listed.out, " first ") > strings.Index(listed.out, " a-second ") {
+		t.Errorf("who came first is not first:\n%s", listed.out)
+	}
 }
 
 func TestRunsAreSelectedAsKubectlSelectsThem(t *testing.T) {
