@@ -10,11 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	toolscache "k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -56,18 +61,18 @@ type stepTaken struct {
 // record begins to write the history of the world's namespace.
 func (w *world) record() *history {
 	w.T.Helper()
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(logr.NewContext(context.Background(), logr.Discard()))
 	h := &history{
 		jobs: map[parent]map[types.UID]bool{}, pods: map[parent]map[types.UID]bool{}, ran: map[types.UID]bool{},
 		steps: map[types.UID][]stepTaken{}, stop: stop,
 	}
 	for _, list := range []client.ObjectList{&v1alpha1.TestRunList{}, &batchv1.JobList{}, &corev1.PodList{}} {
-		watcher, err := w.Client.Watch(ctx, list, client.InNamespace(w.Namespace))
+		watcher, err := h.watch(ctx, w.Client, w.Namespace, list)
 		w.Must(err)
 		h.watches.Go(func() {
 			h.noteAll(ctx, watcher)
 			for h.gaps.Load() && ctx.Err() == nil {
-				if watcher, err = w.Client.Watch(ctx, list, client.InNamespace(w.Namespace)); err == nil {
+				if watcher, err = h.watch(ctx, w.Client, w.Namespace, list); err == nil {
 					h.noteAll(ctx, watcher)
 				}
 				select {
@@ -83,7 +88,26 @@ func (w *world) record() *history {
 	return h
 }
 
-// noteAll notes what the watch tells: first all that is there, then all that comes.
+// watch notes all that is there, and watches what comes. A watch that the API server ends, as of who is slow to read it, is resumed where it
+// ended.
+func (h *history) watch(ctx context.Context, from client.WithWatch, namespace string, list client.ObjectList) (watch.Interface, error) {
+	if err := from.List(ctx, list, client.InNamespace(namespace)); err != nil {
+		return nil, err
+	}
+	if err := meta.EachListItem(list, func(item runtime.Object) error {
+		h.note(watch.Event{Type: watch.Added, Object: item})
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	return watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), &toolscache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return from.Watch(ctx, list, &client.ListOptions{Namespace: namespace, Raw: &options})
+		},
+	})
+}
+
+// noteAll notes what the watch tells.
 func (h *history) noteAll(ctx context.Context, watcher watch.Interface) {
 	for event := range watcher.ResultChan() {
 		if ctx.Err() != nil || event.Type == watch.Error && h.gaps.Load() {
