@@ -97,7 +97,7 @@ func (w *world) forwardShop() (url string) {
 func (w *world) waitForRow(p *person, id string, words ...string) {
 	w.T.Helper()
 	w.WaitFor("row "+id+" says "+strings.Join(words, ", "), func() bool {
-		if err := chromedp.Do(p.tab, chromedp.Navigate(p.url+"/")); err != nil {
+		if err := try(p.tab, chromedp.Navigate(p.url+"/")); err != nil {
 			return false // the page may be loading itself anew
 		}
 		text, err := chromedp.Run(p.tab, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector('#job-%s')?.innerText ?? ''`, id)))

@@ -3,10 +3,12 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -93,9 +95,18 @@ func (w *world) newPerson(chromium context.Context, url, token string, scripts b
 	return p
 }
 
+// aTry is how long the steps of a person may take. One that waits for a page to load has waited for ever for a page that had loaded.
+const aTry = 30 * time.Second
+
+func try(tab context.Context, steps ...chromedp.Action[chromedp.Void]) error {
+	ctx, stop := context.WithTimeout(tab, aTry)
+	defer stop()
+	return chromedp.Do(ctx, steps...)
+}
+
 func (p *person) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.T.Helper()
-	if err := chromedp.Do(p.tab, steps...); err != nil {
+	if err := try(p.tab, steps...); err != nil {
 		p.T.Fatalf("%v, on the page %s", err, p.text())
 	}
 }
@@ -105,20 +116,21 @@ func (p *person) opens(path string) {
 	p.insists("the page "+path+" opens", chromedp.Navigate(p.url+path), chromedp.WaitVisible(chromedp.CSS("main")))
 }
 
-// insists does the steps again for as long as Chromium gives them up.
+// insists does the steps again for as long as Chromium gives them up, or does not come to their end.
 func (p *person) insists(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.T.Helper()
 	var err error
 	p.WaitFor(what, func() bool {
-		err = chromedp.Do(p.tab, steps...)
-		return !networkChanged(err)
+		err = try(p.tab, steps...)
+		return !wasGivenUp(err)
 	})
 	p.Must(err)
 }
 
-// networkChanged says that Chromium gave up a request because the machine got another network interface: each pod of the local cluster is one.
-func networkChanged(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "ERR_NETWORK_CHANGED")
+// wasGivenUp says that the steps may be done again: they took too long, or Chromium gave up a request because the machine got another network
+// interface. Each pod of the local cluster is one.
+func wasGivenUp(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || err != nil && strings.Contains(err.Error(), "ERR_NETWORK_CHANGED")
 }
 
 // clicks clicks the first link or button below the element that has this text, and waits for the page that follows.
@@ -129,9 +141,11 @@ func (p *person) clicks(within, text string) {
 		nodes, err := chromedp.Run(p.tab, chromedp.Nodes(chromedp.Search(xpath), chromedp.AtLeast(0)))
 		return err == nil && len(nodes) > 0
 	})
-	_, err := chromedp.RunResponse(p.tab, chromedp.Click(chromedp.Search(xpath), chromedp.NodeVisible))
+	ctx, stop := context.WithTimeout(p.tab, aTry)
+	defer stop()
+	_, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.Search(xpath), chromedp.NodeVisible))
 	switch {
-	case networkChanged(err):
+	case wasGivenUp(err):
 		p.insists("the page that follows opens", chromedp.Reload())
 	case err != nil:
 		p.T.Fatalf("clicking %q: %v, on the page %s", text, err, p.text())
@@ -154,7 +168,7 @@ func (p *person) reads(reload bool, words ...string) {
 	var text string
 	p.WaitFor(fmt.Sprintf("the page says %q", words), func() bool {
 		if reload {
-			if err := chromedp.Do(p.tab, chromedp.Reload()); !networkChanged(err) {
+			if err := try(p.tab, chromedp.Reload()); !wasGivenUp(err) {
 				p.Must(err)
 			}
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
-// The tests of pages run by themselves, since the pods of others disturb Chromium: see networkChanged.
+// The tests of pages run by themselves, since the pods of others disturb Chromium: see wasGivenUp.
 
 // startChromium starts a browser for a test.
 func startChromium(t *testing.T) context.Context {
