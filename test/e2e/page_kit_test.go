@@ -95,7 +95,7 @@ func (w *world) newPerson(chromium context.Context, url, token string, scripts b
 	return p
 }
 
-// aTry is how long the steps of a person may take. One that waits for a page to load has waited for ever for a page that had loaded.
+// aTry is how long the steps of a person may take. Chromedp may miss that a page has loaded, and would then wait for that for ever.
 const aTry = 30 * time.Second
 
 func try(tab context.Context, steps ...chromedp.Action[chromedp.Void]) error {
@@ -128,7 +128,7 @@ func (p *person) insists(what string, steps ...chromedp.Action[chromedp.Void]) {
 }
 
 // wasGivenUp says that the steps may be done again: they took too long, or Chromium gave up a request because the machine got another network
-// interface. Each pod of the local cluster is one.
+// interface. Each pod of the local cluster is one. Chromium says that as text only.
 func wasGivenUp(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || err != nil && strings.Contains(err.Error(), "ERR_NETWORK_CHANGED")
 }

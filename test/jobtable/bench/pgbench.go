@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/testrun-dev/testrun/test/kit"
 )
 
 // script is what the application does: it inserts a row, and shows the newest ones.
@@ -71,7 +73,7 @@ func (b *bench) waitForRuns(ctx context.Context) error {
 		case time.Since(progress) > patience:
 			return fmt.Errorf("there are %d runs, and no more for %s: want %d", runs, patience, maxRuns)
 		}
-		time.Sleep(500 * time.Millisecond)
+		kit.Pause(ctx, 500*time.Millisecond)
 	}
 }
 
