@@ -48,7 +48,7 @@ func (r *Reconciler) observeObjects(ctx context.Context, run *v1alpha1.TestRun, 
 		seen.Resolve()
 		return seen, nil
 	}
-	pod, err := r.readPod(ctx, seen.Job)
+	pod, err := r.readPod(ctx, run, seen.Job)
 	if err != nil {
 		return seen, err
 	}
@@ -224,15 +224,17 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 }
 
 // readPod finds the Job's pod. Only the API server may say that an ended Job has none. The API server is also asked how a pod ended if the
-// cache has dropped that.
-func (r *Reconciler) readPod(ctx context.Context, job *batchv1.Job) (*corev1.Pod, error) {
+// cache has dropped that and the run has not finished.
+func (r *Reconciler) readPod(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) (*corev1.Pod, error) {
 	pods := &corev1.PodList{}
 	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{runcache.PodsByJob: string(job.UID)})
 	if err != nil {
 		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	pod := firstPod(pods.Items)
-	if pod == nil && lifecycle.JobEnd(job) != nil || lifecycle.IsForgotten(pod) {
+	mayBeGone := pod == nil && lifecycle.JobEnd(job) != nil
+	isNeeded := run.Status.Phase != v1alpha1.PhaseFinished && lifecycle.IsForgotten(pod)
+	if mayBeGone || isNeeded {
 		return r.readPodUncached(ctx, job)
 	}
 	return pod, nil

@@ -59,8 +59,8 @@ type Reconciler struct {
 	jobsSeen *lru.Cache
 	// leftovers keep the slots of what has not ended.
 	leftovers *leftovers
-	// finished holds the runs that this process has finished, until the cache says so too.
-	finished *lru.Cache
+	// stored are the statuses that the cache may not show yet.
+	stored storedStatuses
 	// refused are the runs for which the API server takes no status.
 	refused refusedRuns
 	// pace spaces out slow writes.
@@ -75,11 +75,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 	if !r.Queues.IsOpen() { // what is told to them now might be overtaken by what fillQueues tells
 		return reconcile.Result{RequeueAfter: firstRetry}, nil
 	}
-	if _, finished := r.finished.Get(run.UID); finished && run.Status.Phase != v1alpha1.PhaseFinished {
-		return reconcile.Result{}, nil // the news is on its way
-	}
 	now := r.Clock.Now()
-	if left := r.refused.left(run, now); left > 0 {
+	if left := max(r.stored.left(run, now), r.refused.left(run, now)); left > 0 {
 		return reconcile.Result{RequeueAfter: left}, nil
 	}
 	seen, err := r.observe(ctx, run, now)
@@ -99,7 +96,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, run *v1alpha1.TestRun) (reco
 		return again(ctx, err)
 	}
 	if status.Phase == v1alpha1.PhaseFinished {
-		r.finished.Add(run.UID, nil)
 		ended := *run
 		ended.Status = status
 		seen.Run = &ended
@@ -163,7 +159,12 @@ func (r *Reconciler) patchStatus(ctx context.Context, run *v1alpha1.TestRun, sta
 	if err != nil {
 		return fmt.Errorf("computing the change of the status: %w", err)
 	}
-	return r.Client.Status().Patch(ctx, metadataOf(run), client.RawPatch(patch.Type(), data))
+	stored := metadataOf(run)
+	if err := r.Client.Status().Patch(ctx, stored, client.RawPatch(patch.Type(), data)); err != nil {
+		return err
+	}
+	r.stored.add(run, stored.ResourceVersion, r.Clock.Now())
+	return nil
 }
 
 // metadataOf is what to read or write a run with when nothing but its metadata is to be answered: decoding the rest would be for

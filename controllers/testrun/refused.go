@@ -65,7 +65,6 @@ func (r *Reconciler) endRefused(ctx context.Context, seen lifecycle.Observation,
 	ended := lifecycle.LeastStatus(seen.Run, why, now)
 	err := r.patchStatus(ctx, seen.Run, ended)
 	if err == nil {
-		r.finished.Add(seen.Run.UID, nil)
 		r.refused.forget(seen.Run.UID)
 		r.announce(ctx, seen.Run, ended)
 		return reconcile.Result{}, nil

@@ -56,8 +56,8 @@ const (
 
 // SetupWithManager registers the controller. concurrency is the number of runs that are reconciled at the same time.
 func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, concurrency int) error {
-	r.jobsSeen, r.finished, r.warnings = lru.New(remembered), lru.New(remembered), newWarnings(r.APIReader)
-	r.refused, r.pace = newRefusedRuns(), newPace()
+	r.jobsSeen, r.warnings = lru.New(remembered), newWarnings(r.APIReader)
+	r.stored, r.refused, r.pace = newStoredStatuses(), newRefusedRuns(), newPace()
 	r.leftovers = newLeftovers(r)
 	if err := runcache.Index(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
