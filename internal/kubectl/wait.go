@@ -146,9 +146,13 @@ func (w *waiting) wait(ctx context.Context, s selection) error {
 	names := w.unfinished()
 	beside.Go(func() { w.complain(ctx, names) }) // a run about which nobody says anything is looked at too
 	beside.Go(func() { w.tellProgress(ctx, s, names) })
-	err := w.follow(ctx, selection{namespace: s.namespace, names: s.names, labels: s.labels}, func(f *followed) error {
+	relabelled := false
+	look := func(f *followed) error {
 		w.take(f)
 		for i := range w.runs {
+			if relabelled = s.labels != "" && w.isThere(ctx, w.runs[i]); relabelled {
+				return errEnough
+			}
 			var err error
 			if w.runs[i], err = w.itsEnd(ctx, w.runs[i]); err != nil {
 				return err
@@ -158,7 +162,12 @@ func (w *waiting) wait(ctx context.Context, s selection) error {
 			return errEnough
 		}
 		return nil
-	})
+	}
+	err := w.follow(ctx, s, look)
+	if relabelled { // the labels said which runs are meant, and nobody has to keep them
+		s = selection{namespace: s.namespace, names: names}
+		err = w.follow(ctx, s, look)
+	}
 	stop()
 	beside.Wait()
 	return err
@@ -212,6 +221,12 @@ func (w *waiting) complain(ctx context.Context, names []string) {
 			}
 		}
 	}
+}
+
+// isThere says whether a run that the labels do not select any more exists.
+func (w *waiting) isThere(ctx context.Context, run show.Run) bool {
+	now := &v1alpha1.TestRun{}
+	return run.Gone != nil && !show.IsFinished(run.TestRun) && w.get(ctx, now, testRuns, run.Namespace, run.Name) == nil && now.UID == run.UID
 }
 
 // take takes what is known now.

@@ -135,6 +135,27 @@ func TestARunThatEndedAndWentUnseenHasItsVerdictFromTheArchive(t *testing.T) {
 	}
 }
 
+func TestARunWhoseLabelsChangeIsWaitedForAllTheSame(t *testing.T) {
+	w := newWorld(t)
+	b := newBetween(t)
+	for _, name := range []string{"first", "second"} {
+		run := builders.TestRun(name).Build()
+		run.Labels = map[string]string{"team": "shop"}
+		w.Create(run)
+	}
+	waits := w.developer().through(b).inTerminal("wait", "-l", "team=shop")
+	w.WaitFor("it waits", func() bool { return b.watches.Load() >= 1 })
+	changed := w.Run("first")
+	changed.Labels["team"] = "pay"
+	w.Must(w.Client.Update(w.Ctx, changed))
+	w.WaitFor("it waits for both by their names", func() bool { return b.watches.Load() >= 2 })
+	w.end("second", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+	w.end("first", v1alpha1.VerdictTimedOut, v1alpha1.ReasonRunTimeout)
+	if code := waits.wait(); code != 3 || !strings.Contains(waits.seen(), "the message of TestPassed") {
+		t.Errorf("it ended with %d, want 3:\n%s", code, waits.seen())
+	}
+}
+
 // The API server answers with 410 Gone, or sends it, when it does not know any more what happened since the list was read.
 func TestAVersionThatIsTooOldHasTheListReadAgain(t *testing.T) {
 	const expired = `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old","reason":"Expired","code":410}`
