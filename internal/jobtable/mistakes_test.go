@@ -64,6 +64,34 @@ var mistakes = []mistake{
 		},
 	},
 	{
+		name: "a table of another schema", only: onPostgres, reason: v1alpha1.ReasonTableNotFound, quotes: []string{"There is no table job ", "There is app.job"},
+		wrong: func(w *world, _ *v1alpha1.JobTable) {
+			w.exec("CREATE SCHEMA app")
+			w.exec("ALTER TABLE job SET SCHEMA app")
+		},
+		mend: func(w *world) { w.exec("ALTER TABLE app.job SET SCHEMA public") },
+	},
+	{
+		name: "a table whose name is written in another case", reason: v1alpha1.ReasonTableNotFound, quotes: []string{"There is no table Job ", "There is ", ".job"},
+		wrong: func(_ *world, table *v1alpha1.JobTable) { table.Spec.Table = "Job" },
+	},
+	{
+		name: "no right to the schema", only: onPostgres, reason: v1alpha1.ReasonPermissionDenied, quotes: []string{"permission denied for schema app", "USAGE on the schema"},
+		wrong: func(w *world, table *v1alpha1.JobTable) {
+			w.exec("CREATE SCHEMA app")
+			w.exec("ALTER TABLE job SET SCHEMA app")
+			table.Spec.Table = "app.job"
+		},
+		mend: func(w *world) { w.exec("GRANT USAGE ON SCHEMA app TO shop") },
+	},
+	{
+		name: "no right to the database", only: onPostgres, reason: v1alpha1.ReasonPermissionDenied, quotes: []string{"permission denied for database", "CONNECT on the database"},
+		wrong: func(w *world, _ *v1alpha1.JobTable) {
+			w.exec("REVOKE CONNECT ON DATABASE " + w.one("SELECT current_database()") + " FROM PUBLIC")
+		},
+		mend: func(w *world) { w.exec("GRANT CONNECT ON DATABASE " + w.one("SELECT current_database()") + " TO shop") },
+	},
+	{
 		name: "a view", reason: v1alpha1.ReasonTableNotFound, quotes: []string{"is a view"},
 		wrong: func(w *world, table *v1alpha1.JobTable) {
 			w.exec("CREATE VIEW seen AS SELECT * FROM job")
@@ -111,6 +139,22 @@ var mistakes = []mistake{
 	{
 		name: "a status that is a number, and words", reason: v1alpha1.ReasonWrongType, quotes: []string{"cannot hold the word pending", "as a number"},
 		wrong: func(_ *world, table *v1alpha1.JobTable) { table.Spec.Columns.Status = "test_id" },
+	},
+	{
+		name: "a status that is too small a number", reason: v1alpha1.ReasonWrongType, quotes: []string{"is smallint", "cannot hold the word 70000"},
+		ddl: "CREATE TABLE job (id serial, test_id integer, status smallint DEFAULT 0, created timestamp DEFAULT now(), data varchar(1000))",
+		wrong: func(_ *world, table *v1alpha1.JobTable) {
+			table.Spec.Statuses = v1alpha1.JobTableStatuses{Pending: "0", InProgress: "1", Finished: "70000"}
+		},
+		mend: func(w *world) { w.widen("status", "integer DEFAULT 0") },
+	},
+	{
+		name: "a status without a sign, and a word with one", only: onMariaDB, reason: v1alpha1.ReasonWrongType, quotes: []string{"unsigned", "cannot hold the word -1"},
+		ddl: "CREATE TABLE job (id serial, test_id integer, status tinyint unsigned DEFAULT 0, created timestamp DEFAULT now(), data varchar(1000))",
+		wrong: func(_ *world, table *v1alpha1.JobTable) {
+			table.Spec.Statuses = v1alpha1.JobTableStatuses{Pending: "0", InProgress: "1", Finished: "2", Cancel: "-1"}
+		},
+		mend: func(w *world) { w.widen("status", "integer DEFAULT 0") },
 	},
 	{
 		name: "a table without a key", reason: v1alpha1.ReasonKeyNotUnique, quotes: []string{"may have the same number", "ADD PRIMARY KEY"},

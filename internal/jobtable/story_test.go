@@ -264,6 +264,30 @@ func TestStatusesThatAreNumbers(t *testing.T) {
 	})
 }
 
+// A column holds so many characters, and not bytes.
+func TestStatusesInAnyLanguage(t *testing.T) {
+	onBoth(t, func(t *testing.T, kind string) {
+		t.Helper()
+		w := newWorld(t, kind, "CREATE TABLE job (id integer PRIMARY KEY, status varchar(9) NOT NULL)")
+		if kind == onMariaDB {
+			w.exec("ALTER TABLE job CONVERT TO CHARACTER SET utf8mb4")
+		}
+		w.exec("INSERT INTO job (id, status) VALUES (1, 'ожидает')")
+		table := seedJobTable()
+		table.Spec.Columns = v1alpha1.JobTableColumns{ID: "id", Status: "status"}
+		table.Spec.Statuses = v1alpha1.JobTableStatuses{Pending: "ожидает", InProgress: "идёт", Finished: "завершено"}
+		table.Spec.Run.Params = nil
+		w.follow(table)
+		w.look()
+		w.start("1")
+		w.look()
+		w.expectRow("1", "идёт")
+		w.finish("1", v1alpha1.VerdictPassed, v1alpha1.ReasonTestPassed)
+		w.look()
+		w.expectRow("1", "завершено")
+	})
+}
+
 func TestAValueThatIsTooLongEndsItsRowAlone(t *testing.T) {
 	onSeedTable(t, func(w *world) {
 		w.exec("ALTER TABLE job ADD note text")

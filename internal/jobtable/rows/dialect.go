@@ -30,6 +30,10 @@ type column struct {
 	typeName string
 	// maxChars is how many characters it holds; 0 is any number.
 	maxChars int
+	// bits are those of an integer.
+	bits int
+	// isUnsigned means that an integer is never below zero.
+	isUnsigned bool
 	// labels are those of an enum.
 	labels []string
 	// isGenerated means that the database makes its values: serial, identity or AUTO_INCREMENT.
@@ -76,6 +80,8 @@ type dialect interface {
 	begin(ctx context.Context, db *sql.DB, readOnly bool) (*sql.Tx, error)
 	// look describes the table; nil if there is none.
 	look(ctx context.Context, db *sql.DB, m *Mapping) (*found, error)
+	// alike are the tables, schema.table, whose name is that one but for its schema and its case.
+	alike(ctx context.Context, db *sql.DB, table string) ([]string, error)
 	// createIndex is the statement that makes an index on columns, which are quoted.
 	createIndex(table string, columns ...string) string
 	// grant is the statement that gives the rights.

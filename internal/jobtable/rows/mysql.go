@@ -118,6 +118,11 @@ func (m mySQL) look(ctx context.Context, db *sql.DB, mapping *Mapping) (*found, 
 	return f, nil
 }
 
+func (mySQL) alike(ctx context.Context, db *sql.DB, table string) ([]string, error) {
+	return namesOf(db.QueryContext(ctx, "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "+
+		"AND LOWER(TABLE_NAME) = LOWER(?) ORDER BY 1", table))
+}
+
 func (mySQL) lookAtColumns(ctx context.Context, db *sql.DB, f *found) error {
 	result, err := db.QueryContext(ctx, "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, COALESCE(CHARACTER_MAXIMUM_LENGTH, 0), LOWER(EXTRA), PRIVILEGES "+
 		"FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?", f.schema, f.name)
@@ -132,7 +137,8 @@ func (mySQL) lookAtColumns(ctx context.Context, db *sql.DB, f *found) error {
 		if err := result.Scan(&c.name, &base, &c.typeName, &maxChars, &extra, &rights); err != nil {
 			return err
 		}
-		c.kind = mySQLKinds[strings.ToLower(base)]
+		c.kind, c.bits = mySQLKinds[strings.ToLower(base)], mySQLBits[strings.ToLower(base)]
+		c.isUnsigned = strings.Contains(c.typeName, "unsigned")
 		c.maxChars = int(min(maxChars, 1<<30))
 		if c.kind == enum {
 			c.labels, c.maxChars = labelsOf(c.typeName), 0
@@ -152,6 +158,8 @@ var mySQLKinds = map[string]kind{
 	"json": document, "datetime": moment, "timestamp": zonedMoment, "date": date,
 }
 
+var mySQLBits = map[string]int{"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
+
 // labelsOf reads enum('a','it”s').
 func labelsOf(typeName string) []string {
 	inner := strings.TrimSuffix(strings.TrimPrefix(typeName, "enum('"), "')")
@@ -162,8 +170,9 @@ func labelsOf(typeName string) []string {
 	return labels
 }
 
+// lookAtIndexes reads an expression in an index of MySQL as a column without a name, as which it has none.
 func (mySQL) lookAtIndexes(ctx context.Context, db *sql.DB, f *found) error {
-	result, err := db.QueryContext(ctx, "SELECT MIN(NON_UNIQUE) = 0, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX SEPARATOR '\n') "+
+	result, err := db.QueryContext(ctx, "SELECT MIN(NON_UNIQUE) = 0, GROUP_CONCAT(COALESCE(COLUMN_NAME, '') ORDER BY SEQ_IN_INDEX SEPARATOR '\n') "+
 		"FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? GROUP BY INDEX_NAME", f.schema, f.name)
 	if err != nil {
 		return err

@@ -123,6 +123,11 @@ func (p postgres) look(ctx context.Context, db *sql.DB, m *Mapping) (*found, err
 	return f, err
 }
 
+func (postgres) alike(ctx context.Context, db *sql.DB, table string) ([]string, error) {
+	return namesOf(db.QueryContext(ctx, "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "+
+		"WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower($1) ORDER BY 1", table))
+}
+
 const postgresColumns = `
 SELECT a.attname::text, format_type(a.atttypid, -1), coalesce(b.typname, t.typname)::text,
 	CASE WHEN coalesce(b.typname, t.typname) IN ('varchar', 'bpchar') AND greatest(a.atttypmod, t.typtypmod) > 4
@@ -148,7 +153,7 @@ func (postgres) lookAtColumns(ctx context.Context, tx *sql.Tx, oid int64, f *fou
 		if err := result.Scan(&c.name, &c.typeName, &base, &c.maxChars, &c.isGenerated, &c.isComputed, &c.mayRead, &c.mayWrite, &labels); err != nil {
 			return err
 		}
-		c.kind = postgresKinds[base]
+		c.kind, c.bits = postgresKinds[base], postgresBits[base]
 		if labels != "" {
 			c.kind, c.labels = enum, strings.Split(labels, "\n")
 		}
@@ -161,6 +166,8 @@ var postgresKinds = map[string]kind{
 	"int2": integer, "int4": integer, "int8": integer, "numeric": number, "varchar": text, "bpchar": text, "text": text, "citext": text,
 	"uuid": uuid, "json": document, "jsonb": document, "timestamp": moment, "timestamptz": zonedMoment, "date": date,
 }
+
+var postgresBits = map[string]int{"int2": 16, "int4": 32, "int8": 64}
 
 // lookAtIndexes reads those that hold all rows.
 func (postgres) lookAtIndexes(ctx context.Context, tx *sql.Tx, oid int64, f *found) error {

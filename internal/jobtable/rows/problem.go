@@ -67,6 +67,7 @@ const (
 	// ofPooler is PgBouncer's code for whatever is wrong: a login, an option of the URL, or a database that it does not reach.
 	ofPooler     = "08P01"
 	poolerAdvice = ": that is the answer of a pooler such as PgBouncer. Correct the URL in the Secret; the pooler's log says more"
+	rights       = "SELECT on the table, and UPDATE on the columns that are written"
 	lockAdvice   = ": end the transaction that holds the lock; the next look at the table tries again"
 )
 
@@ -98,7 +99,7 @@ func meaningPostgres(code string) (reason, advice string) {
 	case "42703":
 		return v1alpha1.ReasonColumnNotFound, ""
 	case "42501":
-		return v1alpha1.ReasonPermissionDenied, ": grant the user of the URL SELECT on the table, and UPDATE on the columns that are written"
+		return v1alpha1.ReasonPermissionDenied, ": grant the user of the URL CONNECT on the database, USAGE on the schema, " + rights
 	case "25006":
 		return v1alpha1.ReasonReadOnly, ": name the primary in the URL, not a replica"
 	case "55P03":
@@ -121,7 +122,7 @@ func meaningMySQL(number uint16) (reason, advice string) {
 	case 1054:
 		return v1alpha1.ReasonColumnNotFound, ""
 	case 1142, 1143:
-		return v1alpha1.ReasonPermissionDenied, ": grant the user of the URL SELECT on the table, and UPDATE on the columns that are written"
+		return v1alpha1.ReasonPermissionDenied, ": grant the user of the URL " + rights
 	case 1290, 1792, 1836, 3100:
 		return v1alpha1.ReasonReadOnly, ": name the primary in the URL, not a replica"
 	case 1205:

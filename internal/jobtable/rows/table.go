@@ -3,10 +3,12 @@ package rows
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
@@ -41,7 +43,7 @@ func (d *Database) Table(ctx context.Context, m Mapping) (*Table, error) {
 		return nil, ProblemOf(err)
 	}
 	if f == nil {
-		return nil, problem(v1alpha1.ReasonTableNotFound, "There is no table %s in the database, or its user may not see it: correct spec.table, or make the table", m.Table)
+		return nil, d.noTable(ctx, m)
 	}
 	hash := sha256.Sum256([]byte(f.identity))
 	t := &Table{
@@ -56,6 +58,33 @@ func (d *Database) Table(ctx context.Context, m Mapping) (*Table, error) {
 		t.Index = d.dialect.createIndex(t.quoted, d.dialect.quote(m.Status), d.dialect.quote(m.ID))
 	}
 	return t, nil
+}
+
+// noTable says that there is no such table, and which ones may be meant.
+func (d *Database) noTable(ctx context.Context, m Mapping) *Problem {
+	p := problem(v1alpha1.ReasonTableNotFound, "There is no table %s in the database, or its user may not see it: correct spec.table, or make the table", m.Table)
+	_, table := m.split()
+	if names, err := d.dialect.alike(ctx, d.db, table); err == nil && len(names) > 0 {
+		p.Message += ". There is " + Bounded(strings.Join(names, ", "), 256)
+	}
+	return p
+}
+
+// namesOf reads a result that has one column.
+func namesOf(result *sql.Rows, err error) ([]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	var names []string
+	for result.Next() {
+		var name string
+		if err := result.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, result.Err()
 }
 
 // check says what is wrong with the table, in the order in which somebody would mend it.
@@ -150,20 +179,28 @@ func (t *Table) checkLengths() *Problem {
 // checkWords says which of the words a column cannot hold.
 func (t *Table) checkWords(c column, words []string) *Problem {
 	for _, word := range words {
-		_, err := strconv.ParseInt(word, 10, 32)
 		switch {
 		case c.kind == enum && !slices.Contains(c.labels, word):
 			return problem(v1alpha1.ReasonWrongType, "The column %s of %s is an enum, and has no value %s: it has %s", c.name, t.Name, word,
 				Bounded(strings.Join(c.labels, ", "), 256))
-		case c.kind == integer && err != nil:
-			return problem(v1alpha1.ReasonWrongType, "The column %s of %s is %s, and cannot hold the word %s: give each of spec.statuses as a number", c.name, t.Name,
-				c.typeName, word)
-		case c.kind == text && c.maxChars > 0 && len(word) > c.maxChars:
+		case c.kind == integer && !c.holds(word):
+			return problem(v1alpha1.ReasonWrongType, "The column %s of %s is %s, and cannot hold the word %s: give each of spec.statuses as a number that it holds",
+				c.name, t.Name, c.typeName, word)
+		case c.kind == text && c.maxChars > 0 && utf8.RuneCountInString(word) > c.maxChars:
 			return problem(v1alpha1.ReasonValueTooLong, "The column %s of %s holds %d characters, too few for the word %s: make it longer, or use another word",
 				c.name, t.Name, c.maxChars, word)
 		}
 	}
 	return nil
+}
+
+// holds says whether an integer can be that number.
+func (c column) holds(number string) bool {
+	_, err := strconv.ParseInt(number, 10, c.bits)
+	if c.isUnsigned {
+		_, err = strconv.ParseUint(number, 10, c.bits)
+	}
+	return err == nil
 }
 
 func (t *Table) checkRights(f *found) *Problem {
