@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -12,9 +13,11 @@ import (
 	"strings"
 	"syscall"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/yaml"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	"sigs.k8s.io/yaml"
+	sigsyaml "sigs.k8s.io/yaml"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/jobtable"
@@ -28,7 +31,7 @@ var errUsage = errors.New("the command line is wrong")
 
 const usage = `usage: jobtable [flags]        follow the JobTables of a namespace
        jobtable trigger FILE  print the SQL of the trigger with which PostgreSQL says at once that there is a new row.
-                              FILE holds a JobTable as YAML; - is standard input. Nothing is run.
+                              FILE holds JobTables as YAML; - is standard input. Nothing is run.
        jobtable version
 `
 
@@ -59,7 +62,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	return follow(ctx, args, out)
 }
 
-// trigger prints the SQL for a JobTable in a file.
+// trigger prints the SQL for the JobTables in a file.
 func trigger(args []string, in io.Reader, out io.Writer) error {
 	if len(args) != 1 {
 		return fmt.Errorf("%w: jobtable trigger takes one file, or - for standard input", errUsage)
@@ -72,21 +75,46 @@ func trigger(args []string, in io.Reader, out io.Writer) error {
 		defer file.Close()
 		in = file
 	}
-	const limit = 1 << 20
-	text, err := io.ReadAll(io.LimitReader(in, limit))
+	tables, err := readTables(in)
 	if err != nil {
 		return err
 	}
-	table := &v1alpha1.JobTable{}
-	if err := yaml.Unmarshal(text, table); err != nil {
-		return fmt.Errorf("the file is no JobTable: %w", err)
+	for _, table := range tables {
+		sql, err := jobtable.Trigger(table)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(out, sql)
 	}
-	sql, err := jobtable.Trigger(table)
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(out, sql)
 	return nil
+}
+
+// readTables reads the JobTables of a file, which may hold other objects, too.
+func readTables(in io.Reader) (tables []*v1alpha1.JobTable, err error) {
+	documents := yaml.NewYAMLReader(bufio.NewReader(in))
+	for {
+		text, err := documents.Read()
+		switch {
+		case errors.Is(err, io.EOF) && len(tables) == 0:
+			return nil, errors.New("the file holds no JobTable: it needs kind: JobTable, spec.table and spec.columns.status")
+		case errors.Is(err, io.EOF):
+			return tables, nil
+		case err != nil:
+			return nil, err
+		}
+		object := &metav1.TypeMeta{}
+		if err := sigsyaml.Unmarshal(text, object); err != nil {
+			return nil, fmt.Errorf("the file is no YAML: %w", err)
+		}
+		if object.Kind != "JobTable" {
+			continue
+		}
+		table := &v1alpha1.JobTable{}
+		if err := sigsyaml.UnmarshalStrict(text, table); err != nil {
+			return nil, fmt.Errorf("the JobTable is not as the reference says: %w", err)
+		}
+		tables = append(tables, table)
+	}
 }
 
 // follow does the work until ctx ends.

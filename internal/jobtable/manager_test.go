@@ -26,7 +26,7 @@ func TestTheProgramWorksWithItsOwnRightsAndHearsOfNewRows(t *testing.T) {
 	table := seedJobTable()
 	long := v1alpha1.PositiveDuration{Duration: time.Hour}
 	table.Spec.PollInterval = &long // only what it hears can make it look
-	sql, err := Trigger(&v1alpha1.JobTable{TypeMeta: metav1.TypeMeta{Kind: "JobTable"}, Spec: table.Spec})
+	sql, err := Trigger(&v1alpha1.JobTable{Spec: table.Spec})
 	must(t, err)
 	w.exec(sql)
 	w.follow(table)

@@ -12,8 +12,8 @@ import (
 // the schema's defaults are missing.
 func Trigger(table *v1alpha1.JobTable) (string, error) {
 	m := mappingOf(table)
-	if table.Kind != "JobTable" || m.Table == "" || m.Status == "" {
-		return "", errors.New("the file is no JobTable: it needs kind: JobTable, spec.table and spec.columns.status")
+	if m.Table == "" || m.Status == "" {
+		return "", errors.New("the JobTable is not whole: it needs spec.table and spec.columns.status")
 	}
 	m.Pending = cmp.Or(m.Pending, "pending")
 	return rows.Trigger(m), nil
