@@ -3,6 +3,7 @@ package kubectl
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -69,8 +70,19 @@ func (c *cluster) named(name string) string {
 		value *string
 	}{{"context", c.config.Context}, {"kubeconfig", c.config.KubeConfig}} {
 		if flag.value != nil && *flag.value != "" {
-			name += fmt.Sprintf(" --%s=%s", flag.name, *flag.value)
+			name += fmt.Sprintf(" --%s=%s", flag.name, inShell(*flag.value))
 		}
 	}
 	return name
+}
+
+// plain is what a shell takes as it is.
+var plain = regexp.MustCompile(`^[-\w@%+=:,./]+$`)
+
+// inShell is a word as a POSIX shell takes it.
+func inShell(word string) string {
+	if plain.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -103,8 +103,9 @@ func (c *cluster) waitFor(ctx context.Context, s selection, timeout time.Duratio
 		err = w.wait(ctx, s)
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, &exit{ExitStillRuns, fmt.Errorf("%s after %s: %s. kubectl testrun why RUN says what it waits for",
-			count(len(w.unfinished()), "run")+" did not finish", timeout, listed(w.unfinished()))}
+		left := w.unfinished()
+		return nil, &exit{ExitStillRuns, fmt.Errorf("%s did not finish after %s: %s. kubectl testrun why %s says what it waits for",
+			count(len(left), "run"), timeout, listed(left), c.named(left[0]))}
 	}
 	return w.runs, err
 }

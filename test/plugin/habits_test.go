@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,6 +127,10 @@ func TestWhatIsTypedNextAsksTheSameCluster(t *testing.T) {
 		says(t, "kubectl testrun wait two -n "+w.Namespace+" --context=test waits")
 	ada.types("run", "checkout", "--name=three", "--kubeconfig="+ada.kubeconfig).expect(t, 0).
 		says(t, "kubectl testrun wait three --kubeconfig="+ada.kubeconfig+" waits")
+	folder := filepath.Join(t.TempDir(), "Ada's files")
+	w.Must(os.CopyFS(folder, os.DirFS(filepath.Dir(ada.kubeconfig))))
+	ada.types("run", "checkout", "--name=four", "--kubeconfig="+folder+"/kubeconfig").expect(t, 0).
+		says(t, "kubectl testrun wait four --kubeconfig='"+filepath.Dir(folder)+`/Ada'\''s files/kubeconfig' waits`)
 }
 
 func TestNoFilesAreOfferedWhereNamesAreMeant(t *testing.T) {
