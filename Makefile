@@ -199,13 +199,9 @@ corpora: build bin/tools/gotestsum ## Install real test tools, and compare what 
 envtest-binaries:
 	$(if $(ENVTEST_BUILDS),$(LOCAL_CLUSTER) build $(ENVTEST_BUILDS))
 
-.PHONY: postgres mariadb pgbouncer
-postgres mariadb pgbouncer:
-	hack/servers.sh $@
-
-.PHONY: chromium
-chromium:
-	hack/chromium.sh
+.PHONY: postgres mariadb pgbouncer chromium
+postgres mariadb pgbouncer chromium:
+	hack/programs.sh $@
 
 .PHONY: axe
 axe:

@@ -15,6 +15,7 @@ import (
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/kubectl/remote"
 	"github.com/testrun-dev/testrun/internal/kubectl/show"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
 
 func (a *app) queueCommand() *cobra.Command {
@@ -165,11 +166,11 @@ func (c *cluster) askOperator(ctx context.Context, name string, all map[string]*
 	if err != nil {
 		return err
 	}
-	var live []show.LiveQueue
+	var live []queueview.Queue
 	if name == "" {
 		live, err = operator.Queues(ctx)
 	} else if one, oneErr := operator.Queue(ctx, name); oneErr == nil && one != nil {
-		live = []show.LiveQueue{*one}
+		live = []queueview.Queue{*one}
 	} else {
 		err = oneErr
 	}
@@ -184,7 +185,7 @@ func (c *cluster) askOperator(ctx context.Context, name string, all map[string]*
 
 // next shows the runs that wait in the queue.
 func (c *cluster) next(ctx context.Context, queue show.Queue) error {
-	var waiting []show.Waiting
+	var waiting []queueview.Run
 	if queue.Live != nil {
 		waiting = queue.Live.Next
 	} else {
@@ -194,7 +195,7 @@ func (c *cluster) next(ctx context.Context, queue show.Queue) error {
 		}
 		slices.Reverse(runs)
 		for i, run := range runs {
-			waiting = append(waiting, show.Waiting{
+			waiting = append(waiting, queueview.Run{
 				Namespace: run.Namespace, Name: run.Name, Position: i + 1, Reason: show.Reason(run.TestRun), Message: show.Message(run.TestRun),
 			})
 		}

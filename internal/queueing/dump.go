@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/testrun-dev/testrun/internal/admission"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
 
 // Dumper writes the queues to the log when the process gets SIGUSR2. It needs no network and no permission in the cluster, so it also works
@@ -38,10 +39,10 @@ func (d *Dumper) NeedLeaderElection() bool { return false }
 
 // dump logs each queue, and its next runs.
 func (s *Service) dump(ctx context.Context) {
-	var views []QueueView
+	var views []queueview.Queue
 	s.replica.look(func(e *admission.Engine) {
 		for _, name := range e.Queues() {
-			views = append(views, queueView(e, name))
+			views = append(views, withNext(e, name))
 		}
 	})
 	logger := log.FromContext(ctx).WithName("queues")

@@ -4,37 +4,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/admission"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
-
-// QueueView is a queue in the answers of the handler.
-type QueueView struct {
-	Name      string `json:"name"`
-	Suspended bool   `json:"suspended"`
-	Running   int    `json:"running"`
-	Pending   int    `json:"pending"`
-	// Delayed are the runs whose runAfter has not come. They are not pending.
-	Delayed int        `json:"delayed"`
-	Oldest  *time.Time `json:"oldestPending,omitempty"`
-	// Next are the runs that wait, in the order of their positions. At most mostShown are shown.
-	Next []RunView `json:"next,omitempty"`
-}
-
-// RunView is a waiting run in the answers of the handler.
-type RunView struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	// Position is 1 for the run that is next; 0 for a run that is not in line yet.
-	Position int    `json:"position"`
-	Reason   string `json:"reason"`
-	Message  string `json:"message"`
-}
 
 // mostShown is how many waiting runs of a queue are shown.
 const mostShown = 100
@@ -63,7 +40,7 @@ func answer(w http.ResponseWriter, view any, found bool) {
 	_ = json.NewEncoder(w).Encode(view) // the client may be gone
 }
 
-func (s *Service) views() (views []QueueView) {
+func (s *Service) views() (views []queueview.Queue) {
 	s.replica.look(func(e *admission.Engine) {
 		for _, name := range e.Queues() {
 			views = append(views, glance(e, name))
@@ -73,26 +50,26 @@ func (s *Service) views() (views []QueueView) {
 }
 
 // glance is a queue without its runs.
-func glance(e *admission.Engine, name string) QueueView {
+func glance(e *admission.Engine, name string) queueview.Queue {
 	status, _ := e.Status(name)
-	view := QueueView{Name: name, Suspended: status.Suspended, Running: status.Running, Pending: status.Waiting, Delayed: status.Delayed}
+	view := queueview.Queue{Name: name, Suspended: status.Suspended, Running: status.Running, Pending: status.Waiting, Delayed: status.Delayed}
 	if !status.Oldest.IsZero() {
 		view.Oldest = &status.Oldest
 	}
 	return view
 }
 
-func (s *Service) view(name string) (view QueueView, found bool) {
+func (s *Service) view(name string) (view queueview.Queue, found bool) {
 	s.replica.look(func(e *admission.Engine) {
 		if found = slices.Contains(e.Queues(), name); found {
-			view = queueView(e, name)
+			view = withNext(e, name)
 		}
 	})
 	return view, found
 }
 
-// queueView is a queue with the runs that are next.
-func queueView(e *admission.Engine, name string) QueueView {
+// withNext is a queue with the runs that are next.
+func withNext(e *admission.Engine, name string) queueview.Queue {
 	view := glance(e, name)
 	for i, key := range e.Order(name) {
 		if i == mostShown {
@@ -104,14 +81,14 @@ func queueView(e *admission.Engine, name string) QueueView {
 	return view
 }
 
-func show(e *admission.Engine, run admission.Run, position int) RunView {
+func show(e *admission.Engine, run admission.Run, position int) queueview.Run {
 	why, known := e.Why(run.UID)
 	pending := why.Pending(run, known)
-	return RunView{Namespace: run.Namespace, Name: run.Name, Position: position, Reason: pending.Reason, Message: pending.Message}
+	return queueview.Run{Namespace: run.Namespace, Name: run.Name, Position: position, Reason: pending.Reason, Message: pending.Message}
 }
 
 // runView shows a waiting run. A run whose time has not come, or whose queue does not exist, has no position.
-func (s *Service) runView(queue, namespace, name string) (view RunView, found bool) {
+func (s *Service) runView(queue, namespace, name string) (view queueview.Run, found bool) {
 	s.replica.look(func(e *admission.Engine) {
 		var run admission.Run
 		if run, found = e.Find(queue, namespace, name); found {

@@ -15,6 +15,7 @@ import (
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/admission"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
 
 var t0 = time.Date(2026, time.January, 31, 10, 0, 0, 0, time.UTC)
@@ -79,7 +80,7 @@ func TestTheHandlerShowsWhoIsNext(t *testing.T) {
 		q.Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
 		return answer.Code, answer.Body.String()
 	}
-	var view QueueView
+	var view queueview.Queue
 	_, body := get("/queues/default")
 	if err := json.Unmarshal([]byte(body), &view); err != nil || view.Running != 1 || view.Pending != 2 || len(view.Next) != 2 || view.Next[0].Name != "b" || view.Next[1].Position != 2 {
 		t.Errorf("/queues/default is %s (%v)", body, err)

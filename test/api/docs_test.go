@@ -1,13 +1,9 @@
 package api
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -43,37 +39,6 @@ func TestTheObjectsInTheGuidesAreAccepted(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no YAML found in the guides")
-	}
-}
-
-// Every reason is in the guide to the life of a run, as a row of a table or a word of a sentence.
-func TestEveryReasonIsDocumented(t *testing.T) {
-	guide, err := os.ReadFile("../../docs/life-of-a-run.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	source, err := parser.ParseFile(token.NewFileSet(), "../../api/v1alpha1/conditions.go", nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := 0
-	ast.Inspect(source, func(node ast.Node) bool {
-		literal, ok := node.(*ast.BasicLit)
-		if !ok || literal.Kind != token.STRING {
-			return true
-		}
-		word, err := strconv.Unquote(literal.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(string(guide), "`"+word+"`") {
-			t.Errorf("docs/life-of-a-run.md does not speak of %s", word)
-		}
-		found++
-		return true
-	})
-	if found == 0 {
-		t.Error("no conditions or reasons found")
 	}
 }
 

@@ -20,7 +20,7 @@ func program() (path string, err error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("Chromium is not installed: hack/chromium.sh does it") //nolint:staticcheck // a name
+	return "", errors.New("Chromium is not installed: hack/programs.sh chromium does it") //nolint:staticcheck // a name
 }
 
 // Start starts a browser. It ends with the context, or when stop is called. It takes any certificate: the server signs its own.

@@ -26,7 +26,7 @@ print "ok 2 - nothing can be written beside it\n";
 // There is no server: that changes nothing of how a test ends.
 func TestWhateverUserATestRunsAsItsRunnerCanReadTheTokenForTheArchive(t *testing.T) {
 	m := withoutOperator(t)
-	m.start(t, "--archive-url=https://127.0.0.1:1", "--archive-pin="+strings.Repeat("a", 64), "--leader-election-namespace="+operatorNamespace)
+	m.start(t, "--archive-url=https://127.0.0.1:1", "--archive-pin="+strings.Repeat("a", 64), "--leader-election-namespace="+systemNamespace)
 	w := newSerialWorld(t)
 	user := func(id int64) *corev1.SecurityContext { return &corev1.SecurityContext{RunAsUser: &id} }
 	users := map[string]func(*corev1.PodSpec){

@@ -65,7 +65,7 @@ func (w *world) explain() {
 
 // operatorSaid returns the operator's log lines about this namespace.
 func (w *world) operatorSaid() string {
-	output, _ := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+operatorNamespace, "logs", "--tail=5000", "deployment/"+operatorName).CombinedOutput()
+	output, _ := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+systemNamespace, "logs", "--tail=5000", "deployment/"+operatorName).CombinedOutput()
 	var lines []string
 	for line := range strings.Lines(string(output)) {
 		if strings.Contains(line, w.Namespace) {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"os/exec"
@@ -20,7 +19,7 @@ import (
 func TestAClickInAnApplicationBecomesAFinishedRowWithItsSteps(t *testing.T) {
 	w := newSerialWorld(t)
 	w.openShop()
-	url, chromium := w.forwardShop(), startChromium(t)
+	url, chromium := "http://"+w.forward(w.Namespace, "service/shop", "80"), startChromium(t)
 	tab, stop, err := browser.Another(chromium)
 	w.Must(err)
 	t.Cleanup(stop)
@@ -54,6 +53,9 @@ func (w *world) openShop() {
 		w.does(nil, "rollout", "status", "deployment/"+deployment, "--timeout=3m")
 	}
 	w.does(nil, "wait", "jobtable/shop", "--for=condition=Ready", "--timeout=2m")
+	table := w.does(nil, "get", "jobtable", "shop", "-o", "yaml")
+	trigger := w.does([]byte(table), "exec", "-i", "deployment/testrun-jobtable", "--", "/jobtable", "trigger", "-")
+	w.does([]byte(trigger), "exec", "-i", "deployment/db", "--", "psql", "-h", "/tmp", "-U", "shop", "-d", "shop", "-v", "ON_ERROR_STOP=1")
 }
 
 // does runs kubectl in the test's namespace, and returns what it prints.
@@ -66,31 +68,6 @@ func (w *world) does(in []byte, args ...string) string {
 		w.T.Fatalf("kubectl %s: %v\n%s", strings.Join(args, " "), err, output)
 	}
 	return string(output)
-}
-
-// forwardShop leads to the application.
-func (w *world) forwardShop() (url string) {
-	w.T.Helper()
-	forward := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+w.Namespace, "port-forward", "service/shop", ":80")
-	output, err := forward.StdoutPipe()
-	w.Must(err)
-	w.Must(forward.Start())
-	w.T.Cleanup(func() {
-		_ = forward.Process.Kill()
-		_ = forward.Wait()
-	})
-	lines := bufio.NewScanner(output)
-	for lines.Scan() {
-		if match := forwarded.FindStringSubmatch(lines.Text()); match != nil {
-			go func() {
-				for lines.Scan() { // so that kubectl never waits for a reader
-				}
-			}()
-			return "http://" + match[1]
-		}
-	}
-	w.T.Fatal("kubectl port-forward has ended")
-	return ""
 }
 
 // waitForRow waits until the application's own list shows the row with those words. The page loads itself anew.

@@ -34,7 +34,7 @@ func withoutOperator(t *testing.T) managers {
 	}
 	config := clientcmdapi.NewConfig()
 	config.Clusters["it"] = &clientcmdapi.Cluster{Server: cluster.config.Host, CertificateAuthorityData: cluster.config.CAData, CertificateAuthority: cluster.config.CAFile}
-	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: tokenOf(w, operatorNamespace, operatorName)}
+	config.AuthInfos["it"] = &clientcmdapi.AuthInfo{Token: tokenOf(w, systemNamespace, operatorName)}
 	config.Contexts["it"] = &clientcmdapi.Context{Cluster: "it", AuthInfo: "it"}
 	config.CurrentContext = "it"
 	w.Must(clientcmd.WriteToFile(*config, m.kubeconfig))
@@ -50,7 +50,7 @@ func withoutOperator(t *testing.T) managers {
 // scaleOperator waits until so many replicas are there and ready, and returns how many there were to be before.
 func (w *world) scaleOperator(replicas int32) (before int32) {
 	w.T.Helper()
-	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: operatorName, Namespace: operatorNamespace}}
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: operatorName, Namespace: systemNamespace}}
 	w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(deployment), deployment))
 	before = ptr.Deref(deployment.Spec.Replicas, 1)
 	changed := deployment.DeepCopy()
@@ -59,7 +59,7 @@ func (w *world) scaleOperator(replicas int32) (before int32) {
 	w.WaitFor("the operator has the right number of replicas", func() bool {
 		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(deployment), deployment))
 		pods := &corev1.PodList{}
-		w.Must(w.Client.List(w.Ctx, pods, client.InNamespace(operatorNamespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels)))
+		w.Must(w.Client.List(w.Ctx, pods, client.InNamespace(systemNamespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels)))
 		return deployment.Status.ReadyReplicas == replicas && len(pods.Items) == int(replicas)
 	})
 	return before

@@ -1,13 +1,10 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"io"
 	"net/http"
-	"os/exec"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -23,20 +20,17 @@ import (
 	"github.com/testrun-dev/testrun/test/builders"
 )
 
-const (
-	operatorNamespace = "testrun-system"
-	operatorName      = "testrun-controller-manager"
-)
+const operatorName = "testrun-controller-manager"
 
 func TestTheOperatorKeepsToTheRestrictedPodSecurityStandard(t *testing.T) {
 	w := newWorld(t, enforce, "restricted")
 	home := &corev1.Namespace{}
-	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Name: operatorNamespace}, home))
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Name: systemNamespace}, home))
 	if home.Labels[enforce] != "restricted" {
-		t.Errorf("namespace %s enforces %q, want restricted", operatorNamespace, home.Labels[enforce])
+		t.Errorf("namespace %s enforces %q, want restricted", systemNamespace, home.Labels[enforce])
 	}
 	deployment := &appsv1.Deployment{}
-	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: operatorNamespace, Name: operatorName}, deployment))
+	w.Must(w.Client.Get(w.Ctx, client.ObjectKey{Namespace: systemNamespace, Name: operatorName}, deployment))
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "operator", Namespace: w.Namespace}, Spec: deployment.Spec.Template.Spec}
 	pod.Spec.ServiceAccountName, pod.Spec.DeprecatedServiceAccount = "", ""
 	w.WaitFor("the namespace's own ServiceAccount is there", func() bool {
@@ -66,7 +60,7 @@ func TestMetricsAreServedToThoseWhoMayReadThemAndHealthToAll(t *testing.T) {
 	w.Create(builders.TestRun("counted").Build())
 	w.WaitForPassed("counted")
 
-	metrics := "https://" + w.forward("8443") + "/metrics"
+	metrics := "https://" + w.forwardOperator("8443") + "/metrics"
 	if status, _ := w.get(metrics, ""); status != http.StatusUnauthorized {
 		t.Errorf("/metrics answers %d without a token, want 401", status)
 	}
@@ -82,7 +76,7 @@ func TestMetricsAreServedToThoseWhoMayReadThemAndHealthToAll(t *testing.T) {
 	if strings.Contains(body, w.Namespace) || strings.Contains(body, `"counted"`) {
 		t.Error("the metrics hold the name of an object, want none: labels are bounded")
 	}
-	health := "http://" + w.forward("8081")
+	health := "http://" + w.forwardOperator("8081")
 	for _, path := range []string{"/healthz", "/readyz"} {
 		if status, body := w.get(health+path, ""); status != http.StatusOK {
 			t.Errorf("%s answers %d: %s, want 200", path, status, body)
@@ -90,21 +84,9 @@ func TestMetricsAreServedToThoseWhoMayReadThemAndHealthToAll(t *testing.T) {
 	}
 }
 
-// forward makes a port of the operator reachable and returns its address here.
-func (w *world) forward(port string) (address string) {
+func (w *world) forwardOperator(port string) (address string) {
 	w.T.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, "kubectl", "--namespace="+operatorNamespace, "port-forward", "deployment/"+operatorName, ":"+port)
-	output, err := command.StdoutPipe()
-	w.Must(err)
-	w.Must(command.Start())
-	w.T.Cleanup(func() { cancel(); _ = command.Wait() })
-	line, err := bufio.NewReader(output).ReadString('\n')
-	found := regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`).FindStringSubmatch(line)
-	if err != nil || found == nil {
-		w.T.Fatalf("kubectl port-forward printed %q (%v), want an address", line, err)
-	}
-	return found[1]
+	return w.forward(systemNamespace, "deployment/"+operatorName, port)
 }
 
 // get asks for a page, and retries nothing.
@@ -141,7 +123,7 @@ func tokenOf(w *world, namespace, account string) string {
 
 func TestTheOperatorMayDoWhatItNeedsAndNothingElse(t *testing.T) {
 	w := newWorld(t)
-	asOperator := "--as=system:serviceaccount:" + operatorNamespace + ":" + operatorName
+	asOperator := "--as=system:serviceaccount:" + systemNamespace + ":" + operatorName
 	for action, want := range map[string]string{
 		"create jobs": "yes", "patch pods": "yes", "patch testruns/status": "yes", "delete testruns": "yes", "get nodes": "yes",
 

@@ -23,10 +23,16 @@ import (
 // forwarded is where kubectl port-forward listens.
 var forwarded = regexp.MustCompile(`Forwarding from (127\.0\.0\.1:\d+)`)
 
-// forwardServer leads to the server as people are told to: by kubectl port-forward. It ends with the test.
+// forwardServer leads to the server as people are told to.
 func (w *world) forwardServer() (url string) {
 	w.T.Helper()
-	forward := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+systemNamespace, "port-forward", "service/"+serverService, ":443")
+	return "https://" + w.forward(systemNamespace, "service/"+serverService, "443")
+}
+
+// forward leads to a port by kubectl port-forward, and returns its address here. It ends with the test.
+func (w *world) forward(namespace, to, port string) (address string) {
+	w.T.Helper()
+	forward := exec.CommandContext(w.Ctx, "kubectl", "--namespace="+namespace, "port-forward", to, ":"+port)
 	output, err := forward.StdoutPipe()
 	w.Must(err)
 	w.Must(forward.Start())
@@ -41,7 +47,7 @@ func (w *world) forwardServer() (url string) {
 				for lines.Scan() { // so that kubectl never waits for a reader
 				}
 			}()
-			return "https://" + match[1]
+			return match[1]
 		}
 	}
 	w.T.Fatal("kubectl port-forward has ended")

@@ -37,7 +37,7 @@ func TestARunThatWaitsInAQueueSaysWhyAndWhere(t *testing.T) {
 	}
 	w.Must(w.Client.Create(w.Ctx, binding))
 	t.Cleanup(func() { w.Must(w.Client.Delete(context.Background(), binding)) })
-	operator := "https://" + w.forward("8443")
+	operator := "https://" + w.forwardOperator("8443")
 	if status, _ := w.get(operator+"/queues", ""); status != http.StatusUnauthorized {
 		t.Errorf("/queues answers %d without a token, want 401", status)
 	}

@@ -20,7 +20,7 @@ import (
 var program = daemon.Program{
 	Name: "mariadbd", Title: "MariaDB", Account: "nobody",
 	Folders: []string{os.Getenv("MARIADB_BIN"), "/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/opt/mariadb/bin"},
-	Install: "run hack/servers.sh mariadb, or set MARIADB_BIN to the folder of mariadbd",
+	Install: "run hack/programs.sh mariadb, or set MARIADB_BIN to the folder of mariadbd",
 	End:     syscall.SIGTERM,
 }
 

@@ -16,7 +16,7 @@ import (
 var pgBouncer = daemon.Program{
 	Name: "pgbouncer", Title: "PgBouncer", Account: "postgres",
 	Folders: []string{os.Getenv("PGBOUNCER_BIN"), "/usr/sbin", "/usr/local/bin", "/opt/homebrew/opt/pgbouncer/bin"},
-	Install: "run hack/servers.sh pgbouncer, or set PGBOUNCER_BIN to the folder of pgbouncer",
+	Install: "run hack/programs.sh pgbouncer, or set PGBOUNCER_BIN to the folder of pgbouncer",
 	End:     syscall.SIGTERM, // at once
 }
 

@@ -20,7 +20,7 @@ import (
 var program = daemon.Program{
 	Name: "postgres", Title: "PostgreSQL", Account: "postgres",
 	Folders: []string{os.Getenv("POSTGRES_BIN"), "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin", "/opt/homebrew/opt/postgresql*/bin"},
-	Install: "run hack/servers.sh postgres, or set POSTGRES_BIN to the folder of initdb and postgres",
+	Install: "run hack/programs.sh postgres, or set POSTGRES_BIN to the folder of initdb and postgres",
 	End:     syscall.SIGINT, // which PostgreSQL calls a fast shutdown; it lets its children end
 }
 

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 
-	"github.com/testrun-dev/testrun/internal/kubectl/show"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
 
 // Operator asks the operator about its queues: the pod that leads, or all if that cannot be known, of which the others know of no run.
@@ -80,8 +80,8 @@ func (o *Operator) read(ctx context.Context, into any, path ...string) (found bo
 }
 
 // Run is how a run waits. It is nil if none of that name waits in the queue.
-func (o *Operator) Run(ctx context.Context, queue, namespace, name string) (*show.Waiting, error) {
-	run := &show.Waiting{}
+func (o *Operator) Run(ctx context.Context, queue, namespace, name string) (*queueview.Run, error) {
+	run := &queueview.Run{}
 	if found, err := o.read(ctx, run, "queues", queue, namespace, name); !found {
 		return nil, err
 	}
@@ -89,8 +89,8 @@ func (o *Operator) Run(ctx context.Context, queue, namespace, name string) (*sho
 }
 
 // Queue is a queue with the runs that are next. It is nil if no run has ever used it.
-func (o *Operator) Queue(ctx context.Context, name string) (*show.LiveQueue, error) {
-	queue := &show.LiveQueue{}
+func (o *Operator) Queue(ctx context.Context, name string) (*queueview.Queue, error) {
+	queue := &queueview.Queue{}
 	if found, err := o.read(ctx, queue, "queues", name); !found {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (o *Operator) Queue(ctx context.Context, name string) (*show.LiveQueue, err
 }
 
 // Queues are all queues, without their runs.
-func (o *Operator) Queues(ctx context.Context) (queues []show.LiveQueue, err error) {
+func (o *Operator) Queues(ctx context.Context) (queues []queueview.Queue, err error) {
 	for _, call := range o.calls {
 		if err = call.read(ctx, &queues, nil, "queues"); err != nil || len(queues) > 0 {
 			break

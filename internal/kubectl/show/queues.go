@@ -7,6 +7,7 @@ import (
 	"time"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
 
 // Queue is a queue, as its object says, and as the operator says if it was asked.
@@ -15,27 +16,7 @@ type Queue struct {
 	// Object is the TestQueue; nil if there is none, or if it may not be seen.
 	Object *v1alpha1.TestQueue
 	// Live is what the operator says; nil if it was not asked.
-	Live *LiveQueue
-}
-
-// LiveQueue is what the operator says of a queue: the answer of its path /queues/NAME.
-type LiveQueue struct {
-	Name      string     `json:"name"`
-	Suspended bool       `json:"suspended"`
-	Running   int        `json:"running"`
-	Pending   int        `json:"pending"`
-	Delayed   int        `json:"delayed"`
-	Oldest    *time.Time `json:"oldestPending,omitempty"`
-	Next      []Waiting  `json:"next,omitempty"`
-}
-
-// Waiting is what the operator says of a run that waits: the answer of its path /queues/NAME/NAMESPACE/RUN.
-type Waiting struct {
-	Namespace string `json:"namespace"`
-	Name      string `json:"name"`
-	Position  int    `json:"position"`
-	Reason    string `json:"reason"`
-	Message   string `json:"message"`
+	Live *queueview.Queue
 }
 
 // Queues writes a table of queues.
@@ -85,7 +66,7 @@ func yes(is bool) string {
 }
 
 // Next writes the runs that are next in a queue.
-func (l Look) Next(w io.Writer, waiting []Waiting) {
+func (l Look) Next(w io.Writer, waiting []queueview.Run) {
 	rows := make([][]string, 0, len(waiting))
 	for _, run := range waiting {
 		rows = append(rows, []string{fmt.Sprint(run.Position), run.Namespace, run.Name, run.Reason, strings.TrimSpace(run.Message)})

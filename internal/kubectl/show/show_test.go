@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/queueview"
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/internal/results/junit"
 	"github.com/testrun-dev/testrun/internal/results/tap"
@@ -216,8 +217,8 @@ func TestWhySaysThePositionThatTheOperatorKnows(t *testing.T) {
 	run.CreationTimestamp = metav1.NewTime(now.Add(-3 * time.Minute))
 	run.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionSucceeded, Reason: v1alpha1.ReasonQueued, Message: "Waits in queue browsers"}}
 	why := Why{
-		Run: Run{TestRun: run}, Named: "waits", Waiting: &Waiting{Position: 4, Message: "Waits in queue browsers: others come first"},
-		Queue: Queue{Name: "browsers", Live: &LiveQueue{Running: 2, Pending: 9}},
+		Run: Run{TestRun: run}, Named: "waits", Waiting: &queueview.Run{Position: 4, Message: "Waits in queue browsers: others come first"},
+		Queue: Queue{Name: "browsers", Live: &queueview.Queue{Running: 2, Pending: 9}},
 	}
 	var text strings.Builder
 	Look{}.Why(&text, why, now)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/queueview"
 )
 
 // yamlText is the text as a string of YAML, in one line.
@@ -25,7 +26,7 @@ type Why struct {
 	// Named is how the run is named in a command.
 	Named string
 	// Waiting is what the operator says of a run that waits for its turn; nil if it was not asked. NoAnswer then says why not.
-	Waiting  *Waiting
+	Waiting  *queueview.Run
 	NoAnswer string
 	// Queue is the run's queue.
 	Queue Queue
