@@ -116,6 +116,13 @@ var mistakes = []mistake{
 		mend:  func(w *world) { w.allow("SELECT, UPDATE") },
 	},
 	{
+		name: "no right to ask which server it is", only: onPostgres, reason: v1alpha1.ReasonPermissionDenied, quotes: []string{"GRANT EXECUTE ON FUNCTION pg_control_system()"},
+		wrong: func(w *world, _ *v1alpha1.JobTable) {
+			w.exec("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+		},
+		mend: func(w *world) { w.exec("GRANT EXECUTE ON FUNCTION pg_control_system() TO shop") },
+	},
+	{
 		name: "a key that is a time", reason: v1alpha1.ReasonWrongType, quotes: []string{"The column created", "number, a text or a uuid"},
 		wrong: func(_ *world, table *v1alpha1.JobTable) {
 			table.Spec.Columns.ID, table.Spec.Columns.Created = "created", ""

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 )
 
 // postgres is PostgreSQL. All arguments are texts, which the statement converts: so no type has to be known here.
@@ -119,6 +123,10 @@ func (p postgres) look(ctx context.Context, db *sql.DB, m *Mapping) (*found, err
 	if err == nil {
 		err = tx.QueryRowContext(ctx, "SELECT s.system_identifier::text || '/' || d.oid::text || '/' || $1::text FROM pg_control_system() s, "+
 			"pg_database d WHERE d.datname = current_database()", strconv.FormatInt(oid, 10)).Scan(&f.identity)
+		if denied := (*pgconn.PgError)(nil); errors.As(err, &denied) && denied.Code == permissionDenied {
+			return nil, problem(v1alpha1.ReasonPermissionDenied, "The user %s may not ask which server this is, which tells its tables from those of others: "+
+				"GRANT EXECUTE ON FUNCTION pg_control_system() TO %s", f.user, p.quote(f.user))
+		}
 	}
 	return f, err
 }

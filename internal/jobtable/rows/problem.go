@@ -64,6 +64,8 @@ func IsOfOneRow(err error) bool {
 
 const (
 	loginAdvice = ": correct the URL in the Secret, or make the user in the database"
+	// permissionDenied is PostgreSQL's code for that.
+	permissionDenied = "42501"
 	// ofPooler is PgBouncer's code for whatever is wrong: a login, an option of the URL, or a database that it does not reach.
 	ofPooler     = "08P01"
 	poolerAdvice = ": that is the answer of a pooler such as PgBouncer. Correct the URL in the Secret; the pooler's log says more"
@@ -98,7 +100,7 @@ func meaningPostgres(code string) (reason, advice string) {
 		return v1alpha1.ReasonTableNotFound, ""
 	case "42703":
 		return v1alpha1.ReasonColumnNotFound, ""
-	case "42501":
+	case permissionDenied:
 		return v1alpha1.ReasonPermissionDenied, ": grant the user of the URL CONNECT on the database, USAGE on the schema, " + rights
 	case "25006":
 		return v1alpha1.ReasonReadOnly, ": name the primary in the URL, not a replica"
