@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -175,32 +176,74 @@ func TestThePluginSaysThePositionToWhoMayKnowIt(t *testing.T) {
 }
 
 func TestThePluginOpensAWayToThePageUntilItIsInterrupted(t *testing.T) {
-	w := newWorld(t)
-	p := w.newTypist(&clientcmdapi.AuthInfo{Token: w.tokenOf("ada", "edit")})
-	w.letThrough("ada")
-	ui := p.command("testrun", "ui")
-	out, err := ui.StdoutPipe()
-	w.Must(err)
-	w.Must(ui.Start())
-	t.Cleanup(func() { _ = ui.Process.Kill() })
-	line := make([]byte, 200)
-	n, err := out.Read(line)
-	w.Must(err)
-	browser := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // as a person does who is asked
-	address := strings.TrimSpace(string(line[:n]))
-	answer, err := browser.Get(address)
-	w.Must(err)
-	body, err := io.ReadAll(answer.Body)
-	w.Must(err)
-	_ = answer.Body.Close()
-	if !bytes.Contains(body, []byte("Log in")) {
-		t.Errorf("%s is no page to log in at: %d %.200s", address, answer.StatusCode, body)
+	page := newWorld(t).openPage()
+	if answer, err := page.get(); err != nil || !strings.Contains(answer, "Log in") {
+		t.Errorf("%s is no page to log in at: %v\n%.200s", page.address, err, answer)
 	}
-	w.Must(ui.Process.Signal(os.Interrupt))
-	_ = ui.Wait() // its code says how it ended
-	if code := ui.ProcessState.ExitCode(); code != 130 {
+	if err := page.command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := page.ends(); code != 130 {
 		t.Errorf("it ended with %d, want 130", code)
 	}
+}
+
+// No other test may run meanwhile: there is one server.
+func TestThePluginSaysThatTheWayToThePageHasEnded(t *testing.T) {
+	w := newSerialWorld(t)
+	page := w.openPage()
+	w.mustKubectl("-n", systemNamespace, "rollout", "restart", "deployment", "testrun-server")
+	w.mustKubectl("-n", systemNamespace, "rollout", "status", "deployment", "testrun-server", "--timeout=3m")
+	w.WaitFor("the old pod is gone", func() bool {
+		_, err := page.get()
+		return err != nil
+	})
+	if code := page.ends(); code != 11 {
+		t.Errorf("it ended with %d, want 11", code)
+	}
+	expectOutput(t, "ui", page.said.String(), `the way to the server has ended \(.+\), and with it the address: run kubectl testrun ui again`)
+}
+
+// openedPage is what kubectl testrun ui leads to.
+type openedPage struct {
+	command *exec.Cmd
+	address string
+	said    *bytes.Buffer
+}
+
+// openPage types kubectl testrun ui.
+func (w *world) openPage() *openedPage {
+	w.T.Helper()
+	p := w.newTypist(&clientcmdapi.AuthInfo{Token: w.tokenOf("ada", "edit")})
+	w.letThrough("ada")
+	page := &openedPage{command: p.command("testrun", "ui"), said: &bytes.Buffer{}}
+	page.command.Stderr = page.said
+	out, err := page.command.StdoutPipe()
+	w.Must(err)
+	w.Must(page.command.Start())
+	w.T.Cleanup(func() { _ = page.command.Process.Kill() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	w.Must(err)
+	page.address = strings.TrimSpace(line)
+	return page
+}
+
+// get reads the page, as a person does who is asked about its certificate.
+func (p *openedPage) get() (string, error) {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
+	answer, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Get(p.address)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	return string(body), err
+}
+
+// ends waits until the command has ended.
+func (p *openedPage) ends() (code int) {
+	_ = p.command.Wait() // its code says how it ended
+	return p.command.ProcessState.ExitCode()
 }
 
 // Clouds give tokens by a program that the kubeconfig names.
