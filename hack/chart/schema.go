@@ -110,8 +110,9 @@ func schema(values *value) ([]byte, error) {
 		return nil, err
 	}
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	// A chart that has this one as a part may pass values to all of its parts.
+	// A chart that has this one as a part may pass values to all of its parts, and leave out one by the condition testrun.enabled.
 	root["properties"].(object)["global"] = object{"type": "object"}
+	root["properties"].(object)["enabled"] = object{"type": "boolean"}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

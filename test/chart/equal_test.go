@@ -46,6 +46,27 @@ func TestTheChartRendersWhatKustomizeBuilds(t *testing.T) {
 	}
 }
 
+// A chart of a team's own may have this one as a part, with values for all of its parts, and leave it out.
+func TestAsAPartOfAnotherChartItRendersTheSame(t *testing.T) {
+	parent := t.TempDir()
+	if err := os.CopyFS(filepath.Join(parent, "charts", "testrun"), os.DirFS(chart)); err != nil {
+		t.Fatal(err)
+	}
+	about := "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n" +
+		"- name: testrun\n  version: 0.0.0\n  repository: oci://registry.example.com/charts\n  condition: testrun.enabled\n"
+	if err := os.WriteFile(filepath.Join(parent, "Chart.yaml"), []byte(about), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alone, _ := template(t, home, set("server.enabled=true")...)
+	part, _ := templateOf(t, parent, home, set("testrun.enabled=true", "testrun.server.enabled=true", "global.team=shop")...)
+	for _, difference := range differencesOf(part, alone) {
+		t.Error(difference)
+	}
+	if got, _ := templateOf(t, parent, home, set("testrun.enabled=false")...); len(got) > 0 {
+		t.Errorf("although it is left out, it renders %d objects", len(got))
+	}
+}
+
 // Each namespace that is named has what config/jobtable builds for one.
 func TestEachNamespaceGetsTheProgramForJobTables(t *testing.T) {
 	without, _ := template(t, home)

@@ -83,7 +83,13 @@ func helmAs(t *testing.T, kubeconfig []byte, args ...string) (output string, err
 // template renders the chart without a cluster.
 func template(t *testing.T, namespace string, args ...string) (objects map[string]object, text string) {
 	t.Helper()
-	command := tool(t, "helm", append([]string{"template", "testrun", chart, "--namespace", namespace}, args...)...)
+	return templateOf(t, chart, namespace, args...)
+}
+
+// templateOf renders the chart of a folder without a cluster.
+func templateOf(t *testing.T, folder, namespace string, args ...string) (objects map[string]object, text string) {
+	t.Helper()
+	command := tool(t, "helm", append([]string{"template", "testrun", folder, "--namespace", namespace}, args...)...)
 	var errors bytes.Buffer
 	command.Stderr = &errors
 	output, err := command.Output()

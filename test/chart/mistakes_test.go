@@ -63,6 +63,7 @@ var beforeAnything = map[string]mistake{
 	"alerts about metrics turned off": {"template --set manager.flags.metricsBindAddress=0 --set monitoring.prometheusRule.enabled=true", "monitoring.prometheusRule.enabled is true, and manager.flags.metricsBindAddress=0 turns off what it needs", false},
 	"a value set to null":             {"install --set manager.enabled=null", "The value manager.enabled is missing.", false},
 	"nothing at all":                  {"install --set manager.enabled=false --set crds.install=false", "nothing is left to install. Name a namespace for the program jobtable, or leave manager.enabled true", false},
+	"a part of no other chart":        {"template --set enabled=true", "What is installed is said by manager.enabled, server.enabled and jobtable.namespaces", false},
 	"a policy without its operator":   {"install --set manager.enabled=false --set policies.operator=true", "policies.operator is true and manager.enabled is false: it is about the operator", false},
 
 	"a namespace's name alone":         {"install --set jobtable.namespaces={shop}", "at '/jobtable/namespaces/0': got string, want object", true},

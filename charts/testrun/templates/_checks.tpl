@@ -65,6 +65,9 @@
 
 {{- define "testrun.checkParts" -}}
 {{- $values := .Values }}
+{{- if and .Chart.IsRoot (hasKey $values "enabled") }}
+{{- fail "enabled is for a chart that has this one as a part. What is installed is said by manager.enabled, server.enabled and jobtable.namespaces" }}
+{{- end }}
 {{- if not (or $values.manager.enabled $values.server.enabled $values.crds.install $values.jobtable.namespaces) }}
 {{- fail "manager.enabled, server.enabled and crds.install are false, and jobtable.namespaces is empty: nothing is left to install. Name a namespace for the program jobtable, or leave manager.enabled true" }}
 {{- end }}
