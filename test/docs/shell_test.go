@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	shellBlock = regexp.MustCompile("(?ms)^ *```(?:sh|bash)\n(.*?)^ *```")
+	shellBlock = regexp.MustCompile("(?s)```(?:sh|bash)\n(.*?)```")
 	// lostFlag is a line that begins with a flag, and does not go on with the one before.
 	lostFlag = regexp.MustCompile(`(?m)[^\\\s]\s*\n\s*(-{1,2}[a-z]\S*)`)
 )
