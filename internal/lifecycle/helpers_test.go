@@ -45,6 +45,10 @@ func sidecarRuns(pod *corev1.Pod) {
 	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{helperRuns("proxy")}
 }
 
+func sidecarEnded(pod *corev1.Pod) {
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{helperEnded("proxy")}
+}
+
 func TestHelpersAreWaitedForAndThenStopped(t *testing.T) {
 	const ended = "The test has ended with exit code 3; "
 	none := func(*corev1.Pod) {}
@@ -68,6 +72,9 @@ func TestHelpersAreWaitedForAndThenStopped(t *testing.T) {
 		"trouble comes first":                        {helpers: []corev1.ContainerStatus{helperRuns("a"), helperWaits("b", "ErrImagePull", "no")}, now: 5 * time.Second, says: "HelpersNotStarted: " + ended + "Container b: no; container a still runs", requeue: 15 * time.Second},
 		"three of many are named":                    {helpers: []corev1.ContainerStatus{helperRuns("a"), helperRuns("b"), helperRuns("c"), helperRuns("d"), helperRuns("e")}, now: 5 * time.Second, says: "HelpersRunning: " + ended + "container a still runs; container b still runs; container c still runs; and 2 more", requeue: 15 * time.Second},
 		"Kubernetes has time to stop a sidecar":      {change: sidecarRuns, now: 29 * time.Second, says: "HelpersRunning: " + ended + "its sidecars are stopped", requeue: time.Second},
+		"a pod without any is waited for":            {now: 79 * time.Second, requeue: time.Second},
+		"so is one whose sidecars have ended":        {change: sidecarEnded, now: 79 * time.Second, requeue: time.Second},
+		"a pod whose end is never reported":          {now: 80 * time.Second, says: "TestFailed: The test ended with exit code 3"},
 		"a run that is cancelled waits no longer":    {helpers: []corev1.ContainerStatus{helperRuns("helper")}, run: []func(*v1alpha1.TestRun){cancelled}, now: time.Second, stops: true, says: "HelpersRunning: " + ended + "container helper still runs", requeue: 99 * time.Second},
 		"a pod that is being deleted is not stopped": {helpers: []corev1.ContainerStatus{helperRuns("helper")}, change: podDeletedAt(time.Second), now: 20 * time.Second, says: "HelpersRunning: " + ended + "container helper still runs", requeue: time.Minute + 20*time.Second},
 	}
@@ -150,6 +157,13 @@ func TestAnotherAttemptBeginsBesideHelpersThatDoNotEndOnlyIfItMay(t *testing.T) 
 		if got := words(Decide(seen.look(), t0.Add(100*time.Second)).State); got != want {
 			t.Errorf("%s: it says %q, want %q", unreachable, got, want)
 		}
+	}
+}
+
+func TestAnotherAttemptBeginsAfterAPodOfWhichNothingRuns(t *testing.T) {
+	seen := aRun(retrying(1, 0)).withPod(besideATestThatEnded(3))
+	if got := words(Decide(seen.look(), t0.Add(80*time.Second)).State); got != "InProgress  Retrying" {
+		t.Errorf("it says %q", got)
 	}
 }
 
