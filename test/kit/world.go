@@ -26,12 +26,10 @@ type World struct {
 	Namespace string
 	Client    client.WithWatch
 
-	// Patience is how long a test waits for anything.
+	// Patience is how long a test waits for anything, once nothing happens in the namespace any more: a busy machine is slow, and not stuck.
 	Patience time.Duration
 	// Interval is the time from one look to the next.
 	Interval time.Duration
-	// UntilQuiet has a test wait on while anything happens in the namespace: a busy machine is slow, and not stuck.
-	UntilQuiet bool
 }
 
 // New makes a namespace for the test at the API server that runs beside the tests.
@@ -39,7 +37,7 @@ func New(t *testing.T) *World {
 	t.Helper()
 	return &World{
 		T: t, Ctx: t.Context(), Namespace: apiserver.Namespace(t), Client: apiserver.Client,
-		Patience: 30 * time.Second, Interval: 50 * time.Millisecond, UntilQuiet: true,
+		Patience: 30 * time.Second, Interval: 50 * time.Millisecond,
 	}
 }
 
@@ -69,14 +67,11 @@ func (w *World) WaitFor(what string, ask func() bool) {
 	w.WaitForWithin(w.Patience, what, ask)
 }
 
-// WaitForWithin asks until the answer is yes, which may take that long.
+// WaitForWithin asks until the answer is yes, or nothing has happened for so long.
 func (w *World) WaitForWithin(limit time.Duration, what string, ask func() bool) {
 	w.T.Helper()
 	for seen := ""; !w.poll(limit, ask); {
-		now := seen
-		if w.UntilQuiet {
-			now = w.happened()
-		}
+		now := w.happened()
 		if now == seen {
 			w.T.Fatalf("it did not happen within %s: %s", limit, what)
 		}
