@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,11 +80,39 @@ func (c *cluster) ui(ctx context.Context, name string, port uint16, browser bool
 	}
 	c.note("Log in with a token: kubectl testrun ui --show-token prints yours. The server has made its certificate itself, so your browser asks about it.\n" +
 		"The address works until Ctrl-C.")
-	select {
-	case <-ctx.Done():
-		return &exit{ExitInterrupted, nil}
-	case err := <-lost:
-		return fmt.Errorf("the way to the server has ended (%w), and with it the address: run kubectl testrun ui again", err)
+	for {
+		select {
+		case <-ctx.Done():
+			return &exit{ExitInterrupted, nil}
+		case cause := <-lost:
+			lost = c.leadAgain(ctx, where, base, cause)
+		}
+	}
+}
+
+// leadAgain leads to the server anew, at the same address, until ctx ends. A browser that breaks off a connection ends the way there, and
+// so does a pod that is replaced.
+func (c *cluster) leadAgain(ctx context.Context, where remote.Where, base *url.URL, cause error) (lost <-chan error) {
+	port, _ := strconv.ParseUint(base.Port(), 10, 16) // it is one that was made
+	where.Port = uint16(port)
+	pause := shortestPause
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		_, _, lost, err := remote.LeadToServer(ctx, c.remote(), where)
+		switch {
+		case err == nil && pause > shortestPause:
+			c.note("The address works again.")
+			return lost
+		case err == nil:
+			return lost
+		case pause == shortestPause && ctx.Err() == nil:
+			c.note("The way to the server has ended (%v), and cannot be opened again (%v). Trying again until Ctrl-C.", cause, err)
+		}
+		pause = min(pause+time.Second, longestPause)
 	}
 }
 
