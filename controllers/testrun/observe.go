@@ -232,9 +232,9 @@ func (r *Reconciler) readPod(ctx context.Context, run *v1alpha1.TestRun, job *ba
 		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	pod := firstPod(pods.Items)
-	mayBeGone := pod == nil && lifecycle.JobEnd(job) != nil
-	isNeeded := run.Status.Phase != v1alpha1.PhaseFinished && lifecycle.IsForgotten(pod)
-	if mayBeGone || isNeeded {
+	isMissing := pod == nil && lifecycle.JobEnd(job) != nil
+	isDropped := run.Status.Phase != v1alpha1.PhaseFinished && lifecycle.IsForgotten(pod)
+	if isMissing || isDropped {
 		return r.readPodUncached(ctx, job)
 	}
 	return pod, nil
