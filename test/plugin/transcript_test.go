@@ -156,6 +156,8 @@ var (
 // stable is what is the same each time.
 func (r *transcriber) stable(text string) string {
 	text = strings.ReplaceAll(text, site.Server.URL, archiveShown)
+	inColumn := strings.Repeat(" ", len(r.Namespace)-len(namespaceShown)+3)
+	text = strings.ReplaceAll(text, r.Namespace+"   ", namespaceShown+inColumn)
 	text = strings.ReplaceAll(text, r.Namespace, namespaceShown)
 	text = generated.ReplaceAllString(text, "${1}x7k2p")
 	text = clock.ReplaceAllString(text, "10:00:00")
