@@ -177,15 +177,8 @@ func TestThePluginSaysThePositionToWhoMayKnowIt(t *testing.T) {
 
 func TestThePluginOpensAWayToThePageUntilItIsInterrupted(t *testing.T) {
 	page := newWorld(t).openPage()
-	if answer, err := page.get(); err != nil || !strings.Contains(answer, "Log in") {
-		t.Errorf("%s is no page to log in at: %v\n%.200s", page.address, err, answer)
-	}
-	if err := page.command.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if code := page.ends(); code != 130 {
-		t.Errorf("it ended with %d, want 130", code)
-	}
+	page.opens()
+	page.interrupt()
 }
 
 // No other test may run meanwhile: there is one server.
@@ -194,20 +187,13 @@ func TestTheAddressOfThePageOutlivesTheServersPod(t *testing.T) {
 	page := w.openPage()
 	w.mustKubectl("-n", systemNamespace, "rollout", "restart", "deployment", "testrun-server")
 	w.mustKubectl("-n", systemNamespace, "rollout", "status", "deployment", "testrun-server", "--timeout=3m")
-	w.WaitFor("the address leads to the new pod", func() bool {
-		answer, err := page.get()
-		return err == nil && strings.Contains(answer, "Log in")
-	})
-	if err := page.command.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if code := page.ends(); code != 130 {
-		t.Errorf("it ended with %d, want 130\n%s", code, page.said)
-	}
+	page.opens()
+	page.interrupt()
 }
 
 // openedPage is what kubectl testrun ui leads to.
 type openedPage struct {
+	*world
 	command *exec.Cmd
 	address string
 	said    *bytes.Buffer
@@ -218,7 +204,7 @@ func (w *world) openPage() *openedPage {
 	w.T.Helper()
 	p := w.newTypist(&clientcmdapi.AuthInfo{Token: w.tokenOf("ada", "edit")})
 	w.letThrough("ada")
-	page := &openedPage{command: p.command("testrun", "ui"), said: &bytes.Buffer{}}
+	page := &openedPage{world: w, command: p.command("testrun", "ui"), said: &bytes.Buffer{}}
 	page.command.Stderr = page.said
 	out, err := page.command.StdoutPipe()
 	w.Must(err)
@@ -230,22 +216,30 @@ func (w *world) openPage() *openedPage {
 	return page
 }
 
-// get reads the page, as a person does who is asked about its certificate.
-func (p *openedPage) get() (string, error) {
+// opens opens the page in a browser whose user trusts its certificate, and tries again while the way there is made anew.
+func (p *openedPage) opens() {
+	p.T.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
-	answer, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Get(p.address)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return string(body), err
+	browser := &http.Client{Transport: transport, Timeout: 30 * time.Second}
+	p.WaitFor(p.address+" asks to log in", func() bool {
+		answer, err := browser.Get(p.address)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		return err == nil && bytes.Contains(body, []byte("Log in"))
+	})
 }
 
-// ends waits until the command has ended.
-func (p *openedPage) ends() (code int) {
+// interrupt ends the command as Ctrl-C does.
+func (p *openedPage) interrupt() {
+	p.T.Helper()
+	p.Must(p.command.Process.Signal(os.Interrupt))
 	_ = p.command.Wait() // its code says how it ended
-	return p.command.ProcessState.ExitCode()
+	if code := p.command.ProcessState.ExitCode(); code != 130 {
+		p.T.Errorf("it ended with %d, want 130\n%s", code, p.said)
+	}
 }
 
 // Clouds give tokens by a program that the kubeconfig names.
