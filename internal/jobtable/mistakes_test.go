@@ -385,6 +385,20 @@ func TestARowThatTheDatabaseRefusesToChangeHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+func TestRowLevelSecurityIsSpokenOf(t *testing.T) {
+	w := newWorld(t, onPostgres, seedTable[onPostgres], "ALTER TABLE job ENABLE ROW LEVEL SECURITY")
+	w.exec(insertRow, 1)
+	w.follow(seedJobTable())
+	w.look()
+	w.expectReady(v1alpha1.ReasonWorking, "row level security", "no policy shows to the user shop")
+	if n := len(w.runs()); n != 0 {
+		t.Errorf("%d runs were made of rows that nobody may see", n)
+	}
+	w.exec("CREATE POLICY all_rows ON job TO shop USING (true)")
+	w.look()
+	w.runOf("1")
+}
+
 func TestTwoJobTablesShareATableByAColumn(t *testing.T) {
 	onSeedTable(t, func(w *world) {
 		w.exec("ALTER TABLE job ADD type varchar(20)")

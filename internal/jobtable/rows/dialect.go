@@ -56,6 +56,8 @@ type found struct {
 	columns  map[string]column
 	// isKind says what the relation is, if it is no table.
 	isKind string
+	// isFiltered means that the user sees only the rows that a policy of the table shows.
+	isFiltered bool
 	// isReadOnly means that the server takes no writes.
 	isReadOnly bool
 	// unique and indexes are columns of indexes: of those that allow each value once, and of all, by their leading columns.

@@ -108,8 +108,8 @@ func (p postgres) look(ctx context.Context, db *sql.DB, m *Mapping) (*found, err
 	}
 	var oid int64
 	var relation string
-	err = tx.QueryRowContext(ctx, "SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text FROM pg_class c "+
-		"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)", name).Scan(&oid, &f.schema, &f.name, &relation)
+	err = tx.QueryRowContext(ctx, "SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, row_security_active(c.oid) FROM pg_class c "+
+		"JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1)", name).Scan(&oid, &f.schema, &f.name, &relation, &f.isFiltered)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil //nolint:nilnil // there is no such table

@@ -21,6 +21,8 @@ type Table struct {
 	Identity string
 	// Server is the kind and version of the database.
 	Server string
+	// FilteredFor is the user, if row level security decides which rows it sees; else it is empty.
+	FilteredFor string
 	// Index is the statement that makes the index which is missing; empty if it is there.
 	Index string
 
@@ -53,6 +55,9 @@ func (d *Database) Table(ctx context.Context, m Mapping) (*Table, error) {
 	}
 	if p := t.check(f); p != nil {
 		return nil, p
+	}
+	if f.isFiltered {
+		t.FilteredFor = f.user
 	}
 	if !t.isIndexed(f.indexes) {
 		t.Index = d.dialect.createIndex(t.quoted, d.dialect.quote(m.Status), d.dialect.quote(m.ID))
