@@ -39,7 +39,7 @@ var rules = []rule{
 	{"jobEnded", jobEnded},           // the Job ended, and its pod is gone → Error, or another attempt
 
 	// The attempt has to end.
-	{"waitsForHelpers", waitsForHelpers}, // the test has ended, but other containers of its pod have not: wait for them, then stop them
+	{"waitsForHelpers", waitsForHelpers}, // the test has ended, and its pod has not: wait for its other containers, then stop them
 	{"nodeLost", nodeLost},               // the node has been silent for timeouts.unreachable → Error, or another attempt if retry.unreachable is Replace
 	{"jobVanished", jobVanished},         // somebody deleted the Job → Error, and never a second Job
 	{"cancelRequested", cancelRequested}, // → Cancelled

@@ -291,15 +291,16 @@ func TestDecide(t *testing.T) {
 		says    string // PHASE VERDICT REASON, or nothing
 		requeue time.Duration
 	}{
-		"a run that is being deleted is left alone":            {seen: aRun(deleted)},
-		"a finished run is left alone":                         {seen: aRun(over).withPod(exited(0, 0))},
-		"a finished run with a Job that is active is stopped":  {seen: aRun(over).withPod(running), does: "stop"},
-		"a finished run with a stopped Job is left alone":      {seen: aRun(over).withJob().jobStopped(cancel)},
-		"a finished run whose pod is stopping is left alone":   {seen: aRun(over).withPod(running, stoppedFor(cancel))},
-		"what a suspended Job was stopped for ends the run":    {seen: aRun().withJob().jobStopped(tooSlow), says: "Finished Error Unschedulable"},
-		"what a pod was stopped for ends a run not started":    {seen: aRun().withPod(waits("ContainerCreating", ""), stoppedFor(tooSlow)), says: "Finished Error Unschedulable"},
-		"what a pod was stopped for ends a run that ran":       {seen: aRun(cancelled).withPod(exited(143, 0), deadlineExceeded, stoppedFor(cancel)), says: "Finished Cancelled Cancelled"},
-		"a pod that ended before the stop has its own verdict": {seen: aRun(cancelled).withPod(exited(0, 0), stoppedFor(cancel)), says: "Finished Passed TestPassed"},
+		"a run that is being deleted is left alone":              {seen: aRun(deleted)},
+		"a finished run is left alone":                           {seen: aRun(over).withPod(exited(0, 0))},
+		"a finished run with a Job that is active is stopped":    {seen: aRun(over).withPod(running), does: "stop"},
+		"a finished run with a stopped Job is left alone":        {seen: aRun(over).withJob().jobStopped(cancel)},
+		"a finished run whose pod is about to end is left alone": {seen: aRun(over).withPod(besideATestThatEnded(0))},
+		"a finished run whose pod is stopping is left alone":     {seen: aRun(over).withPod(running, stoppedFor(cancel))},
+		"what a suspended Job was stopped for ends the run":      {seen: aRun().withJob().jobStopped(tooSlow), says: "Finished Error Unschedulable"},
+		"what a pod was stopped for ends a run not started":      {seen: aRun().withPod(waits("ContainerCreating", ""), stoppedFor(tooSlow)), says: "Finished Error Unschedulable"},
+		"what a pod was stopped for ends a run that ran":         {seen: aRun(cancelled).withPod(exited(143, 0), deadlineExceeded, stoppedFor(cancel)), says: "Finished Cancelled Cancelled"},
+		"a pod that ended before the stop has its own verdict":   {seen: aRun(cancelled).withPod(exited(0, 0), stoppedFor(cancel)), says: "Finished Passed TestPassed"},
 
 		"a pod that failed before its container has ended is waited for": {seen: aRun().withPod(running, failsWhileItRuns), now: soon, requeue: 14 * time.Second},
 		"a pod whose container never ends is not waited for any longer":  {seen: aRun().withPod(running, failsWhileItRuns), now: 15 * time.Second, says: "Finished TimedOut RunTimeout"},

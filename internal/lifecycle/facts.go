@@ -37,7 +37,16 @@ func JobEnd(job *batchv1.Job) *batchv1.JobCondition {
 // isActive says whether the attempt may still run: neither its Job nor its pod has ended or was told to stop.
 func isActive(seen Observation) bool {
 	return seen.Job != nil && seen.Job.DeletionTimestamp.IsZero() && JobEnd(seen.Job) == nil && StopOfJob(seen.Job) == nil &&
-		!PodHasEnded(seen.Pod) && StopOfPod(seen.Pod) == nil && !helpersStopped(seen.Pod)
+		!PodHasEnded(seen.Pod) && !nothingRuns(seen.Pod) && StopOfPod(seen.Pod) == nil && !helpersStopped(seen.Pod)
+}
+
+// nothingRuns says whether each container of the pod has ended. A busy node may report half a minute later that the pod has.
+func nothingRuns(pod *corev1.Pod) bool {
+	if pod == nil || len(pod.Status.ContainerStatuses) == 0 {
+		return false
+	}
+	isLeft := func(status corev1.ContainerStatus) bool { return status.State.Terminated == nil }
+	return !slices.ContainsFunc(pod.Status.InitContainerStatuses, isLeft) && !slices.ContainsFunc(pod.Status.ContainerStatuses, isLeft)
 }
 
 func podHasFailed(pod *corev1.Pod) bool { return pod != nil && pod.Status.Phase == corev1.PodFailed }

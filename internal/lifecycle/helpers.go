@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -22,10 +21,10 @@ func waitsForHelpers(seen Observation, now time.Time) (Plan, bool) {
 		return Plan{}, false
 	}
 	grace := time.Duration(ptr.Deref(seen.Pod.Spec.TerminationGracePeriodSeconds, 0)) * time.Second
-	reason, message := helpersOf(seen)
-	if reason == "" && !hasSidecars(seen.Pod) {
+	if nothingRuns(seen.Pod) {
 		return waitsForPod(seen, end.FinishedAt.Add(grace+overdueMargin), now), true
 	}
+	reason, message := helpersOf(seen)
 	stopAt := end.FinishedAt.Add(grace)
 	if reason == "" { // only sidecars are left, which Kubernetes stops by itself
 		reason, message, stopAt = v1alpha1.ReasonHelpersRunning, "its sidecars are stopped", stopAt.Add(reportMargin)
@@ -50,13 +49,8 @@ func waitsForHelpers(seen Observation, now time.Time) (Plan, bool) {
 	return plan, true
 }
 
-// hasSidecars says whether a container of the pod that begins before the test has not ended.
-func hasSidecars(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.InitContainerStatuses, func(status corev1.ContainerStatus) bool { return status.State.Terminated == nil })
-}
-
-// waitsForPod waits for a pod of which nothing runs any more: a busy kubelet reports that later than the end of the last container. There is
-// nothing to stop, and nothing that another attempt could run beside.
+// waitsForPod waits until the node reports that the pod has ended. There is nothing to stop, and nothing that another attempt could run
+// beside.
 func waitsForPod(seen Observation, giveUp, now time.Time) Plan {
 	if left := giveUp.Sub(now); left > 0 {
 		return Plan{RequeueAfter: left}
