@@ -104,7 +104,7 @@ func (c *cluster) listAll(ctx context.Context, s selection, state *followed) (ve
 	}
 	for uid, run := range state.runs {
 		if !there[uid] {
-			state.gone(run, c.now())
+			c.leaves(ctx, s, state, run)
 		}
 	}
 	state.forget(s, c.now())
@@ -128,6 +128,21 @@ func (f *followed) set(s selection, run *v1alpha1.TestRun) {
 		return
 	}
 	f.runs[run.UID] = show.Run{TestRun: run}
+}
+
+// leaves takes a run out of those that are followed. It is gone, unless it has only lost what it was selected by.
+func (c *cluster) leaves(ctx context.Context, s selection, state *followed, run show.Run) {
+	if s.labels+s.fields != "" && run.Gone == nil && c.isThere(ctx, run) {
+		delete(state.runs, run.UID)
+		return
+	}
+	state.gone(run, c.now())
+}
+
+// isThere says whether this very run is in the cluster.
+func (c *cluster) isThere(ctx context.Context, run show.Run) bool {
+	now := &v1alpha1.TestRun{}
+	return c.get(ctx, now, testRuns, run.Namespace, run.Name) == nil && now.UID == run.UID
 }
 
 func (f *followed) gone(run show.Run, at time.Time) {
@@ -164,7 +179,7 @@ func (c *cluster) watchFrom(ctx context.Context, s selection, version string, st
 		case event.Type == watch.Deleted:
 			setKind(run)
 			if s.takes(run) {
-				state.gone(show.Run{TestRun: run}, c.now())
+				c.leaves(ctx, s, state, show.Run{TestRun: run})
 			}
 		default:
 			state.set(s, run)

@@ -151,7 +151,8 @@ func (w *waiting) wait(ctx context.Context, s selection) error {
 	look := func(f *followed) error {
 		w.take(f)
 		for i := range w.runs {
-			if relabelled = s.labels != "" && w.isThere(ctx, w.runs[i]); relabelled {
+			hasLeft := s.labels != "" && w.runs[i].Gone != nil && !show.IsFinished(w.runs[i].TestRun)
+			if relabelled = hasLeft && w.isThere(ctx, w.runs[i]); relabelled {
 				return errEnough
 			}
 			var err error
@@ -222,12 +223,6 @@ func (w *waiting) complain(ctx context.Context, names []string) {
 			}
 		}
 	}
-}
-
-// isThere says whether a run that the labels do not select any more exists.
-func (w *waiting) isThere(ctx context.Context, run show.Run) bool {
-	now := &v1alpha1.TestRun{}
-	return run.Gone != nil && !show.IsFinished(run.TestRun) && w.get(ctx, now, testRuns, run.Namespace, run.Name) == nil && now.UID == run.UID
 }
 
 // take takes what is known now.

@@ -10,6 +10,7 @@ import (
 	"github.com/creack/pty"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/test/builders"
 )
 
 // session is a command in a terminal of 100 columns and 24 lines.
@@ -114,6 +115,27 @@ func TestALiveScreenShowsRunsAsTheyChangeAndEndsWithCtrlC(t *testing.T) {
 	if run := w.Run("endless"); run.Status.Phase != v1alpha1.PhaseInProgress || run.Spec.Cancel != nil {
 		t.Errorf("Ctrl-C did something to the run: %+v", run.Status)
 	}
+}
+
+func TestARunThatIsNotSelectedAnyMoreIsNotTakenForDeleted(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"first", "second"} {
+		run := builders.TestRun(name).Build()
+		run.Labels = map[string]string{"team": "shop"}
+		w.Create(run)
+	}
+	s := w.developer().inTerminal("watch", "-l", "team=shop")
+	s.waitFor("both runs are shown", "first", "second")
+	changed := w.Run("first")
+	changed.Labels["team"] = "pay"
+	w.Must(w.Client.Update(w.Ctx, changed))
+	s.WaitFor("the run leaves the screen", func() bool { return !strings.Contains(s.screen(), "first") && strings.Contains(s.screen(), "second") })
+	if strings.Contains(s.seen(), "gone") {
+		t.Errorf("a run that exists was shown as gone:\n%s", s.seen())
+	}
+	w.Must(w.Client.Delete(w.Ctx, w.Run("second")))
+	s.waitFor("a run that is deleted is shown as gone", "second", "gone")
+	s.interrupt()
 }
 
 func TestWatchingNamedRunsEndsWithThem(t *testing.T) {
