@@ -2,7 +2,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -13,13 +12,9 @@ import (
 	"strings"
 	"syscall"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/yaml"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	sigsyaml "sigs.k8s.io/yaml"
 
-	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/internal/jobtable"
 )
 
@@ -75,46 +70,12 @@ func trigger(args []string, in io.Reader, out io.Writer) error {
 		defer file.Close()
 		in = file
 	}
-	tables, err := readTables(in)
+	sql, err := jobtable.Triggers(in)
 	if err != nil {
 		return err
 	}
-	for _, table := range tables {
-		sql, err := jobtable.Trigger(table)
-		if err != nil {
-			return err
-		}
-		fmt.Fprint(out, sql)
-	}
+	fmt.Fprint(out, sql)
 	return nil
-}
-
-// readTables reads the JobTables of a file, which may hold other objects, too.
-func readTables(in io.Reader) (tables []*v1alpha1.JobTable, err error) {
-	documents := yaml.NewYAMLReader(bufio.NewReader(in))
-	for {
-		text, err := documents.Read()
-		switch {
-		case errors.Is(err, io.EOF) && len(tables) == 0:
-			return nil, errors.New("the file holds no JobTable: it needs kind: JobTable, spec.table and spec.columns.status")
-		case errors.Is(err, io.EOF):
-			return tables, nil
-		case err != nil:
-			return nil, err
-		}
-		object := &metav1.TypeMeta{}
-		if err := sigsyaml.Unmarshal(text, object); err != nil {
-			return nil, fmt.Errorf("the file is no YAML: %w", err)
-		}
-		if object.Kind != "JobTable" {
-			continue
-		}
-		table := &v1alpha1.JobTable{}
-		if err := sigsyaml.UnmarshalStrict(text, table); err != nil {
-			return nil, fmt.Errorf("the JobTable is not as the reference says: %w", err)
-		}
-		tables = append(tables, table)
-	}
 }
 
 // follow does the work until ctx ends.

@@ -47,6 +47,15 @@ func TestTheTriggersOfAFileArePrinted(t *testing.T) {
 	}
 }
 
+// As kubectl get jobtables -o yaml prints it.
+func TestTheTriggersOfAListArePrinted(t *testing.T) {
+	list := "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(table), "\n", "\n  ") + "\n"
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"trigger", "-"}, strings.NewReader(list), &out); err != nil || !strings.Contains(out.String(), `ON "job"`) {
+		t.Errorf("it printed %q: %v", out.String(), err)
+	}
+}
+
 func TestAMistakeOnTheCommandLineIsASentence(t *testing.T) {
 	mistakes := map[string]struct {
 		args, in string
@@ -59,6 +68,7 @@ func TestAMistakeOnTheCommandLineIsASentence(t *testing.T) {
 		"nothing at all":             {"trigger -", "", false, "holds no JobTable"},
 		"no YAML":                    {"trigger -", "SELECT *: 1: 2", false, "no YAML"},
 		"a field that is misspelt":   {"trigger -", strings.Replace(table, "status:", "staus:", 1), false, `unknown field "staus"`},
+		"one of two is wrong":        {"trigger -", table + "---" + strings.Replace(table, "status:", "staus:", 1), false, `unknown field "staus"`},
 		"a column that is missing":   {"trigger -", strings.Replace(table, "    status: status\n", "", 1), false, "needs spec.table and spec.columns.status"},
 		"a command that is not":      {"triger -", "", true, `unexpected argument "triger"`},
 		"a flag that is not":         {"--databses=x", "", true, "-databses"},

@@ -1,7 +1,9 @@
 package jobtable
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +28,9 @@ func TestTheProgramWorksWithItsOwnRightsAndHearsOfNewRows(t *testing.T) {
 	table := seedJobTable()
 	long := v1alpha1.PositiveDuration{Duration: time.Hour}
 	table.Spec.PollInterval = &long // only what it hears can make it look
-	sql, err := Trigger(&v1alpha1.JobTable{Spec: table.Spec})
+	file, err := json.Marshal(&v1alpha1.JobTable{TypeMeta: metav1.TypeMeta{Kind: "JobTable"}, Spec: table.Spec})
+	must(t, err)
+	sql, err := Triggers(bytes.NewReader(file))
 	must(t, err)
 	w.exec(sql)
 	w.follow(table)

@@ -98,7 +98,7 @@ func (f *look) ready(table *v1alpha1.JobTable, memory *memory) (reason, message 
 		return v1alpha1.ReasonWorking, fmt.Sprintf("Rows become runs. Somebody holds a lock on %d rows, which are written once it is gone", f.pass.locked)
 	case f.table.FilteredFor != "":
 		return v1alpha1.ReasonWorking, fmt.Sprintf("Rows become runs, and say how these are. The table has row level security: a row that no policy shows to the user %s "+
-			"does not exist for it, whatever its status", f.table.FilteredFor)
+			"counts as deleted", f.table.FilteredFor)
 	case memory.isPooled.Load():
 		return v1alpha1.ReasonWorking, "Rows become runs, and say how these are. PostgreSQL cannot say at once that there is a new row, since a pooler such as " +
 			"PgBouncer is in between: the table is looked at every spec.pollInterval"

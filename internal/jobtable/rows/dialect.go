@@ -82,7 +82,7 @@ type dialect interface {
 	begin(ctx context.Context, db *sql.DB, readOnly bool) (*sql.Tx, error)
 	// look describes the table; nil if there is none.
 	look(ctx context.Context, db *sql.DB, m *Mapping) (*found, error)
-	// alike are the tables, schema.table, whose name is that one but for its schema and its case.
+	// alike are up to five tables, schema.table, of that name in any schema and any case.
 	alike(ctx context.Context, db *sql.DB, table string) ([]string, error)
 	// createIndex is the statement that makes an index on columns, which are quoted.
 	createIndex(table string, columns ...string) string

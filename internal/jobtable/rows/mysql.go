@@ -120,7 +120,7 @@ func (m mySQL) look(ctx context.Context, db *sql.DB, mapping *Mapping) (*found, 
 
 func (mySQL) alike(ctx context.Context, db *sql.DB, table string) ([]string, error) {
 	return namesOf(db.QueryContext(ctx, "SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' "+
-		"AND LOWER(TABLE_NAME) = LOWER(?) ORDER BY 1", table))
+		"AND LOWER(TABLE_NAME) = LOWER(?) ORDER BY 1 LIMIT 5", table))
 }
 
 func (mySQL) lookAtColumns(ctx context.Context, db *sql.DB, f *found) error {

@@ -124,7 +124,7 @@ func (p postgres) look(ctx context.Context, db *sql.DB, m *Mapping) (*found, err
 		err = tx.QueryRowContext(ctx, "SELECT s.system_identifier::text || '/' || d.oid::text || '/' || $1::text FROM pg_control_system() s, "+
 			"pg_database d WHERE d.datname = current_database()", strconv.FormatInt(oid, 10)).Scan(&f.identity)
 		if denied := (*pgconn.PgError)(nil); errors.As(err, &denied) && denied.Code == permissionDenied {
-			return nil, problem(v1alpha1.ReasonPermissionDenied, "The user %s may not ask which server this is, which tells its tables from those of others: "+
+			return nil, problem(v1alpha1.ReasonPermissionDenied, "The user %s may not ask which server this is. Without that, the tables of two servers cannot be told apart: "+
 				"GRANT EXECUTE ON FUNCTION pg_control_system() TO %s", f.user, p.quote(f.user))
 		}
 	}
@@ -133,7 +133,7 @@ func (p postgres) look(ctx context.Context, db *sql.DB, m *Mapping) (*found, err
 
 func (postgres) alike(ctx context.Context, db *sql.DB, table string) ([]string, error) {
 	return namesOf(db.QueryContext(ctx, "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "+
-		"WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower($1) ORDER BY 1", table))
+		"WHERE c.relkind IN ('r', 'p') AND lower(c.relname) = lower($1) ORDER BY 1 LIMIT 5", table))
 }
 
 const postgresColumns = `
