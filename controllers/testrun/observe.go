@@ -223,8 +223,8 @@ func ownJob(ctx context.Context, reader client.Reader, run *v1alpha1.TestRun, at
 	return job, nil
 }
 
-// readPod finds the Job's pod. Only the API server may say that an ended Job has none. The API server is also asked how a pod ended if the
-// cache has dropped that and the run has not finished.
+// readPod finds the Job's pod. Only the API server may say that there is none any more: when the Job has ended, or when the status says that
+// the test ran. The API server is also asked how a pod ended if the cache has dropped that. A finished run asks for neither.
 func (r *Reconciler) readPod(ctx context.Context, run *v1alpha1.TestRun, job *batchv1.Job) (*corev1.Pod, error) {
 	pods := &corev1.PodList{}
 	err := r.Client.List(ctx, pods, client.InNamespace(job.Namespace), client.MatchingFields{runcache.PodsByJob: string(job.UID)})
@@ -232,9 +232,8 @@ func (r *Reconciler) readPod(ctx context.Context, run *v1alpha1.TestRun, job *ba
 		return nil, fmt.Errorf("listing the pods of the Job: %w", err)
 	}
 	pod := firstPod(pods.Items)
-	isMissing := pod == nil && lifecycle.JobEnd(job) != nil
-	isDropped := run.Status.Phase != v1alpha1.PhaseFinished && lifecycle.IsForgotten(pod)
-	if isMissing || isDropped {
+	isMissing := pod == nil && (lifecycle.JobEnd(job) != nil || lifecycle.CurrentAttempt(run.Status).StartTime != nil)
+	if run.Status.Phase != v1alpha1.PhaseFinished && (isMissing || lifecycle.IsForgotten(pod)) {
 		return r.readPodUncached(ctx, job)
 	}
 	return pod, nil

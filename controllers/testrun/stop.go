@@ -19,7 +19,7 @@ var errStale = errors.New("the cache is behind the API server")
 // Job deletes the pod. A time limit on that pod would not do: no kubelet looks at a pod without a node, and a kubelet that waits for a
 // volume or an image looks at the limit only after it has started the container. See docs/decisions/stopping.md.
 func (r *Reconciler) stop(ctx context.Context, seen lifecycle.Observation, why *lifecycle.State) error {
-	if podGone := seen.Pod == nil || lifecycle.PodHasEnded(seen.Pod); podGone && lifecycle.IsSuspended(seen.Job) && lifecycle.JobEnd(seen.Job) == nil {
+	if lifecycle.PodHasEnded(seen.Pod) && lifecycle.IsSuspended(seen.Job) && lifecycle.JobEnd(seen.Job) == nil {
 		return r.patch(ctx, "suspending the Job", seen.Job, lifecycle.SuspendedJob(seen, why, r.Clock.Now())) // whoever suspended it might resume it
 	}
 	if lifecycle.PodHasEnded(seen.Pod) || lifecycle.StopOfPod(seen.Pod) != nil || lifecycle.StopOfJob(seen.Job) != nil {

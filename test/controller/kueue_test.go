@@ -10,13 +10,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/operator"
 )
 
 // suspendLikeKueue has the API server suspend each Job that carries Kueue's label when it is created, as Kueue's webhook does.
@@ -113,4 +116,33 @@ func TestARunThatKueuePreemptsIsDisrupted(t *testing.T) {
 	if len(pods.Items) > 0 {
 		t.Errorf("the first attempt has %d pods, want none again", len(pods.Items))
 	}
+}
+
+// A second operator begins with a cache that shows no pod.
+func TestAnAttemptEndsWithItsPodEvenIfTheCacheDoesNotShowIt(t *testing.T) {
+	w := newWorld(t)
+	stop := w.startController()
+	before := builders.TestRun("run").Retry(0, 1).Build()
+	w.Create(before)
+	pod := w.Execute("run")
+	w.WaitForInProgress("run")
+	stop()
+
+	w.adjustManager = func(options *ctrl.Options) {
+		options.Cache = operator.Misled(options.Cache, func(kind string) string {
+			return map[string]string{"Pod": before.ResourceVersion}[kind]
+		}, func(kind string, events watch.Interface) watch.Interface {
+			return watch.Filter(events, func(event watch.Event) (watch.Event, bool) { return event, kind != "Pod" })
+		})
+	}
+	w.suspend("run-1", true)
+	w.startController()
+	w.WaitFor("the controller is at work", w.queues.IsOpen)
+	w.WaitFor("the pod is being deleted", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
+		return !pod.DeletionTimestamp.IsZero()
+	})
+	w.ExpectNever("the attempt ends before its pod", 3*time.Second, func() bool {
+		return w.Run("run").Status.Attempts[0].FinishTime != nil
+	})
 }
