@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
@@ -186,10 +187,10 @@ func (r *Reconciler) confirmNoJob(ctx context.Context, seen lifecycle.Observatio
 	return err
 }
 
-// confirmNotSuspended: suspending a Job deletes its pod, and the cache may show only the deletion so far.
+// confirmNotSuspended: suspending a Job, as a stop does too, deletes its pod. The cache may show only the deletion so far.
 func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen lifecycle.Observation) error {
 	job, err := ownJob(ctx, r.APIReader, seen.Run, lifecycle.CurrentAttempt(seen.Run.Status).Number)
-	if lifecycle.IsSuspended(job) && !lifecycle.IsSuspended(seen.Job) {
+	if job != nil && ptr.Deref(job.Spec.Suspend, false) {
 		return fmt.Errorf("the Job was suspended: %w", errStale)
 	}
 	return err

@@ -43,6 +43,16 @@ func releasedAt(job *batchv1.Job) time.Time {
 	return job.CreationTimestamp.Time
 }
 
+// isTakenBack says whether the pod was deleted because somebody suspended the Job before the test ran. The attempt then waits as if it had no
+// pod: the Job gets another one once it is resumed.
+func isTakenBack(seen Observation) bool {
+	if seen.Job == nil || JobEnd(seen.Job) != nil || StopOfJob(seen.Job) != nil || seen.Pod == nil || seen.Pod.DeletionTimestamp.IsZero() || testHasRun(seen) {
+		return false
+	}
+	since := suspendedCondition(seen.Job)
+	return IsSuspended(seen.Job) || since != nil && !deletionOf(seen.Pod).earliest.After(since.LastTransitionTime.Time) // resumed since
+}
+
 // preempted ends the attempt of a Job that was suspended after its test had started: the Job controller deletes the pod of a suspended Job.
 // The plan also stops the Job, because resuming it would run the test a second time.
 func preempted(seen Observation, _ time.Time) (Plan, bool) {

@@ -77,6 +77,8 @@ func TestARunWhoseJobKueueAdmits(t *testing.T) {
 		"ends when it cannot be started":       {held(aRun(viaKueue).withJob()).kueueSays(reserved, failsToStart), time.Minute, "stop", "Finished Error KueueRefused"},
 		"is disrupted when it is preempted":    {held(aRun(viaKueue, hasRun).withJob()).kueueSays(noQueue), 0, "stop", "InProgress  Retrying"},
 		"ends when it is deactivated later":    {held(aRun(viaKueue, hasRun).withJob()).kueueSays(evicted, deactivated), 0, "stop", "Finished Error KueueRefused"},
+		"waits on when its pod is taken away":  {held(aRun(viaKueue).withPod(unschedulable, podDeletedAt(0))), 10 * time.Second, "", "Pending  WaitingForKueue"},
+		"and when its node ended that pod":     {held(aRun(viaKueue).withPod(rejected, disruptedAt(0), podDeletedAt(0))), 10 * time.Second, "", "Pending  WaitingForKueue"},
 		"is no concern of a Job without label": {held(aRun().withJob()), time.Hour, "stop", "Finished Error StartTimeout"},
 	}
 	for name, test := range tests {
@@ -86,6 +88,11 @@ func TestARunWhoseJobKueueAdmits(t *testing.T) {
 				t.Errorf("it does %q and says %q, want %q and %q", deed(plan), words(plan.State), test.does, test.says)
 			}
 		})
+	}
+	resumed := aRun(viaKueue).withPod(onANode, podDeletedAt(0))
+	resumed.Job.Status.Conditions = []batchv1.JobCondition{suspendedSince(corev1.ConditionFalse, after(time.Second))}
+	if plan := Decide(resumed.look(), t0.Add(10*time.Second)); words(plan.State) != "" || plan.Rule != "testStarts" {
+		t.Errorf("a pod that was taken back, and whose Job was resumed, has it say %q (%s)", words(plan.State), plan.Rule)
 	}
 	released := aRun(viaKueue).withJob(suspendedSince(corev1.ConditionFalse, after(time.Hour)))
 	if deadline, _ := StartDeadline(released.look()); !deadline.Equal(t0.Add(time.Hour + time.Minute)) {

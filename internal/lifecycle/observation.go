@@ -29,7 +29,7 @@ type Observation struct {
 	DefinitionLost error
 	// JobVanished says that the attempt's Job existed and is gone.
 	JobVanished bool
-	// Pod is the Job's pod; nil when there is none.
+	// Pod is the Job's pod; nil when there is none, or when it was taken back: see isTakenBack.
 	Pod *corev1.Pod
 	// Report is what the runner left in the pod; nil if it left nothing, or if there was no runner.
 	Report *results.Report
@@ -51,14 +51,17 @@ type Observation struct {
 	Runner jobspec.Runner
 }
 
-// Resolve reads what the objects hold: the definition, the records of the Jobs and the report of the pod. It is called once for each
-// observation.
+// Resolve reads what the objects hold: the definition, the records of the Jobs and the report of the pod. It drops a pod that was taken
+// back. It is called once for each observation.
 func (seen *Observation) Resolve() {
 	seen.Def = nil
 	if seen.Job == nil && seen.HasDefinition() {
 		seen.Def = new(seen.Definition())
 	}
 	seen.Record, seen.LastRecord = jobspec.RecordOn(seen.Job), jobspec.RecordOn(seen.LastJob)
+	if isTakenBack(*seen) {
+		seen.Pod = nil
+	}
 	seen.Report = reportIn(testContainer(*seen).Terminated, seen.Record.Format)
 }
 

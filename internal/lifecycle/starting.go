@@ -123,6 +123,9 @@ func withoutPod(seen Observation) step {
 		}
 	}
 	message := fmt.Sprintf("Job %s has no pod yet", seen.Job.Name)
+	if IsSuspended(seen.Job) {
+		message = fmt.Sprintf("Job %s has no pod, because somebody suspended it", seen.Job.Name)
+	}
 	return step{reason: v1alpha1.ReasonCreatingPod, message: message, since: since, isQuiet: true}
 }
 

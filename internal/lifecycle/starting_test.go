@@ -89,6 +89,7 @@ func TestASlowStartSaysWhatKubernetesSays(t *testing.T) {
 			aRun().withPod(waits("ContainerCreating", "")).withWarning("FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (nope)"),
 			v1alpha1.ReasonPullingImage, "Node node-1 is getting the image and starting the container. Unable to retrieve some image pull secrets (nope)",
 		},
+		"somebody who suspended the Job":             {held(aRun().withJob()), v1alpha1.ReasonCreatingPod, "Job smoke-1 has no pod, because somebody suspended it"},
 		"a quota that is full":                       {aRun().withJob().withWarning("FailedCreate", exceeded), v1alpha1.ReasonQuotaExceeded, exceeded},
 		"a quota that has no room in these scopes":   {aRun().withJob().withWarning("FailedCreate", noScope), v1alpha1.ReasonQuotaExceeded, noScope},
 		"a quota that demands limits is not full":    {aRun().withJob().withWarning("FailedCreate", mustSay), v1alpha1.ReasonPodRefused, mustSay},

@@ -64,6 +64,15 @@ func (w *world) suspend(job string, suspended bool) {
 	w.Must(w.Client.Patch(w.Ctx, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: job, Namespace: w.Namespace}}, patch))
 }
 
+// waitForDeletionOf waits until the pod is being deleted.
+func (w *world) waitForDeletionOf(pod *corev1.Pod) {
+	w.T.Helper()
+	w.WaitFor("the pod is being deleted", func() bool {
+		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
+		return !pod.DeletionTimestamp.IsZero()
+	})
+}
+
 // viaKueue is a run whose Jobs Kueue admits.
 func viaKueue(name string) *builders.TestRunBuilder {
 	run := builders.TestRun(name).Retry(0, 1)
@@ -93,10 +102,7 @@ func TestARunThatKueuePreemptsIsDisrupted(t *testing.T) {
 	pod := w.Execute("run")
 	w.WaitForInProgress("run")
 	w.suspend("run-1", true)
-	w.WaitFor("the pod is being deleted", func() bool {
-		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
-		return !pod.DeletionTimestamp.IsZero()
-	})
+	w.waitForDeletionOf(pod)
 	w.Exit(pod, corev1.ContainerStateTerminated{ExitCode: 143, FinishedAt: metav1.NewTime(time.Now().Add(2 * time.Second))})
 	w.Must(client.IgnoreNotFound(w.Client.Delete(w.Ctx, pod, client.GracePeriodSeconds(0))))
 
@@ -115,6 +121,33 @@ func TestARunThatKueuePreemptsIsDisrupted(t *testing.T) {
 	w.Must(w.Client.List(w.Ctx, pods, client.InNamespace(w.Namespace), client.MatchingLabels{v1alpha1.LabelAttempt: "1"}))
 	if len(pods.Items) > 0 {
 		t.Errorf("the first attempt has %d pods, want none again", len(pods.Items))
+	}
+}
+
+func TestARunThatIsPreemptedBeforeItsTestRanWaitsOn(t *testing.T) {
+	for name, isOnNode := range map[string]bool{"without a node": false, "on a node": true} {
+		t.Run(name, func(t *testing.T) {
+			w := withController(t)
+			w.suspendLikeKueue()
+			w.Create(viaKueue("run").Build())
+			w.suspend(w.WaitForJob("run").Name, false)
+			pod := w.WaitForPod("run")
+			if isOnNode {
+				pod = w.Schedule("run")
+			}
+			w.suspend("run-1", true)
+			if isOnNode {
+				w.waitForDeletionOf(pod)
+				w.Report(pod, func(status *corev1.PodStatus) { status.Phase = corev1.PodFailed })
+				w.Must(client.IgnoreNotFound(w.Client.Delete(w.Ctx, pod, client.GracePeriodSeconds(0))))
+			}
+			w.WaitForPending("run", v1alpha1.ReasonWaitingForKueue)
+			w.suspend("run-1", false)
+			w.Pass("run")
+			if attempts := w.Run("run").Status.Attempts; len(attempts) != 1 {
+				t.Errorf("the attempts are %+v, want one", attempts)
+			}
+		})
 	}
 }
 
@@ -138,10 +171,7 @@ func TestAnAttemptEndsWithItsPodEvenIfTheCacheDoesNotShowIt(t *testing.T) {
 	w.suspend("run-1", true)
 	w.startController()
 	w.WaitFor("the controller is at work", w.queues.IsOpen)
-	w.WaitFor("the pod is being deleted", func() bool {
-		w.Must(w.Client.Get(w.Ctx, client.ObjectKeyFromObject(pod), pod))
-		return !pod.DeletionTimestamp.IsZero()
-	})
+	w.waitForDeletionOf(pod)
 	w.ExpectNever("the attempt ends before its pod", 3*time.Second, func() bool {
 		return w.Run("run").Status.Attempts[0].FinishTime != nil
 	})

@@ -18,9 +18,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
+	"github.com/testrun-dev/testrun/internal/lifecycle"
 	"github.com/testrun-dev/testrun/internal/results"
 	"github.com/testrun-dev/testrun/test/builders"
 	"github.com/testrun-dev/testrun/test/conditions"
+	"github.com/testrun-dev/testrun/test/kit"
 	"github.com/testrun-dev/testrun/test/node"
 	"github.com/testrun-dev/testrun/test/operator"
 )
@@ -298,21 +300,25 @@ func TestAJobThatHasSucceededUnseenGivesTheVerdict(t *testing.T) {
 	}
 }
 
-func TestACacheThatIsBehindCostsNoWrite(t *testing.T) {
-	const lag = 2 * time.Second
-	w := newWorld(t)
+// behind has the cache of the operators that start from now on hear of objects of that kind two seconds late.
+func (w *world) behind(late string) {
 	w.adjustManager = func(options *ctrl.Options) {
 		present := func(string) string { return "" }
 		options.Cache = operator.Misled(options.Cache, present, func(kind string, events watch.Interface) watch.Interface {
-			if kind != "TestRun" {
+			if kind != late {
 				return events
 			}
 			return watch.Filter(events, func(event watch.Event) (watch.Event, bool) {
-				time.Sleep(lag)
+				time.Sleep(2 * time.Second)
 				return event, true
 			})
 		})
 	}
+}
+
+func TestACacheThatIsBehindCostsNoWrite(t *testing.T) {
+	w := newWorld(t)
+	w.behind("TestRun")
 	w.startController()
 	w.Create(builders.TestRun("run").Build())
 	w.Pass("run")
@@ -322,6 +328,21 @@ func TestACacheThatIsBehindCostsNoWrite(t *testing.T) {
 	if want := []string{"POST jobs", "PATCH testruns/status", "PATCH testruns/status"}; !slices.Equal(writes, want) {
 		t.Errorf("the run cost %q", requests)
 	}
+}
+
+// The operator died between its two writes: the stop of the Job, and the status. The next one sees that the pod is being deleted, and the
+// stop later.
+func TestAStopThatTheCacheDoesNotShowYetIsNoDeletionOfThePod(t *testing.T) {
+	w := newWorld(t)
+	w.behind("Job")
+	w.startController()
+	w.Create(builders.TestRun("run").Once().Build())
+	w.WaitForPod("run")
+	kit.Pause(w.Ctx, 3*time.Second) // the cache has the Job, and the pod
+	seen := lifecycle.Observation{Job: w.WaitForJob("run")}
+	why := lifecycle.Finished(v1alpha1.VerdictError, v1alpha1.ReasonUnschedulable, "No node was found in time")
+	w.Must(w.Client.Patch(w.Ctx, lifecycle.SuspendedJob(seen, why, time.Now()), client.MergeFrom(seen.Job)))
+	w.WaitForFinished("run", v1alpha1.VerdictError, v1alpha1.ReasonUnschedulable, why.Message)
 }
 
 func jobIs(job batchv1.Job, conditionType batchv1.JobConditionType) bool {

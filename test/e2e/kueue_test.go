@@ -161,6 +161,28 @@ func TestARunThatKueuePreemptsIsTriedAgainAsItWasRendered(t *testing.T) {
 	w.waitForEmptyKueue()
 }
 
+// The Secret that low wants is made only once Kueue has taken its pod away.
+func TestARunThatKueuePreemptsBeforeItsTestRanWaitsOn(t *testing.T) {
+	w := inKueue(newWorld(t))
+	priority := func(class string) func(*v1alpha1.TestRun) {
+		return func(run *v1alpha1.TestRun) {
+			run.Spec.TestSpec.Template.Labels["kueue.x-k8s.io/priority-class"] = w.Namespace + class
+		}
+	}
+	low := forKueue("low", localQueue, "1", "true", priority("-low"))
+	wantsSecret(low, "late")
+	w.Create(low)
+	w.waitForNode("low")
+	w.Create(forKueue("high", localQueue, "1", "sleep 3", priority("-high")))
+	w.waitForKueue("low")
+	w.Create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "late"}})
+	w.WaitForPassed("high", "low")
+	if attempts := w.Run("low").Status.Attempts; len(attempts) != 1 {
+		t.Errorf("its attempts are %+v, want one", attempts)
+	}
+	w.waitForEmptyKueue()
+}
+
 func TestARunThatKueueDoesNotAdmitSaysWhyAndCanBeCancelled(t *testing.T) {
 	w := inKueue(newWorld(t))
 	w.Create(forKueue("nowhere", "nope", "1", "true"))

@@ -54,10 +54,7 @@ func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
 			w.Must(w.Client.Delete(w.Ctx, w.waitForPod(run)))
 		}, v1alpha1.VerdictError, v1alpha1.ReasonPodDeleted},
 		"its Job suspended by hand": {func(w *world, run string) {
-			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: run + "-1"}}
-			before := job.DeepCopy()
-			job.Spec.Suspend = ptr.To(true)
-			w.Must(w.Client.Patch(w.Ctx, job, client.MergeFrom(before)))
+			w.suspend(run, true)
 		}, v1alpha1.VerdictError, v1alpha1.ReasonDisrupted},
 		"cancelled": {func(w *world, run string) { w.Cancel(run) }, v1alpha1.VerdictCancelled, v1alpha1.ReasonCancelled},
 		"out of time": {func(*world, string) {
@@ -87,6 +84,38 @@ func TestATestThatIsToldToStopHasNotPassedWhateverItsExitCode(t *testing.T) {
 				w.WaitForFinished(name, test.verdict, test.reason)
 			}
 		})
+	}
+}
+
+// suspend suspends or resumes the Job of the run's first attempt.
+func (w *world) suspend(run string, suspended bool) {
+	w.T.Helper()
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: run + "-1"}}
+	before := job.DeepCopy()
+	job.Spec.Suspend = &suspended
+	w.Must(w.Client.Patch(w.Ctx, job, client.MergeFrom(before)))
+}
+
+// wantsSecret has the run's pod wait on its node for a Secret.
+func wantsSecret(run *v1alpha1.TestRun, name string) {
+	pod := &run.Spec.TestSpec.Template.Spec
+	pod.Volumes = []corev1.Volume{{Name: name, VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: name}}}}
+	pod.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: name, MountPath: "/secret"}}
+}
+
+func TestARunWhoseJobIsSuspendedBeforeItsTestRanGoesOnWhenItIsResumed(t *testing.T) {
+	w := newWorld(t)
+	run := builders.TestRun("held").Build()
+	wantsSecret(run, "late")
+	w.Create(run)
+	w.waitForNode("held")
+	w.suspend("held", true)
+	w.WaitFor("its pod is gone", func() bool { return len(w.pods("held")) == 0 })
+	w.Create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "late"}})
+	w.suspend("held", false)
+	w.WaitForPassed("held")
+	if attempts := w.Run("held").Status.Attempts; len(attempts) != 1 {
+		t.Errorf("the attempts are %+v, want one", attempts)
 	}
 }
 
