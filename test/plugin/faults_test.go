@@ -14,8 +14,10 @@ import (
 	"syscall"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	v1alpha1 "github.com/testrun-dev/testrun/api/v1alpha1"
 	"github.com/testrun-dev/testrun/test/apiserver"
@@ -77,6 +79,28 @@ func (b *between) cut() {
 
 func (b *between) mend() { b.answer.Store(nil) }
 
+// mendAfter mends it for an API server that knows nothing any more of what happened before that version.
+func (b *between) mendAfter(version string) {
+	b.instead(func(w http.ResponseWriter, r *http.Request) bool {
+		query := r.URL.Query()
+		order, err := resourceversion.CompareResourceVersion(query.Get("resourceVersion"), version)
+		if query.Get("watch") == "" || err != nil || order >= 0 {
+			return false
+		}
+		expire(w)
+		return true
+	})
+}
+
+// expired is what the API server says to who watches from a version that is too old.
+const expired = `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old","reason":"Expired","code":410}`
+
+func expire(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusGone)
+	_, _ = w.Write([]byte(expired))
+}
+
 // instead has requests answered in another way.
 func (b *between) instead(answer func(http.ResponseWriter, *http.Request) bool) {
 	b.answer.Store(&answer)
@@ -126,7 +150,9 @@ func TestARunThatEndedAndWentUnseenHasItsVerdictFromTheArchive(t *testing.T) {
 	b.cut()
 	w.end("first", v1alpha1.VerdictFailed, v1alpha1.ReasonTestFailed)
 	w.delete("first")
-	b.mend()
+	now := &v1alpha1.TestRunList{}
+	w.Must(w.Client.List(w.Ctx, now, client.InNamespace(w.Namespace)))
+	b.mendAfter(now.ResourceVersion)
 	if code := waits.wait(); code != 1 || !strings.Contains(waits.seen(), "Failed") {
 		t.Errorf("it ended with %d, want 1:\n%s", code, waits.seen())
 	}
@@ -158,13 +184,8 @@ func TestARunWhoseLabelsChangeIsWaitedForAllTheSame(t *testing.T) {
 
 // The API server answers with 410 Gone, or sends it, when it does not know any more what happened since the list was read.
 func TestAVersionThatIsTooOldHasTheListReadAgain(t *testing.T) {
-	const expired = `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old","reason":"Expired","code":410}`
 	for name, answer := range map[string]func(http.ResponseWriter){
-		"as an answer": func(w http.ResponseWriter) {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusGone)
-			_, _ = w.Write([]byte(expired))
-		},
+		"as an answer": expire,
 		"as an event": func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write([]byte(`{"type":"ERROR","object":` + expired + "}\n"))
