@@ -190,7 +190,7 @@ func (r *Reconciler) confirmNoJob(ctx context.Context, seen lifecycle.Observatio
 // confirmNotSuspended: suspending a Job, as a stop does too, deletes its pod. The cache may show only the deletion so far.
 func (r *Reconciler) confirmNotSuspended(ctx context.Context, seen lifecycle.Observation) error {
 	job, err := ownJob(ctx, r.APIReader, seen.Run, lifecycle.CurrentAttempt(seen.Run.Status).Number)
-	if job != nil && ptr.Deref(job.Spec.Suspend, false) {
+	if job != nil && ptr.Deref(job.Spec.Suspend, false) && !ptr.Deref(seen.Job.Spec.Suspend, false) {
 		return fmt.Errorf("the Job was suspended: %w", errStale)
 	}
 	return err
